@@ -1,0 +1,35 @@
+// Taps: named values inside a network, such as an attention map. A tap that nobody asks for costs nothing.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "modules/autograd/var.hpp"
+
+namespace fovea {
+
+// Whether `path` matches a glob: * within one component, ** across components, ? one character, {a,b} alternatives,
+// [0-9] ranges; components are separated by dots. An empty glob matches nothing.
+bool glob_match(std::string_view glob, std::string_view path);
+
+// While alive on this thread: collects the taps whose full name ("AAB_trunk.0.attention.gate") matches `keep`, and replaces
+// taps that are pinned by the given values.
+class TapScope {
+ public:
+  explicit TapScope(std::string keep, std::map<std::string, Tensor> pins = {});
+  ~TapScope();
+  TapScope(const TapScope&) = delete;
+  std::vector<std::pair<std::string, Var>> kept;  // in order of computation
+
+ private:
+  friend Var tap(std::string_view, const Var&);
+  std::string keep_;
+  std::map<std::string, Tensor> pins_;
+  TapScope* previous_;
+};
+
+// Names `v` "<path of the running module>.<name>".
+Var tap(std::string_view name, const Var& v);
+
+}  // namespace fovea

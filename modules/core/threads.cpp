@@ -1,0 +1,125 @@
+#include "modules/core/threads.hpp"
+
+#include <omp.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <string>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace fovea {
+namespace {
+
+thread_local int width = 0;  // 0: not set on this thread, the whole budget
+
+int affinity_count() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+// cgroup v2: "max 100000" or "150000 100000"; v1: two files, quota -1 for none.
+double cgroup_quota() {
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2) {
+    std::string quota;
+    double period = 0;
+    if (v2 >> quota >> period && quota != "max" && period > 0) return std::atof(quota.c_str()) / period;
+    return 0;
+  }
+  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double quota = 0, period = 0;
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
+  return 0;
+}
+
+constexpr unsigned kFlush = 0x8040;  // FTZ | DAZ
+
+unsigned read_csr() {
+#if defined(__x86_64__)
+  return _mm_getcsr();
+#else
+  return 0;
+#endif
+}
+
+void write_csr([[maybe_unused]] unsigned value) {
+#if defined(__x86_64__)
+  _mm_setcsr(value);
+#endif
+}
+
+// OpenMP workers keep their own control register: the caller's is copied to them, and exceptions come back to the caller.
+template <class Body>
+void team(int count, const Body& body) {
+  const unsigned csr = read_csr();
+  std::exception_ptr error;
+  std::mutex mutex;
+#pragma omp parallel num_threads(count)
+  {
+    write_csr(csr);
+    try {
+      body(omp_get_thread_num(), omp_get_num_threads());
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+int cpu_budget() {
+  static const int budget = [] {
+    const int cpus = affinity_count();
+    const double quota = cgroup_quota();
+    return quota > 0 ? std::clamp(static_cast<int>(std::ceil(quota)), 1, cpus) : cpus;
+  }();
+  return budget;
+}
+
+void set_threads(int count) {
+  width = count <= 0 ? cpu_budget() : count;
+  omp_set_num_threads(width);
+}
+
+int threads() {
+  if (width == 0) set_threads(0);
+  return width;
+}
+
+Lane::Lane(int lane_width) : previous_width_(threads()), previous_csr_(read_csr()) {
+  if (lane_width > 0) set_threads(lane_width);
+  write_csr(previous_csr_ | kFlush);
+}
+
+Lane::~Lane() {
+  set_threads(previous_width_);
+  write_csr(previous_csr_);
+}
+
+void parallel_for(std::int64_t n, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& f) {
+  if (n <= 0) return;
+  const std::int64_t pieces = std::min<std::int64_t>(threads(), (n + grain - 1) / std::max<std::int64_t>(grain, 1));
+  if (pieces <= 1 || omp_in_parallel()) return f(0, n);
+  team(static_cast<int>(pieces), [&](int i, int count) {
+    const std::int64_t begin = n * i / count, end = n * (i + 1) / count;
+    if (begin < end) f(begin, end);
+  });
+}
+
+void parallel_blocks(std::int64_t blocks, const std::function<void(std::int64_t)>& f) {
+  parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b) f(b);
+  });
+}
+
+}  // namespace fovea

@@ -1,0 +1,70 @@
+// The face of modules/: build a network from a recipe or load one, run it, ask for its maps.
+//
+//   Model model = Model::load("x2");                          // a zoo name or a .safetensors file
+//   Tensor y = model.run(x);                                  // x: 1x3xHxW, RGB, 0..1
+//   Model::Result r = model.run(x, {.keep = "**.gate"});      // r.taps: the attention maps that match
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/autograd/var.hpp"
+#include "modules/nn/scope.hpp"
+
+namespace fovea {
+
+class Block;
+
+class Model {
+ public:
+  struct Tap {
+    std::string name;  // "AAB_trunk.0.attention.gate"
+    Tensor value;      // f32
+  };
+  struct RunOptions {
+    std::string keep;                    // glob of taps to return; empty: none
+    std::map<std::string, Tensor> pins;  // taps to replace by a given value (how tiles share a whole image's statistics)
+    DType precision = DType::f32;        // f32 or bf16
+  };
+  struct Result {
+    Tensor output;  // f32
+    std::vector<Tap> taps;
+  };
+  // What an upscaling network is to the code that cuts images into tiles.
+  struct UpscaleFacts {
+    int scale = 0;
+    int radius = 0;               // an output pixel depends on inputs at most this far (in input pixels), global statistics apart
+    std::string statistics;       // glob of the taps that depend on the whole image; empty when there are none
+    std::string maps;             // glob of the taps worth showing
+  };
+
+  // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`.
+  static Model from_recipe(const std::string& yaml, std::uint64_t seed = 0);
+  // A file, or the name of a folder in the zoo. Error lists the zoo's names when there is no such thing.
+  static Model load(const std::string& name_or_file);
+  static std::vector<std::string> zoo();
+  static std::filesystem::path zoo_folder();
+
+  // Writes one .safetensors file with the recipe and `metadata` in it. `storage` is f32 or f16.
+  void save(const std::filesystem::path& file, DType storage = DType::f32, std::map<std::string, std::string> metadata = {}) const;
+
+  Var forward(const Var& x) const;  // for training: records on the tape
+  Tensor run(const Tensor& x) const;
+  Result run(const Tensor& x, const RunOptions& options) const;
+
+  const std::string& recipe() const;  // resolved YAML
+  const std::string& name() const;    // zoo name or file stem
+  ParamStore& params();
+  const ParamStore& params() const;
+  UpscaleFacts upscale() const;       // Error when the head is not an upscaling one
+  std::int64_t multiply_adds(const Shape& input) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace fovea
