@@ -43,6 +43,8 @@ refuse_include modules/ops/conv2d.cpp '<dnnl.hpp>'
 refuse_include modules/ops/conv2d.cpp '"relu.hpp"'
 refuse_include datasets/image.cpp '"pipeline/frame.hpp"'
 refuse_include datasets/image.cpp '"modules/model.hpp"'
+refuse_include pipeline/frame.cpp '"modules/attention/channel/se.hpp"'
+refuse_include pipeline/frame.cpp '"modules/nn/scope.hpp"'
 refuse_include pipeline/frame.cpp '"apps/fovea/upscale.hpp"'
 refuse_include pipeline/frame.cpp '"tests/support/catch.hpp"'
 
