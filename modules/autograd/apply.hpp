@@ -12,11 +12,11 @@
 
 namespace fovea {
 
-Vars apply(std::shared_ptr<const Op> op, const Vars& inputs);
+Vars apply_op(std::shared_ptr<const Op> op, const Vars& inputs);
 
 template <class T>
 Vars apply_all(T op, const Vars& inputs) {
-  return apply(std::make_shared<OpModel<T>>(std::move(op)), inputs);
+  return apply_op(std::make_shared<OpModel<T>>(std::move(op)), inputs);
 }
 
 // For the usual op with one output.
@@ -79,10 +79,14 @@ class TraceScope {
   ~TraceScope();
   Var input(const Shape& shape);
   int index_of(const Var& v);
+  Vars record(std::shared_ptr<const Op> op, const Vars& inputs, const Shapes& out);
 
  private:
-  void* previous_;
+  Var append(const Shape& shape);
+
+  TraceScope* previous_;
   Graph& graph_;
+  std::map<std::shared_ptr<VarState>, int> constants_;
 };
 
 template <class Forward>
@@ -103,6 +107,7 @@ class Observer {
  public:
   Observer();
   ~Observer();
+  void note(const std::string& name, const Tensor& value);
   std::map<std::string, Range> ranges;
 
  private:

@@ -16,6 +16,7 @@ struct VarState {
   Shape shape;
   Tensor grad;   // leaves only, after backward()
   bool requires_grad = false;
+  bool parameter = false;  // kept in f32 whatever the precision; contractions reorder it themselves
   std::shared_ptr<TapeNode> producer;  // null for leaves
   std::size_t output_index = 0;
   int graph_value = -1;  // while tracing: index into Graph::values
@@ -25,6 +26,7 @@ class Var {
  public:
   Var() = default;  // undefined; stands for an optional input that is absent
   Var(Tensor value, bool requires_grad = false);
+  explicit Var(std::shared_ptr<VarState> state) : state_(std::move(state)) {}
 
   bool defined() const { return state_ != nullptr; }
   const Tensor& value() const;  // Error while tracing: the shape is all there is
@@ -33,6 +35,8 @@ class Var {
   DType dtype() const { return value().dtype(); }
   bool requires_grad() const { return state_ && state_->requires_grad; }
   void set_requires_grad(bool on);
+  bool is_parameter() const { return state_ && state_->parameter; }
+  void mark_parameter() { state_->parameter = true; }
 
   const Tensor& grad() const { return state_->grad; }  // undefined before the first backward()
   void zero_grad() { state_->grad = Tensor(); }
@@ -57,7 +61,6 @@ struct TapeNode {
   Context context;
   std::vector<std::shared_ptr<VarState>> inputs;  // null where absent
   Shapes output_shapes;
-  std::vector<DType> output_dtypes;
   std::uint64_t order = 0;  // later nodes have larger numbers
   std::string path;
 };

@@ -1,0 +1,99 @@
+#include "modules/autograd/modes.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fovea {
+
+modes::State& modes::state() {
+  thread_local State s;
+  return s;
+}
+
+NoGrad::NoGrad() : previous_(std::exchange(modes::state().no_grad, true)) {}
+NoGrad::~NoGrad() { modes::state().no_grad = previous_; }
+bool NoGrad::active() { return modes::state().no_grad; }
+
+Precision::Precision(DType compute) : previous_(modes::state().precision) {
+  check(compute == DType::f32 || compute == DType::bf16 || compute == DType::f64, "precision: expected f32 or bf16, got ", name_of(compute));
+  modes::state().precision = compute;
+}
+Precision::~Precision() { modes::state().precision = previous_; }
+DType Precision::current() { return modes::state().precision; }
+
+DType parse_precision(const std::string& text, std::string* warning) {
+#if defined(__x86_64__)
+  const bool works = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  unsigned a = 7, b = 0, c = 0, d = 0;
+  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  const bool amx = (d >> 22 & 1u) && (d >> 24 & 1u);  // AMX-BF16, AMX-TILE
+#else
+  const bool works = false, amx = false;
+#endif
+  if (text == "f32") return DType::f32;
+  if (text == "auto") return amx ? DType::bf16 : DType::f32;
+  check(text == "bf16", "precision: expected f32, bf16 or auto, got '", text, "'");
+  check(works, "precision: bf16 needs a processor with AVX-512 (avx512_core); use f32");
+  if (!amx && warning) *warning = "bf16 without AMX may bring little speed on this processor";
+  return DType::bf16;
+}
+
+TraceScope::TraceScope(Graph& graph) : previous_(std::exchange(modes::state().trace, this)), graph_(graph) {}
+TraceScope::~TraceScope() { modes::state().trace = previous_; }
+
+Var TraceScope::input(const Shape& shape) {
+  graph_.inputs.push_back(static_cast<int>(graph_.values.size()));
+  return append(shape);
+}
+
+Var TraceScope::append(const Shape& shape) {
+  auto state = std::make_shared<VarState>();
+  state->shape = shape;
+  state->graph_value = static_cast<int>(graph_.values.size());
+  graph_.values.push_back({shape, {}});
+  return Var(std::move(state));
+}
+
+int TraceScope::index_of(const Var& v) {
+  if (!v.defined()) return -1;
+  if (v.state()->graph_value >= 0) return v.state()->graph_value;
+  auto [it, fresh] = constants_.try_emplace(v.state(), static_cast<int>(graph_.values.size()));
+  if (fresh) graph_.values.push_back({v.shape(), v.value()});
+  return it->second;
+}
+
+Vars TraceScope::record(std::shared_ptr<const Op> op, const Vars& inputs, const Shapes& out) {
+  GraphNode node{std::move(op), {}, {}, PathScope::current()};
+  for (const Var& v : inputs) node.inputs.push_back(index_of(v));
+  Vars results;
+  for (const Shape& s : out) {
+    results.push_back(append(s));
+    node.outputs.push_back(results.back().state()->graph_value);
+  }
+  graph_.nodes.push_back(std::move(node));
+  return results;
+}
+
+std::int64_t Graph::multiply_adds() const {
+  std::int64_t total = 0;
+  for (const GraphNode& node : nodes) {
+    Shapes in, out;
+    for (int i : node.inputs) in.push_back(i < 0 ? Shape{} : values[static_cast<std::size_t>(i)].shape);
+    for (int i : node.outputs) out.push_back(values[static_cast<std::size_t>(i)].shape);
+    total += node.op->multiply_adds(in, out);
+  }
+  return total;
+}
+
+Observer::Observer() : previous_(std::exchange(modes::state().observer, this)) {}
+Observer::~Observer() { modes::state().observer = previous_; }
+
+void Observer::note(const std::string& name, const Tensor& value) {
+  if (!is_floating(value.dtype()) || value.size() == 0) return;
+  const auto all = value.values();
+  const auto [low, high] = std::minmax_element(all.begin(), all.end());
+  auto [it, fresh] = ranges.try_emplace(name, Range{*low, *high});
+  if (!fresh) it->second = {std::min(it->second.low, *low), std::max(it->second.high, *high)};
+}
+
+}  // namespace fovea

@@ -1,0 +1,17 @@
+// The thread-local modes behind apply.hpp, shared by the files of this room.
+#pragma once
+
+#include "modules/autograd/apply.hpp"
+
+namespace fovea::modes {
+
+struct State {
+  bool no_grad = false;
+  DType precision = DType::f32;
+  TraceScope* trace = nullptr;
+  Observer* observer = nullptr;
+};
+
+State& state();
+
+}  // namespace fovea::modes

@@ -1,0 +1,236 @@
+#include "modules/core/dnnl_cache.hpp"
+#include "modules/core/threads.hpp"
+
+namespace fovea::dnn {
+namespace {
+
+using dnnl::algorithm;
+using dnnl::prop_kind;
+using Desc = dnnl::memory::desc;
+using Dims = dnnl::memory::dims;
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
+
+Dims dims_of(const Shape& s) { return {s.begin(), s.end()}; }
+
+// Everything that creating one of the convolution primitives needs.
+struct Problem {
+  const Conv& c;
+  Shape x, w, y;
+  Type type;  // of the maps
+  bool bias = false, residual = false;
+
+  Desc map(const Shape& s) const { return {dims_of(s), type, Tag::nhwc}; }
+  // oneDNN's weights are (groups,) O, I, kh, kw; ours are PyTorch's.
+  Dims weight_dims() const {
+    const std::int64_t g = c.groups, o = y[1] / g, i = x[1] / g;
+    return g == 1 ? Dims{o, i, w[2], w[3]} : Dims{g, o, i, w[2], w[3]};
+  }
+  Desc user_weights() const {
+    const Tag tag = c.groups == 1 ? (c.transposed ? Tag::iohw : Tag::oihw) : (c.transposed ? Tag::giohw : Tag::goihw);
+    return {weight_dims(), Type::f32, tag};
+  }
+  Desc any_weights(Type t) const { return {weight_dims(), t, Tag::any}; }
+  Desc bias_desc() const { return bias ? Desc({y[1]}, Type::f32, Tag::x) : Desc(); }
+  Dims strides() const { return {c.stride[0], c.stride[1]}; }
+  Dims dilates() const { return {c.dilation[0] - 1, c.dilation[1] - 1}; }
+  Dims pad_l() const { return {c.pad_begin[0], c.pad_begin[1]}; }
+  Dims pad_r() const { return {c.pad_end[0], c.pad_end[1]}; }
+};
+
+Key key_of(char kind, const Problem& p) {
+  Key key(kind);
+  key << p.x << p.w << p.y << static_cast<std::int64_t>(p.type) << p.bias << p.residual << p.c.stride[0] << p.c.stride[1] << p.c.dilation[0]
+      << p.c.dilation[1] << p.c.pad_begin[0] << p.c.pad_begin[1] << p.c.pad_end[0] << p.c.pad_end[1] << p.c.groups << p.c.transposed;
+  if (kind == 'f') key << static_cast<std::int64_t>(p.c.activation) << static_cast<std::int64_t>(p.c.slope * 1e6f);
+  return key;
+}
+
+void append_eltwise(dnnl::post_ops& ops, algorithm a, float alpha) {
+#if DNNL_VERSION_MAJOR >= 3
+  ops.append_eltwise(a, alpha, 0);
+#else
+  ops.append_eltwise(1, a, alpha, 0);
+#endif
+}
+
+dnnl::primitive_attr attributes(const Problem* forward) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (!forward) return attr;
+  dnnl::post_ops ops;
+  if (forward->residual) ops.append_binary(algorithm::binary_add, forward->map(forward->y));
+  switch (forward->c.activation) {
+    case Activation::none: break;
+    case Activation::relu: append_eltwise(ops, algorithm::eltwise_relu, 0); break;
+    case Activation::leaky_relu: append_eltwise(ops, algorithm::eltwise_relu, forward->c.slope); break;
+    case Activation::sigmoid: append_eltwise(ops, algorithm::eltwise_logistic, 0); break;
+    case Activation::tanh: append_eltwise(ops, algorithm::eltwise_tanh, 0); break;
+  }
+  attr.set_post_ops(ops);
+  return attr;
+}
+
+template <class Pd>
+bool is_slow(const Pd& pd) {
+  return std::string(pd.impl_info_str()).find("ref") != std::string::npos;
+}
+
+template <class Pd>
+Primitive wrap(const Pd& pd, dnnl::primitive run, Desc weights) {
+  return {std::move(run), std::move(weights), pd.scratchpad_desc(), pd.impl_info_str(), is_slow(pd)};
+}
+
+// The calls that differ between the majors. Fwd, Bwd... are convolution_* or deconvolution_*.
+template <class Forward>
+typename Forward::primitive_desc forward_pd(const Problem& p, algorithm a) {
+  const auto attr = attributes(&p);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(),
+          p.pad_l(), p.pad_r(), attr};
+#else
+  if (p.bias)
+    return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
+             p.pad_r()}, attr, engine()};
+  return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()},
+          attr, engine()};
+#endif
+}
+
+// Backward descriptors want a forward one as a hint; it only has to agree in shapes and types.
+template <class Forward>
+typename Forward::primitive_desc hint_pd(const Problem& p, algorithm a) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(),
+          p.pad_l(), p.pad_r()};
+#else
+  if (p.bias)
+    return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
+             p.pad_r()}, engine()};
+  return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()},
+          engine()};
+#endif
+}
+
+template <class Forward, class Data>
+typename Data::primitive_desc data_pd(const Problem& p, algorithm a) {
+  const auto hint = hint_pd<Forward>(p, a);
+  const auto attr = attributes(nullptr);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r(), hint, attr};
+#else
+  return {{a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
+#endif
+}
+
+template <class Forward, class Weights>
+typename Weights::primitive_desc weights_pd(const Problem& p, algorithm a) {
+  const auto hint = hint_pd<Forward>(p, a);
+  const auto attr = attributes(nullptr);
+  const Desc gw = p.any_weights(Type::f32);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), a, p.map(p.x), gw, p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r(), hint, attr};
+#else
+  if (p.bias)
+    return {{a, p.map(p.x), gw, p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
+  return {{a, p.map(p.x), gw, p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
+#endif
+}
+
+template <class Forward, class Data, class Weights>
+Primitive create(char pass, const Problem& p, algorithm a) {
+  if (pass == 'f') {
+    const auto pd = forward_pd<Forward>(p, a);
+    return wrap(pd, Forward(pd), pd.weights_desc());
+  }
+  if (pass == 'd') {
+    const auto pd = data_pd<Forward, Data>(p, a);
+    return wrap(pd, Data(pd), pd.weights_desc());
+  }
+  const auto pd = weights_pd<Forward, Weights>(p, a);
+  return wrap(pd, Weights(pd), pd.diff_weights_desc());
+}
+
+std::shared_ptr<const Primitive> find(char pass, const Problem& p) {
+  return cached_primitive(key_of(pass, p), [&]() -> Primitive {
+    try {
+      if (p.c.transposed)
+        return create<dnnl::deconvolution_forward, dnnl::deconvolution_backward_data, dnnl::deconvolution_backward_weights>(
+            pass, p, algorithm::deconvolution_direct);
+      return create<dnnl::convolution_forward, dnnl::convolution_backward_data, dnnl::convolution_backward_weights>(
+          pass, p, algorithm::convolution_direct);
+    } catch (const dnnl::error& e) {
+      return {{}, {}, {}, std::string("none: ") + e.what(), true};
+    }
+  });
+}
+
+bool computable(const Tensor& t) { return (t.dtype() == DType::f32 || t.dtype() == DType::bf16) && t.rank() == 4; }
+
+Problem problem(const Conv& c, const Tensor& x, const Shape& w, const Tensor& y) {
+  check(x.is_dense(Layout::channels_last) && y.is_dense(Layout::channels_last), "oneDNN convolution: expected channels-last maps");
+  return {c, x.shape(), w, y.shape(), type_of(x)};
+}
+
+void execute(const Primitive& p, std::unordered_map<int, dnnl::memory> args) {
+  args[DNNL_ARG_SCRATCHPAD] = scratchpad(p.scratchpad);
+  p.run.execute(stream(), args);
+  stream().wait();
+}
+
+}  // namespace
+
+bool conv_forward(const Conv& c, const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& residual, Tensor& y) {
+  if (!computable(x) || w.dtype() != DType::f32) return false;
+  Problem p = problem(c, x, w.shape(), y);
+  p.bias = bias.defined();
+  p.residual = residual.defined();
+  const auto found = find('f', p);
+  if (found->slow) return false;
+  std::unordered_map<int, dnnl::memory> args{{DNNL_ARG_SRC, as_memory(p.map(p.x), x)},
+                                             {DNNL_ARG_WEIGHTS, reordered_weights(w, p.user_weights(), found->weights)},
+                                             {DNNL_ARG_DST, as_memory(p.map(p.y), y)}};
+  if (p.bias) args[DNNL_ARG_BIAS] = as_memory(p.bias_desc(), bias);
+  if (p.residual) args[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = as_memory(p.map(p.y), residual);
+  execute(*found, std::move(args));
+  return true;
+}
+
+bool conv_backward_data(const Conv& c, const Tensor& gy, const Tensor& w, Tensor& gx) {
+  if (!computable(gy) || w.dtype() != DType::f32) return false;
+  const Problem p = problem(c, gx, w.shape(), gy);
+  const auto found = find('d', p);
+  if (found->slow) return false;
+  execute(*found, {{DNNL_ARG_DIFF_DST, as_memory(p.map(p.y), gy)},
+                   {DNNL_ARG_WEIGHTS, reordered_weights(w, p.user_weights(), found->weights)},
+                   {DNNL_ARG_DIFF_SRC, as_memory(p.map(p.x), gx)}});
+  return true;
+}
+
+bool conv_backward_weights(const Conv& c, const Tensor& x, const Tensor& gy, Tensor& gw, Tensor& gb) {
+  if (!computable(x) || gw.dtype() != DType::f32) return false;
+  Problem p = problem(c, x, gw.shape(), gy);
+  p.bias = gb.defined();
+  const auto found = find('w', p);
+  if (found->slow) return false;
+  const dnnl::memory user = as_memory(p.user_weights(), gw);
+  const bool same = found->weights == p.user_weights();
+  Storage own(same ? 1 : found->weights.get_size());
+  dnnl::memory made = same ? user : dnnl::memory(found->weights, engine(), own.data);
+  std::unordered_map<int, dnnl::memory> args{
+      {DNNL_ARG_SRC, as_memory(p.map(p.x), x)}, {DNNL_ARG_DIFF_DST, as_memory(p.map(p.y), gy)}, {DNNL_ARG_DIFF_WEIGHTS, made}};
+  if (p.bias) args[DNNL_ARG_DIFF_BIAS] = as_memory(p.bias_desc(), gb);
+  execute(*found, std::move(args));
+  if (!same) {
+    dnnl::memory target = user;
+    dnnl::reorder(made, target).execute(stream(), made, target);
+    stream().wait();
+  }
+  return true;
+}
+
+std::string conv_implementation(const Conv& c, char pass, const Tensor& x, const Tensor& w, const Tensor& y) {
+  return find(pass, problem(c, x, w.shape(), y))->implementation;
+}
+
+}  // namespace fovea::dnn
