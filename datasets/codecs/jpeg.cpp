@@ -170,11 +170,11 @@ Decoded decode_jpeg(View bytes, const std::string& name) {
   need(read_header(d, bytes));
   // A block of 64 pixels takes a bit at least, except where arithmetic coding makes it less.
   check_size(d.c.image_width, d.c.image_height, name, d.c.arith_code ? INT64_MAX : static_cast<std::int64_t>(bytes.size()) * 512);
-  need(start(d));
   Decoded out;
+  read_metadata(d, out);  // finishing frees the markers
+  need(start(d));
   out.image.pixels.create(static_cast<int>(d.c.output_height), static_cast<int>(d.c.output_width), CV_8UC(d.c.output_components));
   need(read_pixels(d, out.image.pixels));
-  read_metadata(d, out);
   out.image.grey = d.c.out_color_space == JCS_GRAYSCALE;
   if (d.c.out_color_space == JCS_CMYK) {
     out.image.pixels = from_cmyk(out.image.pixels, d.c.saw_Adobe_marker);

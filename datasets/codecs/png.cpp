@@ -45,7 +45,6 @@ struct Source {
   }
 };
 
-// What is left for libpng's caller to see after the header.
 bool read_header(Png& p) {
   if (setjmp(png_jmpbuf(p.png))) return false;
   png_set_user_limits(p.png, 0x7fffffff, 0x7fffffff);  // ours is on the product, and follows
@@ -132,11 +131,11 @@ Decoded decode_png(View bytes, const std::string& name) {
   const auto width = png_get_image_width(p.png, p.info), height = png_get_image_height(p.png, p.info);
   // Deflate never does better than 1032 to 1.
   check_size(width, height, name, static_cast<std::int64_t>(bytes.size()) * 1032 * 8 / (bits * channels));
-  need(prepare(p));
   Decoded out;
+  out.image.grey = !(png_get_color_type(p.png, p.info) & PNG_COLOR_MASK_COLOR);  // before grey with alpha is spread
+  need(prepare(p));
   out.image.pixels.create(static_cast<int>(height), static_cast<int>(width), CV_MAKETYPE(bits == 16 ? CV_16U : CV_8U, png_get_channels(p.png, p.info)));
   check(png_get_rowbytes(p.png, p.info) == out.image.pixels.cols * out.image.pixels.elemSize(), name, ": damaged PNG: its row size is odd");
-  out.image.grey = !(png_get_color_type(p.png, p.info) & PNG_COLOR_MASK_COLOR);
   std::vector<png_bytep> rows = rows_of(out.image.pixels);
   need(read_pixels(p, rows.data()));
   read_metadata(p, out);

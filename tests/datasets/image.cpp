@@ -132,10 +132,10 @@ TEST_CASE("ICC profiles survive byte for byte", "[datasets][image]") {
     const Buffer rgb = icc_profile(size, "RGB "), grey = icc_profile(size, "GRAY");
     for (const std::string format : {"png", "jpg", "tif", "webp"}) {
       INFO(format << " " << size);
-      CHECK(through({noise(8, 8, CV_8UC3), false, rgb}, format).icc == rgb);
-      CHECK(through({noise(8, 8, CV_8UC1), true, rgb}, format).icc == (format == "webp" ? rgb : Buffer()));  // would describe other pixels
-      if (format != "webp") CHECK(through({noise(8, 8, CV_8UC1), true, grey}, format).icc == grey);
-      if (format != "jpg") CHECK(through({noise(8, 8, CV_8UC4), false, rgb}, format).icc == rgb);
+      CHECK((through({noise(8, 8, CV_8UC3), false, rgb}, format).icc == rgb));
+      CHECK((through({noise(8, 8, CV_8UC1), true, rgb}, format).icc == (format == "webp" ? rgb : Buffer())));  // would describe other pixels
+      if (format != "webp") CHECK((through({noise(8, 8, CV_8UC1), true, grey}, format).icc == grey));
+      if (format != "jpg") CHECK((through({noise(8, 8, CV_8UC4), false, rgb}, format).icc == rgb));
     }
     CHECK(through({noise(8, 8, CV_8UC3), false, rgb}, "bmp").icc.empty());
   }
