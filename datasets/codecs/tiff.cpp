@@ -19,6 +19,7 @@ struct Memory {
   Buffer output;
   bool writing = false;
   std::uint64_t at = 0;
+  bool ran_out = false;  // libtiff only warns when what a tag points at is cut off
   std::string message;
 
   std::uint64_t size() const { return writing ? output.size() : input.size(); }
@@ -30,6 +31,7 @@ tmsize_t read_some(thandle_t handle, void* to, tmsize_t n) {
   const std::uint64_t take = std::min<std::uint64_t>(left, static_cast<std::uint64_t>(n));
   if (take) std::memcpy(to, (m->writing ? m->output.data() : m->input.data()) + m->at, take);
   m->at += take;
+  m->ran_out |= take < static_cast<std::uint64_t>(n);
   return static_cast<tmsize_t>(take);
 }
 
@@ -247,6 +249,7 @@ Decoded decode_tiff(View bytes, const std::string& name) {
   else if (h.bits == 8) ok = read_plain<std::uint8_t>(tiff.get(), h, out.image.pixels);
   else ok = read_plain<std::uint16_t>(tiff.get(), h, out.image.pixels);
   check(ok, name, ": damaged or truncated TIFF: ", memory.message);
+  check(!memory.ran_out, name, ": truncated TIFF: a part lies behind the end of the file");
   out.orientation = h.orientation;
   std::uint32_t size = 0;
   const std::uint8_t* icc = nullptr;
