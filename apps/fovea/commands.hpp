@@ -1,0 +1,14 @@
+// The commands of `fovea`, one file each. Each adds its subcommand; `run` is set when the user chose it and returns the exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace fovea {
+
+using Run = std::function<int()>;
+
+void add_train(CLI::App& app, Run& run);
+void add_eval(CLI::App& app, Run& run);
+
+}  // namespace fovea
