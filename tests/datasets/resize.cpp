@@ -17,8 +17,11 @@ struct Set {
   double luma_psnr;  // published, made on Y alone: SRCNN's script
   double rgb_psnr;   // from the 8-bit RGB low-resolution files
 };
-constexpr Set kSets[] = {{"Set5", 2, 33.66, 33.674}, {"Set5", 3, 30.39, 30.405}, {"Set5", 4, 28.42, 28.430},
-                         {"Set14", 2, 30.24, 30.232}, {"Set14", 4, 26.00, 25.997}};
+constexpr Set kSets[] = {{"Set5", 2, 33.66, 33.674},
+                         {"Set5", 3, 30.39, 30.405},
+                         {"Set5", 4, 28.42, 28.430},
+                         {"Set14", 2, 30.24, 30.232},
+                         {"Set14", 4, 26.00, 25.997}};
 
 struct Pair {
   cv::Mat high, low;
@@ -30,7 +33,8 @@ std::vector<Pair> pairs(const fs::path& folder, int scale) {
     std::string name = file.path().filename().string();
     name.replace(name.find("_HR"), 3, "_LR");
     const cv::Mat high = read_image(file.path()).pixels;
-    out.push_back({high(cv::Rect(0, 0, high.cols / scale * scale, high.rows / scale * scale)), read_image(folder / "LR" / name).pixels});
+    out.push_back(
+        {high(cv::Rect(0, 0, high.cols / scale * scale, high.rows / scale * scale)), read_image(folder / "LR" / name).pixels});
   }
   return out;
 }
@@ -71,8 +75,8 @@ TEST_CASE("imresize: weights by hand", "[datasets]") {
 
 TEST_CASE("imresize: edges mirror or repeat", "[datasets]") {
   const cv::Mat row = (cv::Mat_<double>(1, 4) << 0, 1, 0, 0);
-  CHECK(imresize(row, cv::Size(8, 1), Edge::mirror).at<double>(0, 0) == Approx(-9 / 128.0 + -3 / 128.0 + 29 / 128.0 * 0).margin(0.2));
-  CHECK(imresize(row, cv::Size(8, 1), Edge::mirror).at<double>(0, 0) != imresize(row, cv::Size(8, 1), Edge::repeat).at<double>(0, 0));
+  CHECK(imresize(row, cv::Size(8, 1), Edge::mirror).at<double>(0, 0) == Approx(-12 / 128.0));
+  CHECK(imresize(row, cv::Size(8, 1), Edge::repeat).at<double>(0, 0) == Approx(-9 / 128.0));
   CHECK_THROWS_AS(imresize(cv::Mat(), 2.0), Error);
   CHECK_THROWS_AS(imresize(row, 0.0), Error);
   CHECK_THROWS_AS(imresize(row, cv::Size(0, 3)), Error);
