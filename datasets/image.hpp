@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "modules/io/files.hpp"
+
 namespace fovea {
 
 struct Image {
@@ -32,10 +34,6 @@ struct EncodeOptions {
 // `format` is an extension without dot: png, jpg, tif, bmp, webp. Throws Error where the format cannot hold the image
 // (16 bit in JPEG, BMP or WebP; alpha in JPEG or BMP).
 std::vector<std::uint8_t> encode_image(const Image& image, const std::string& format, const EncodeOptions& options = {});
-
-// Writes bytes to a temporary name beside `file`, syncs and renames: the file is complete or absent. Throws Error (disk full, no permission).
-void write_file_atomically(const std::filesystem::path& file, const void* data, std::size_t size);
-std::vector<std::uint8_t> read_file(const std::filesystem::path& file);
 
 // The extensions that folder walks pick up, lower case without dot.
 bool is_image_extension(const std::filesystem::path& file);

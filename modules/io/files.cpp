@@ -1,0 +1,144 @@
+#include "modules/io/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "modules/core/error.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{1} << 30;  // Linux moves at most 2 GiB a call
+
+std::string reason(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT: return "the disk is full";
+    case ENOENT: return "no such file or folder";
+    case EACCES:
+    case EPERM: return "permission denied";
+    case EROFS: return "the file system is read-only";
+    case EFBIG: return "the file would be larger than allowed here";
+    default: return std::generic_category().message(error);
+  }
+}
+
+[[noreturn]] void cannot(const char* verb, const fs::path& file, int error) {
+  fail(file.string(), ": cannot ", verb, ": ", reason(error));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  // Network file systems report a full disk only here.
+  int close() { return ::close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+// Removes the file unless told that it was renamed.
+struct Temporary {
+  fs::path path;
+  bool kept = false;
+  ~Temporary() {
+    if (!kept) ::unlink(path.c_str());
+  }
+};
+
+void write_all(int fd, std::span<const Bytes> parts, const fs::path& file) {
+  for (const Bytes& part : parts) {
+    const char* at = static_cast<const char*>(part.data);
+    for (std::size_t left = part.size; left > 0;) {
+      const ssize_t n = ::write(fd, at, std::min(left, kPiece));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) cannot("write", file, errno);
+      if (n == 0) cannot("write", file, ENOSPC);
+      at += n;
+      left -= static_cast<std::size_t>(n);
+    }
+  }
+}
+
+void write_directly(const fs::path& file, std::span<const Bytes> parts) {
+  Descriptor out(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (out.get() < 0) cannot("write", file, errno);
+  write_all(out.get(), parts, file);
+  if (out.close() != 0) cannot("write", file, errno);
+}
+
+// A short name of its own: the target's name may already be as long as names can be.
+fs::path temporary_beside(const fs::path& file) {
+  static std::atomic<unsigned> count{0};
+  return file.parent_path() / (".fovea-" + std::to_string(::getpid()) + "-" + std::to_string(count++) + ".tmp");
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const fs::path& file) {
+  Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (in.get() < 0) cannot("read", file, errno);
+  struct stat info {};
+  if (::fstat(in.get(), &info) != 0) cannot("read", file, errno);
+  check(!S_ISDIR(info.st_mode), file.string(), ": cannot read: it is a folder, expected a file");
+  std::vector<std::uint8_t> bytes;
+  try {
+    // One byte more than the file says, so that the usual file ends without growing the buffer.
+    bytes.resize(S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) + 1 : 65536);
+    for (std::size_t used = 0;;) {
+      if (used == bytes.size()) bytes.resize(used * 2);
+      const ssize_t n = ::read(in.get(), bytes.data() + used, std::min(bytes.size() - used, kPiece));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) cannot("read", file, errno);
+      used += static_cast<std::size_t>(n);
+      if (n > 0) continue;
+      bytes.resize(used);
+      return bytes;
+    }
+  } catch (const std::bad_alloc&) {
+    fail(file.string(), ": cannot read: not enough memory for its ", info.st_size, " bytes");
+  }
+}
+
+void write_file_atomically(const fs::path& file, const void* data, std::size_t size) {
+  const Bytes part{data, size};
+  write_file_atomically(file, std::span(&part, 1));
+}
+
+void write_file_atomically(const fs::path& file, std::span<const Bytes> parts) {
+  struct stat before {};
+  const bool exists = ::stat(file.c_str(), &before) == 0;
+  check(!exists || !S_ISDIR(before.st_mode), file.string(), ": cannot write: it is a folder, expected a file name");
+  if (exists && !S_ISREG(before.st_mode)) return write_directly(file, parts);
+  std::error_code ignored;
+  const fs::path target = exists && fs::is_symlink(file, ignored) ? fs::canonical(file, ignored) : file;
+
+  const fs::path name = temporary_beside(target);
+  Descriptor out(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (out.get() < 0) cannot("write", file, errno);
+  Temporary temporary{name};
+  write_all(out.get(), parts, file);
+  if (exists && ::fchmod(out.get(), before.st_mode & 07777) != 0) cannot("write", file, errno);
+  if (::fsync(out.get()) != 0 && errno != EINVAL) cannot("write", file, errno);
+  if (out.close() != 0) cannot("write", file, errno);
+  if (::rename(name.c_str(), target.c_str()) != 0) cannot("write", file, errno);
+  temporary.kept = true;
+}
+
+}  // namespace fovea
