@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "modules/core/shape.hpp"
+#include "modules/core/tensor.hpp"
 #include "modules/core/threads.hpp"
 
 namespace fovea {
@@ -16,6 +16,8 @@ struct Operand {
   Shape strides;  // in elements, same rank as the shape
   std::size_t element;  // bytes
 };
+
+inline Operand operand(const Tensor& t) { return {const_cast<void*>(t.raw()), t.strides(), size_of(t.dtype())}; }
 
 template <int K>
 struct Walk {

@@ -69,7 +69,7 @@ FOVEA_INLINE void convert_row(To* to, const From* from, std::int64_t n, std::int
 
 template <class To, class From>
 void copy_values(Tensor& to, const Tensor& from) {
-  for_each_row<2>(to.shape(), {Operand{to.raw(), to.strides(), sizeof(To)}, Operand{const_cast<void*>(from.raw()), from.strides(), sizeof(From)}},
+  for_each_row<2>(to.shape(), {operand(to), operand(from)},
                   [](std::int64_t n, const std::array<void*, 2>& p, const std::array<std::int64_t, 2>& s) {
                     convert_row(static_cast<To*>(p[0]), static_cast<const From*>(p[1]), n, s[0], s[1]);
                   });

@@ -1,0 +1,55 @@
+// Elementary functions that vectorise: branch-free polynomials for float (Cephes' coefficients, errors of a few ulp),
+// the standard library for double. Inlined into FOVEA_SIMD loops.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "modules/core/simd.hpp"
+
+namespace fovea::math {
+
+FOVEA_INLINE double exp(double x) { return std::exp(x); }
+FOVEA_INLINE double tanh(double x) { return std::tanh(x); }
+
+// x = n ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2^n exp(r). Below -87.3 the result is 0 (it would be denormal).
+FOVEA_INLINE float exp(float x) {
+  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  const float t = x * 1.44269504088896341f + kMagic;
+  const float n = t - kMagic;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(t) << 23;
+  // 2^n as 2^(n-1) * 2 keeps n = 128 representable.
+  const float scale = std::bit_cast<float>(bits + 0x3f000000u);
+  float y = p * scale * 2.0f;
+  y = x < -87.33654f ? 0.0f : y;
+  y = x > 88.72283f ? std::numeric_limits<float>::infinity() : y;
+  return x != x ? x : y;
+}
+
+FOVEA_INLINE float tanh(float x) {
+  const float a = std::fabs(x);
+  const float z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  const float small = p * z * x + x;
+  const float large = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
+  return a < 0.625f ? small : std::copysign(large, x);
+}
+
+template <class C>
+FOVEA_INLINE C sigmoid(C x) { return C(1) / (C(1) + math::exp(-x)); }
+
+}  // namespace fovea::math

@@ -1,0 +1,84 @@
+#include "modules/nn/args.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace fovea {
+namespace {
+
+template <class T>
+T parse(const std::string& where, const std::string& name, const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  check(error == std::errc() && end == text.data() + text.size(), where, ": ", name, ": expected a number, got '", text, "'");
+  return value;
+}
+
+}  // namespace
+
+const std::string* Args::find(const std::string& name, const std::string& fallback, const std::string& text) {
+  described_.push_back({name, fallback, text});
+  const auto it = values_.find(name);
+  return it == values_.end() ? nullptr : &it->second;
+}
+
+int Args::get(const std::string& name, int fallback, const std::string& text) {
+  const std::string* given = find(name, std::to_string(fallback), text);
+  return given ? parse<int>(where_, name, *given) : fallback;
+}
+
+double Args::get(const std::string& name, double fallback, const std::string& text) {
+  const std::string* given = find(name, std::to_string(fallback), text);
+  return given ? parse<double>(where_, name, *given) : fallback;
+}
+
+bool Args::get(const std::string& name, bool fallback, const std::string& text) {
+  const std::string* given = find(name, fallback ? "true" : "false", text);
+  if (!given) return fallback;
+  check(*given == "true" || *given == "false", where_, ": ", name, ": expected true or false, got '", *given, "'");
+  return *given == "true";
+}
+
+std::string Args::get(const std::string& name, const char* fallback, const std::string& text) {
+  const std::string* given = find(name, fallback, text);
+  return given ? *given : fallback;
+}
+
+int Args::require(const std::string& name, const std::string& text) {
+  const std::string* given = find(name, "required", text);
+  check(given != nullptr, where_, ": ", name, " is missing (", text, ")");
+  return parse<int>(where_, name, *given);
+}
+
+void Args::done() const {
+  std::vector<std::string> known;
+  for (const Described& d : described_) known.push_back(d.name);
+  for (const auto& [name, value] : values_) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::string message = where_ + ": unknown option '" + name + "'";
+    if (const std::string near = nearest(name, known); !near.empty()) message += "; did you mean '" + near + "'?";
+    else
+      for (std::size_t i = 0; i < known.size(); ++i) message += (i ? ", " : "; there are ") + known[i];
+    fail(message);
+  }
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
+  std::string best;
+  std::size_t best_distance = word.size() / 3 + 2;
+  for (const std::string& c : candidates) {
+    std::vector<std::size_t> row(c.size() + 1);
+    for (std::size_t j = 0; j <= c.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= c.size(); ++j)
+        diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, diagonal + (word[i - 1] != c[j - 1])}));
+    }
+    if (row.back() < best_distance) best_distance = row.back(), best = c;
+  }
+  return best;
+}
+
+}  // namespace fovea

@@ -1,0 +1,38 @@
+#include "modules/nn/registry.hpp"
+
+namespace fovea {
+
+const Registry& Registry::global() {
+  static const Registry& registry = *[] {
+    auto* r = new Registry;
+    register_all(*r);
+    return r;
+  }();
+  return registry;
+}
+
+void Registry::add(Entry entry) {
+  const std::string name = entry.name;
+  check(entries_.emplace(name, std::move(entry)).second, "registry: '", name, "' is registered twice");
+}
+
+const Registry::Entry& Registry::at(const std::string& name) const {
+  const auto it = entries_.find(name);
+  if (it != entries_.end()) return it->second;
+  const std::string near = nearest(name, names());
+  fail("no block or network is called '", name, "'", near.empty() ? "" : "; did you mean '" + near + "'?");
+}
+
+std::vector<std::string> Registry::names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, entry] : entries_) out.push_back(name);
+  return out;
+}
+
+std::unique_ptr<Block> Registry::make(const std::string& name, const Scope& scope, std::int64_t channels, Args args) const {
+  auto block = at(name).make(scope, channels, args);
+  args.done();
+  return block;
+}
+
+}  // namespace fovea

@@ -1,0 +1,65 @@
+// Parameters by path. Constructing a layer with a Scope declares its parameters; PyTorch's state-dict names fall out of the paths.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/autograd/var.hpp"
+#include "modules/nn/init.hpp"
+
+namespace fovea {
+
+class ParamStore {
+ public:
+  struct Entry {
+    std::string name;  // "AAB_trunk.0.conv_first.weight"
+    Var value;
+    bool buffer = false;  // running statistics: saved, never trained
+  };
+
+  explicit ParamStore(std::uint64_t seed = 0) : random_(seed) {}
+
+  // Declares (initialised) or finds again. Error when the name exists with another shape.
+  Var declare(const std::string& name, const Shape& shape, const Init& init, bool buffer);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Entry* find(const std::string& name) const;
+  std::vector<Var> trainable() const;  // parameters that want gradients, in order of declaration
+  std::int64_t count() const;          // values in parameters, buffers apart
+  void freeze(const std::string& glob);
+  void zero_grad();
+  void to(DType dtype);  // f64 for the reference runs
+
+  struct LoadReport {
+    std::vector<std::string> loaded, missing, unused;
+  };
+  // Copies values by name; a value of the wrong shape is an error. `missing` are declared names without a value, `unused` the
+  // given names that nothing declares. With strict both are errors. O x I and O x I x 1 x 1 count as the same shape.
+  LoadReport load(const std::map<std::string, Tensor>& values, bool strict = true);
+  std::map<std::string, Tensor> values() const;
+
+ private:
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t> index_;
+  Random random_;
+};
+
+// A place in the tree of modules.
+class Scope {
+ public:
+  Scope(std::shared_ptr<ParamStore> store, std::string path = {}) : store_(std::move(store)), path_(std::move(path)) {}
+
+  Scope operator/(const std::string& name) const { return {store_, path_.empty() ? name : path_ + "." + name}; }
+  Scope operator/(std::int64_t index) const { return *this / std::to_string(index); }
+  Var param(const std::string& name, const Shape& shape, const Init& init) const;
+  Var buffer(const std::string& name, const Shape& shape, double value) const;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::shared_ptr<ParamStore> store_;
+  std::string path_;
+};
+
+}  // namespace fovea
