@@ -1,6 +1,7 @@
 #include "pipeline/runner.hpp"
 
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
