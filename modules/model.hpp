@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "modules/autograd/var.hpp"
+#include "modules/heads/upscale.hpp"
 #include "modules/nn/scope.hpp"
 
 namespace fovea {
 
-class Block;
-
 class Model {
  public:
+  using UpscaleFacts = ::fovea::UpscaleFacts;
   struct Tap {
     std::string name;  // "AAB_trunk.0.attention.gate"
     Tensor value;      // f32
@@ -33,14 +33,6 @@ class Model {
     Tensor output;  // f32
     std::vector<Tap> taps;
   };
-  // What an upscaling network is to the code that cuts images into tiles.
-  struct UpscaleFacts {
-    int scale = 0;
-    int radius = 0;               // an output pixel depends on inputs at most this far (in input pixels), global statistics apart
-    std::string statistics;       // glob of the taps that depend on the whole image; empty when there are none
-    std::string maps;             // glob of the taps worth showing
-  };
-
   // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`.
   static Model from_recipe(const std::string& yaml, std::uint64_t seed = 0);
   // A file, or the name of a folder in the zoo. Error lists the zoo's names when there is no such thing.
@@ -57,8 +49,8 @@ class Model {
 
   const std::string& recipe() const;  // resolved YAML
   const std::string& name() const;    // zoo name or file stem
-  ParamStore& params();
-  const ParamStore& params() const;
+  const std::map<std::string, std::string>& metadata() const;  // of the file it was loaded from
+  const std::shared_ptr<ParamStore>& params() const;
   UpscaleFacts upscale() const;       // Error when the head is not an upscaling one
   std::int64_t multiply_adds(const Shape& input) const;
 

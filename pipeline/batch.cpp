@@ -143,7 +143,11 @@ BatchResult run_batch(Plan& plan, Ledger& ledger, const nlohmann::json& settings
   result.left = result.total > reached ? result.total - reached : 0;
   if (result.left == 0) {
     result.stopped.clear();
-    ledger.compact();
+    try {
+      ledger.compact();
+    } catch (const EnvironmentError& e) {
+      result.warning = e.what();
+    }
   }
   result.wall = wall_seconds() - start;
   progress.stop();

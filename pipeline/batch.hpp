@@ -23,13 +23,14 @@ struct BatchResult {
   std::size_t quarantined = 0;  // in this run or a former one
   std::size_t left = 0;         // not reached
   std::string stopped;          // why files are left; empty when none are
+  std::string warning;          // the ledger could not be put in order (disk full); it is complete all the same
   double wall = 0;              // seconds
   std::map<std::string, double> cpu;  // seconds by stage
   int exit_code() const { return left > 0 ? kExitTryAgain : quarantined > 0 ? kExitQuarantined : kExitDone; }
 };
 
 // `settings` is all that shapes an output: when it changes, files are done again. Ctrl-C and a full disk end the run in good
-// order. Error (the disk of the ledger itself) when not even that could be written.
+// order. EnvironmentError when not even the ledger could be begun.
 BatchResult run_batch(Plan& plan, Ledger& ledger, const nlohmann::json& settings, std::vector<Step> steps, Progress& progress);
 
 }  // namespace fovea

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/errors.hpp"
 #include "pipeline/frame.hpp"
 
 namespace fovea {
@@ -34,12 +35,6 @@ class Contract {
 
  private:
   std::vector<std::string_view> needs_, gives_, drops_;
-};
-
-// Thrown by a stage when the machine failed and not the input: disk full, read-only file system. The frame is left for next time.
-class EnvironmentError : public Error {
- public:
-  using Error::Error;
 };
 
 class Stage {

@@ -1,27 +1,15 @@
-// The table of commands. A command is one file: it declares its options and gives the function that runs it.
+// The commands of `fovea`, one file each. Each adds its subcommand; `run` is set when the user chose it and returns the exit code.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <span>
-#include <string>
-
-#include "pipeline/batch.hpp"
 
 namespace fovea {
 
-using RunCommand = std::function<int()>;  // gives the exit code; an Error becomes a message and kExitUsage
+using Run = std::function<int()>;
 
-struct Command {
-  const char* name;
-  const char* summary;
-  RunCommand (*declare)(CLI::App& options);
-};
-
-RunCommand declare_upscale(CLI::App& options);
-
-inline constexpr Command kCommands[] = {
-    {"upscale", "Make images larger with a super-resolution network", declare_upscale},
-};
+void add_upscale(CLI::App& app, Run& run);
+void add_train(CLI::App& app, Run& run);
+void add_eval(CLI::App& app, Run& run);
 
 }  // namespace fovea

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <iostream>
 #include <memory>
+#include <opencv2/core.hpp>
 
 #include "apps/fovea/commands.hpp"
 #include "modules/autograd/apply.hpp"
@@ -20,6 +21,9 @@
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
+
+// What CLI11 passes for an option that may stand without its word.
+constexpr const char* kNoWord = "";
 
 constexpr const char* kExamples = R"(Inputs are files, folders (all images in them; the tree is mirrored in OUT), patterns in quotes ('photos/**/*.png'),
 or - for a list of paths on standard input. PNG, JPEG, TIFF, BMP and WebP, 8 and 16 bit, grey, colour and alpha.
@@ -69,7 +73,7 @@ std::vector<Step> steps_of(const UpscaleArguments& a, const Model& model, const 
   encode.jpeg_quality = encode.webp_quality = a.quality;
   std::vector<Step> steps;
   steps.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
-  steps.push_back({std::make_unique<SuperResolve>(upscale_network(model), options), jobs.process, jobs.width});
+  steps.push_back({std::make_unique<SuperResolve>(upscale_backend(model), options), jobs.process, jobs.width});
   if (options.maps) steps.push_back({std::make_unique<SaveMaps>(a.maps == "npy" ? MapFormat::npy : MapFormat::png), jobs.save, 1});
   steps.push_back({std::make_unique<SaveImage>(encode), jobs.save, 1});
   return steps;
@@ -84,7 +88,17 @@ Model load_model(const UpscaleArguments& a) {
   return model;
 }
 
-int run(const UpscaleArguments& a) {
+// Everything that can be found wrong before any work.
+struct Prepared {
+  UpscaleOptions options;
+  int threads;
+  Jobs jobs;
+  fs::path out;
+  Model model;
+  Plan plan;
+};
+
+Prepared prepare(const UpscaleArguments& a) try {
   std::string warning;
   const UpscaleOptions options{parse_tile(a.tile), a.self_ensemble, parse_precision(a.precision, &warning), !a.maps.empty()};
   if (!warning.empty()) fmt::print(stderr, "fovea: {}\n", warning);
@@ -94,24 +108,28 @@ int run(const UpscaleArguments& a) {
   const Model model = load_model(a);
   Plan plan(Inputs(a.inputs, out, &std::cin), out, a.format);
   check(plan.count() > 0, "upscale: no images found in ", fmt::format("{}", fmt::join(a.inputs, ", ")));
+  return {options, threads, plan_jobs(threads, plan.count(), asked), out, model, std::move(plan)};
+} catch (const Error& e) {
+  throw UsageError(e.what());
+}
 
-  write_output(out / ".", [] {});  // makes the folder
-  const FolderLock lock(out);
-  for (const fs::path& folder : plan.folders()) remove_stale_temporaries(folder);
-  remove_stale_temporaries(out);
-  Ledger ledger(out);
+int run(const UpscaleArguments& a) {
+  Prepared p = prepare(a);
+  write_output(p.out / ".", [] {});  // makes the folder
+  const FolderLock lock(p.out);
+  for (const fs::path& folder : p.plan.folders()) remove_stale_temporaries(folder);
+  remove_stale_temporaries(p.out);
+  Ledger ledger(p.out);
+  set_threads(p.threads);
+  cv::setNumThreads(p.threads);
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);
-  const Jobs jobs = plan_jobs(threads, plan.count(), asked);
-  const nlohmann::json settings = settings_of(a, model, options);
-  const BatchResult result = run_batch(plan, ledger, settings, steps_of(a, model, options, jobs), *progress);
+  const nlohmann::json settings = settings_of(a, p.model, p.options);
+  const BatchResult result = run_batch(p.plan, ledger, settings, steps_of(a, p.model, p.options, p.jobs), *progress);
 
-  UpscaleSummary summary{a, model, options, result, threads, {}};
-  if (a.report) {
-    const ReportFacts facts{model.name(), settings, model_facts(model), result, threads};
-    summary.report = write_report(out, ledger, facts).string();
-  }
+  UpscaleSummary summary{a, p.model, p.options, result, p.threads, {}};
+  if (a.report) summary.report = write_report(p.out, ledger, {p.model.name(), settings, model_facts(p.model), result, p.threads}).string();
   if (a.json) print_json_summary(summary);
-  else if (!a.quiet) print_summary(summary);
+  if (!a.json && !a.quiet) print_summary(summary);
   return result.exit_code();
 }
 
@@ -119,9 +137,10 @@ int run(const UpscaleArguments& a) {
 
 std::string default_model(int scale) { return "upscale-x" + std::to_string(scale); }
 
-RunCommand declare_upscale(CLI::App& options) {
+void add_upscale(CLI::App& app, Run& run_chosen) {
+  CLI::App& options = *app.add_subcommand("upscale", "Make images larger with a super-resolution network");
   auto a = std::make_shared<UpscaleArguments>();
-  options.add_option("INPUT", a->inputs, "Files, folders, patterns, or - for a list on standard input")->required();
+  options.add_option("INPUT", a->inputs, "Files, folders, patterns, or - for a list on standard input");
   options.add_option("-o,--out", a->out, "Folder for the results")->required();
   options.add_option("-s,--scale", a->scale, "How many times larger: 2, 3 or 4")->check(CLI::Range(1, 16));
   options.add_option("-m,--model", a->model, "A model of the zoo or a .safetensors file (default: the shipped one for --scale)");
@@ -130,21 +149,26 @@ RunCommand declare_upscale(CLI::App& options) {
       ->capture_default_str();
   options.add_option("--quality", a->quality, "Of JPEG and WebP, 1 to 100")->check(CLI::Range(1, 100))->capture_default_str();
   options.add_option("--tile", a->tile, "Side of the tiles in input pixels; 0: whole images; auto: tiles for large images")->capture_default_str();
-  options.add_option("--maps", a->maps, "Write the model's attention beside each output, as an overlay and as 16-bit png or npy")
+  // The word after --maps may be an input already.
+  const auto set_maps = [a](const std::string& word) {
+    a->maps = word == "npy" ? "npy" : "png";
+    if (word != "npy" && word != "png" && word != kNoWord) a->inputs.push_back(word);
+  };
+  options.add_option_function<std::string>("--maps", set_maps, "Write the model's attention beside each output: an overlay and the values, as 16-bit png or npy")
+      ->type_name("[png|npy]")
       ->expected(0, 1)
-      ->default_str("png")
-      ->check(CLI::IsMember({"png", "npy"}));
+      ->default_str("png");
   options.add_flag("--self-ensemble", a->self_ensemble, "Mean over 8 flips and rotations: a little better, 8 times slower");
   options.add_option("--precision", a->precision, "f32, bf16, or auto (bf16 where the processor has AMX)")
       ->check(CLI::IsMember({"f32", "bf16", "auto"}))
       ->capture_default_str();
-  options.add_option("-j,--jobs", a->jobs, "Images being read:computed:written at once, for example 1:2:1 (default: by the processors)");
+  options.add_option("-j,--jobs", a->jobs, "Images read:computed:written at once, for example 1:2:1 (default: by the processors)");
   options.add_option("-t,--threads", a->threads, "Processors to use (default: all that this process may use)")->check(CLI::Range(1, 1024));
   options.add_flag("--report", a->report, "Write OUT/report.html: before and after, maps, times");
   options.add_flag("-q,--quiet", a->quiet, "Say nothing but errors");
-  options.add_flag("--json", a->json, "One JSON object an event on standard output, a summary last (with --quiet: the summary only)");
+  options.add_flag("--json", a->json, "One JSON object an event on standard output, a summary last (with --quiet: only the summary)");
   options.footer(kExamples);
-  return [a] { return run(*a); };
+  options.callback([a, &run_chosen] { run_chosen = [a] { return run(*a); }; });
 }
 
 }  // namespace fovea

@@ -34,6 +34,7 @@ void print_json_summary(const UpscaleSummary& s) {
                               {"precision", name_of(s.options.precision)}, {"total", r.total}, {"done", r.done},
                               {"up_to_date", r.up_to_date}, {"quarantined", r.quarantined}, {"left", r.left}};
   if (!r.stopped.empty()) json["stopped"] = r.stopped;
+  if (!r.warning.empty()) json["warning"] = r.warning;
   put_name(json, "out", s.arguments.out);
   if (!s.report.empty()) put_name(json, "report", s.report);
   json["wall_s"] = rounded(r.wall);
@@ -55,6 +56,7 @@ void print_summary(const UpscaleSummary& s) {
   fmt::print("pictures: {}\n", s.arguments.out);
   if (!s.report.empty()) fmt::print("report:   {}\n", s.report);
   std::fflush(stdout);
+  if (!r.warning.empty()) fmt::print(stderr, "{}\n", r.warning);
   if (r.left > 0)
     fmt::print(stderr, "{} left ({}). Give the same command again to go on.\n", images(r.left), r.stopped.empty() ? "inputs changed meanwhile" : r.stopped);
 }

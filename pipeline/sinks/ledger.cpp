@@ -8,8 +8,8 @@
 #include <fstream>
 #include <system_error>
 
-#include "modules/core/error.hpp"
 #include "modules/io/files.hpp"
+#include "pipeline/errors.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/sources/walk.hpp"
 
@@ -52,11 +52,15 @@ FileStamp FileStamp::of(const fs::path& file) {
 
 Ledger::Ledger(fs::path folder) : folder_(std::move(folder)), file_(folder_ / kLedgerName) {
   fd_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  check(fd_ >= 0, file_.string(), ": cannot write the ledger: ", std::generic_category().message(errno));
+  if (fd_ < 0) cannot_write(errno);
   read();
 }
 
 Ledger::~Ledger() { ::close(fd_); }
+
+void Ledger::cannot_write(int error) const {
+  throw EnvironmentError(file_.string() + ": cannot write the ledger: " + std::generic_category().message(error));
+}
 
 void Ledger::read() {
   std::ifstream in(file_, std::ios::binary);
@@ -80,19 +84,19 @@ void Ledger::read() {
   // What is left without a newline is the line at which a run was killed: the next line must not be joined to it.
   struct stat info {};
   if (::fstat(fd_, &info) == 0 && info.st_size > whole)
-    check(::ftruncate(fd_, whole) == 0, file_.string(), ": cannot write the ledger: ", std::generic_category().message(errno));
+    if (::ftruncate(fd_, whole) != 0) cannot_write(errno);
 }
 
 void Ledger::write_line(const std::string& line) {
   struct stat info {};
-  check(::fstat(fd_, &info) == 0, file_.string(), ": cannot write the ledger: ", std::generic_category().message(errno));
+  if (::fstat(fd_, &info) != 0) cannot_write(errno);
   const std::string text = line + '\n';
   const ssize_t written = ::write(fd_, text.data(), text.size());
   if (written == static_cast<ssize_t>(text.size())) return;
   const int error = written < 0 ? errno : ENOSPC;
   // Half a line would spoil the one after it.
-  const bool restored = ::ftruncate(fd_, info.st_size) == 0;
-  fail(file_.string(), ": cannot write the ledger: ", std::generic_category().message(error), restored ? "" : " (its last line is torn)");
+  if (::ftruncate(fd_, info.st_size) != 0) cannot_write(errno);
+  cannot_write(error);
 }
 
 std::string Ledger::use(const nlohmann::json& settings) {
@@ -134,9 +138,13 @@ void Ledger::compact() {
   std::erase_if(settings_, [&](const auto& entry) { return !used.contains(entry.first); });
   for (const auto& [id, settings] : settings_) text += settings_line(id, settings) + '\n';
   for (const auto& [key, record] : records_) text += to_line(record) + '\n';
-  write_file_atomically(file_, text.data(), text.size());
+  try {
+    write_file_atomically(file_, text.data(), text.size());
+  } catch (const FileError& e) {
+    throw EnvironmentError(e.what());
+  }
   const int fresh = ::open(file_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
-  check(fresh >= 0, file_.string(), ": cannot open the ledger again: ", std::generic_category().message(errno));
+  if (fresh < 0) cannot_write(errno);
   ::close(fd_);
   fd_ = fresh;
 }

@@ -53,7 +53,7 @@ class Ledger {
   // Whether nothing needs to be done again: same content, same settings, and what was written is still there.
   bool up_to_date(const Record& record, const FileStamp& now, const std::string& settings) const;
 
-  void append(Record record);  // Error when the line cannot be written (disk full); the file is then as before
+  void append(Record record);  // EnvironmentError when the line cannot be written; the file is then as before
   // Forgets a folder that can be read again.
   void forget_unreadable_folders();
   // Puts the lines in order, in one atomic step.
@@ -65,6 +65,7 @@ class Ledger {
 
  private:
   void read();
+  [[noreturn]] void cannot_write(int error) const;
   void write_line(const std::string& line);
 
   std::filesystem::path folder_, file_;

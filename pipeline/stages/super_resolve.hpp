@@ -13,13 +13,13 @@ inline constexpr Key<std::vector<AttentionMap>> kMaps{"maps"};
 
 class SuperResolve final : public Stage {
  public:
-  SuperResolve(UpscaleNetwork network, UpscaleOptions options) : network_(std::move(network)), options_(options) {}
+  SuperResolve(UpscaleBackend network, UpscaleOptions options) : network_(std::move(network)), options_(options) {}
   std::string_view name() const override { return "model"; }
   Contract contract() const override { return Contract().needs(kImage).gives(kOutput).gives(kMaps).drops(kImage); }
   void process(std::span<Frame> batch) override;
 
  private:
-  UpscaleNetwork network_;
+  UpscaleBackend network_;
   UpscaleOptions options_;
 };
 

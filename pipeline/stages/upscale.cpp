@@ -17,13 +17,13 @@ constexpr int kSampleSide = 128, kSamples = 16;
 // One image on its way through the network.
 class Upscaling {
  public:
-  Upscaling(const UpscaleNetwork& network, const Image& input, const UpscaleOptions& options)
-      : facts_(network.facts), input_(input), options_(options), runner_(network, options),
-        output_{enlarged_like(input, network.facts.scale), {}}, whole_({0, 0}, input.pixels.size()) {
+  Upscaling(const UpscaleBackend& backend, const Image& input, const UpscaleOptions& options)
+      : facts_(backend.facts), input_(input), options_(options), runner_(backend, options),
+        output_{enlarged_like(input, backend.facts.scale), {}}, whole_({0, 0}, input.pixels.size()) {
     transparent_ = !alpha_range(input, whole_).opaque();
     cv::Size core = whole_.size();
     if (options.tile > 0) core = {options.tile, options.tile};
-    if (options.tile < 0) core = choose_core(whole_.size(), facts_.radius, kBudget / std::max<std::size_t>(network.bytes_per_pixel, 1));
+    if (options.tile < 0) core = choose_core(whole_.size(), facts_.radius, kBudget / std::max<std::size_t>(backend.bytes_per_pixel, 1));
     tiles_ = plan_tiles(whole_.size(), core, facts_.radius);
   }
 
@@ -95,10 +95,10 @@ class Upscaling {
 
 }  // namespace
 
-Upscaled upscale_image(const UpscaleNetwork& network, const Image& input, const UpscaleOptions& options) {
-  check(network.facts.scale >= 1, "upscale: expected a scale of at least 1, got ", network.facts.scale);
+Upscaled upscale_image(const UpscaleBackend& backend, const Image& input, const UpscaleOptions& options) {
+  check(backend.facts.scale >= 1, "upscale: expected a scale of at least 1, got ", backend.facts.scale);
   check(options.tile >= -1, "upscale: expected a tile side of at least 1 (0: whole image, -1: automatic), got ", options.tile);
-  return Upscaling(network, input, options).run();
+  return Upscaling(backend, input, options).run();
 }
 
 }  // namespace fovea

@@ -41,15 +41,15 @@ struct Upscaled {
 };
 
 // What upscaling needs of a network; tests put a function with known answers here.
-struct UpscaleNetwork {
+struct UpscaleBackend {
   Model::UpscaleFacts facts;
   std::size_t bytes_per_pixel = 1;  // working memory of a run for one input pixel
   std::function<Model::Result(const Tensor&, const Model::RunOptions&)> run;
 };
-UpscaleNetwork upscale_network(const Model& model);
+UpscaleBackend upscale_backend(const Model& model);
 
 // Error: not 8 or 16 bit, an empty image, a network that does not upscale or gives numbers that are not finite.
-Upscaled upscale_image(const UpscaleNetwork& network, const Image& input, const UpscaleOptions& options);
+Upscaled upscale_image(const UpscaleBackend& backend, const Image& input, const UpscaleOptions& options);
 Upscaled upscale_image(const Model& model, const Image& input, const UpscaleOptions& options);
 
 }  // namespace fovea

@@ -89,14 +89,14 @@ void add_map(std::vector<AttentionMap>& maps, std::size_t index, const Model::Ta
 }  // namespace
 
 Model::Result WindowRunner::run_once(const cv::Mat& rgb, const Pins& pins, const std::string& keep) const {
-  Model::Result result = network_.run(to_tensor(rgb), {.keep = keep, .pins = pins, .precision = options_.precision});
-  const Shape wanted{1, 3, std::int64_t{rgb.rows} * network_.facts.scale, std::int64_t{rgb.cols} * network_.facts.scale};
+  Model::Result result = backend_.run(to_tensor(rgb), {.keep = keep, .pins = pins, .precision = options_.precision});
+  const Shape wanted{1, 3, std::int64_t{rgb.rows} * backend_.facts.scale, std::int64_t{rgb.cols} * backend_.facts.scale};
   check(result.output.shape() == wanted, "upscale: expected ", wanted, " from the network, got ", result.output.shape());
   return result;
 }
 
 WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Pins> pins, bool maps, bool statistics) const {
-  const Model::UpscaleFacts& facts = network_.facts;
+  const Model::UpscaleFacts& facts = backend_.facts;
   const std::string map_glob = maps ? facts.maps : "", statistics_glob = statistics ? facts.statistics : "";
   WindowResult sum;
   for (int flip = 0; flip < flips(); ++flip) {

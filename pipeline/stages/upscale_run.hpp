@@ -21,7 +21,7 @@ struct WindowResult {
 
 class WindowRunner {
  public:
-  WindowRunner(const UpscaleNetwork& network, const UpscaleOptions& options) : network_(network), options_(options) {}
+  WindowRunner(const UpscaleBackend& backend, const UpscaleOptions& options) : backend_(backend), options_(options) {}
 
   int flips() const { return options_.self_ensemble ? 8 : 1; }
 
@@ -31,7 +31,7 @@ class WindowRunner {
  private:
   Model::Result run_once(const cv::Mat& rgb, const Pins& pins, const std::string& keep) const;
 
-  const UpscaleNetwork& network_;
+  const UpscaleBackend& backend_;
   const UpscaleOptions& options_;
 };
 

@@ -53,7 +53,7 @@ struct Fake {
   }
   static bool glob_matches(const std::string& keep, const std::string& name) { return keep.find(name) != std::string::npos; }
 
-  UpscaleNetwork network() const {
+  UpscaleBackend network() const {
     return {{.scale = scale, .radius = radius, .statistics = "**.mean", .maps = "**.gate"},
             1,
             [self = *this](const Tensor& x, const Model::RunOptions& o) { return self.run(x, o); }};
@@ -195,7 +195,7 @@ TEST_CASE("tiled equals untiled, exactly without statistics and closely with the
 }
 
 TEST_CASE("the automatic tile follows the memory budget and changes no pixel") {
-  UpscaleNetwork network = Fake{.radius = 4}.network();
+  UpscaleBackend network = Fake{.radius = 4}.network();
   const Image image = noise(150, 90, CV_8UC3);
   const cv::Mat expected = upscale_image(network, image, {}).image.pixels;
   std::int64_t most = 0;
@@ -211,7 +211,7 @@ TEST_CASE("the automatic tile follows the memory budget and changes no pixel") {
 
 TEST_CASE("self-ensemble is the mean over the eight flips") {
   // Depends on the position in the window, so that a result turned back wrongly shows.
-  UpscaleNetwork network = Fake{.scale = 2}.network();
+  UpscaleBackend network = Fake{.scale = 2}.network();
   network.run = [](const Tensor& x, const Model::RunOptions&) {
     Model::Result r = Fake{.scale = 2}.run(x, {});
     const auto h = static_cast<int>(x.dim(2)) * 2, w = static_cast<int>(x.dim(3)) * 2;
@@ -256,7 +256,7 @@ TEST_CASE("one bright pixel lights exactly its own place in the map, tiled or no
 TEST_CASE("maps and shared alpha statistics come from one run") {
   const Image in = disc(24, {0, 0, 255}, {0, 0, 0}, 2);
   int runs = 0;
-  UpscaleNetwork network = Fake{.statistic = 0.05}.network();
+  UpscaleBackend network = Fake{.statistic = 0.05}.network();
   network.run = [&runs, inner = network.run](const Tensor& x, const Model::RunOptions& o) {
     ++runs;
     return inner(x, o);
@@ -267,14 +267,14 @@ TEST_CASE("maps and shared alpha statistics come from one run") {
 }
 
 TEST_CASE("upscaling refuses what it cannot do") {
-  const UpscaleNetwork network = Fake{}.network();
+  const UpscaleBackend network = Fake{}.network();
   CHECK_THROWS_AS(upscale_image(network, Image{}, {}), Error);
   CHECK_THROWS_AS(upscale_image(network, Image{cv::Mat(2, 2, CV_32FC3, cv::Scalar(0)), false, {}}, {}), Error);
   CHECK_THROWS_AS(upscale_image(network, Image{cv::Mat(2, 2, CV_8UC2, cv::Scalar(0)), false, {}}, {}), Error);
   CHECK_THROWS_AS(upscale_image(network, noise(2, 2, CV_8UC3), {.tile = -2}), Error);
   Fake broken{.colour = [](cv::Vec3f) { return cv::Vec3f::all(std::numeric_limits<float>::quiet_NaN()); }};
   CHECK_THROWS_AS(upscale_image(broken.network(), noise(2, 2, CV_8UC3), {}), Error);
-  UpscaleNetwork wrong = Fake{}.network();
+  UpscaleBackend wrong = Fake{}.network();
   wrong.facts.scale = 3;
   CHECK_THROWS_AS(upscale_image(wrong, noise(2, 2, CV_8UC3), {}), Error);
 }

@@ -1,0 +1,153 @@
+#include "datasets/super_resolution.hpp"
+
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+
+#include "datasets/image.hpp"
+#include "datasets/metrics/image_quality.hpp"
+#include "datasets/resize.hpp"
+#include "modules/core/random.hpp"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> images_below(const fs::path& folder) {
+  check(fs::is_directory(folder), folder.string(), ": expected a folder of images");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// 8-bit BGR whatever the file holds.
+cv::Mat read_bgr(const fs::path& file) {
+  cv::Mat pixels = read_image(file).pixels;
+  if (pixels.depth() == CV_16U) pixels.convertTo(pixels, CV_8U, 1.0 / 257);
+  if (pixels.channels() == 1) cv::cvtColor(pixels, pixels, cv::COLOR_GRAY2BGR);
+  if (pixels.channels() == 4) cv::cvtColor(pixels, pixels, cv::COLOR_BGRA2BGR);
+  return pixels;
+}
+
+ImagePair make_pair(const fs::path& file, int scale) {
+  const cv::Mat whole = read_bgr(file);
+  const cv::Mat high = whole(cv::Rect(0, 0, whole.cols / scale * scale, whole.rows / scale * scale)).clone();
+  if (high.empty()) return {file.stem().string(), high, {}};
+  // Public training and test images repeat edge pixels; see resize.hpp.
+  return {file.stem().string(), high, imresize(high, cv::Size(high.cols / scale, high.rows / scale), Edge::repeat)};
+}
+
+// One patch as 8-bit BGR, flipped and turned by three random bits; the same for both resolutions.
+cv::Mat oriented(const cv::Mat& image, const cv::Rect& area, int orientation) {
+  cv::Mat patch = image(area).clone();
+  if (orientation & 1) cv::flip(patch, patch, 1);
+  if (orientation & 2) cv::flip(patch, patch, 0);
+  if (orientation & 4) cv::transpose(patch, patch);
+  return patch;
+}
+
+// Writes a BGR patch as RGB 0..1 into sample `index` of a channels-last batch.
+void put(Tensor& batch, std::int64_t index, const cv::Mat& bgr) {
+  const std::int64_t h = batch.dim(2), w = batch.dim(3);
+  float* out = batch.data<float>() + index * h * w * 3;
+  for (int y = 0; y < h; ++y) {
+    const auto* row = bgr.ptr<cv::Vec3b>(y);
+    for (int x = 0; x < w; ++x, out += 3)
+      for (int c = 0; c < 3; ++c) out[c] = static_cast<float>(row[x][2 - c]) / 255.0f;
+  }
+}
+
+}  // namespace
+
+std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scale, int patch, int* too_small) {
+  std::vector<ImagePair> pairs;
+  int left_out = 0;
+  for (const fs::path& folder : folders)
+    for (const fs::path& file : images_below(folder)) {
+      ImagePair pair = make_pair(file, scale);
+      if (std::min(pair.low.rows, pair.low.cols) >= patch) pairs.push_back(std::move(pair));
+      else ++left_out;
+    }
+  if (too_small) *too_small = left_out;
+  check(!pairs.empty(), "training data: no image of at least ", patch * scale, "x", patch * scale, " pixels");
+  return pairs;
+}
+
+PatchSource::PatchSource(std::vector<ImagePair> pairs, const Options& options) : pairs_(std::move(pairs)), options_(options) {
+  double total = 0;
+  for (const ImagePair& p : pairs_) cumulative_.push_back(total += static_cast<double>(p.low.total()));
+}
+
+Batch PatchSource::batch(std::int64_t number) const {
+  const int s = options_.scale, p = options_.patch;
+  Random random(options_.seed, static_cast<std::uint64_t>(number) + 1);
+  Batch batch{Tensor::empty({options_.batch, 3, p, p}, DType::f32, Layout::channels_last),
+              Tensor::empty({options_.batch, 3, p * s, p * s}, DType::f32, Layout::channels_last)};
+  for (int i = 0; i < options_.batch; ++i) {
+    const double at = random.uniform() * cumulative_.back();
+    const auto index = static_cast<std::size_t>(std::upper_bound(cumulative_.begin(), cumulative_.end() - 1, at) - cumulative_.begin());
+    const ImagePair& pair = pairs_[index];
+    const int x = static_cast<int>(random.below(pair.low.cols - p + 1)), y = static_cast<int>(random.below(pair.low.rows - p + 1));
+    const int orientation = static_cast<int>(random.below(8));
+    put(batch.input, i, oriented(pair.low, {x, y, p, p}, orientation));
+    put(batch.target, i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation));
+  }
+  return batch;
+}
+
+Tensor to_tensor(const cv::Mat& image) {
+  cv::Mat bgr = image;
+  if (image.channels() == 1) cv::cvtColor(image, bgr, cv::COLOR_GRAY2BGR);
+  check(bgr.type() == CV_8UC3, "to_tensor: expected 8 bit and 1 or 3 channels");
+  Tensor t = Tensor::empty({1, 3, bgr.rows, bgr.cols}, DType::f32, Layout::channels_last);
+  put(t, 0, bgr);
+  return t;
+}
+
+cv::Mat to_image(const Tensor& rgb) {
+  const Tensor t = rgb.to(DType::f32).contiguous(Layout::channels_last);
+  check(t.rank() == 4 && t.dim(0) == 1 && t.dim(1) == 3, "to_image: expected 1 x 3 x H x W, got ", t.shape());
+  cv::Mat floats(static_cast<int>(t.dim(2)), static_cast<int>(t.dim(3)), CV_32FC3, const_cast<void*>(t.raw())), bgr;
+  floats.convertTo(bgr, CV_8U, 255.0);
+  cv::cvtColor(bgr, bgr, cv::COLOR_RGB2BGR);
+  return bgr;
+}
+
+EvalSet load_eval_set(const fs::path& folder, int scale) {
+  EvalSet set;
+  set.name = folder.filename().empty() ? folder.parent_path().filename().string() : folder.filename().string();
+  const fs::path prepared = folder / ("x" + std::to_string(scale));
+  if (!fs::is_directory(prepared / "HR")) {
+    for (const fs::path& file : images_below(folder)) set.pairs.push_back(make_pair(file, scale));
+  } else {
+    const auto high = images_below(prepared / "HR"), low = images_below(prepared / "LR");
+    check(high.size() == low.size(), prepared.string(), ": HR has ", high.size(), " images, LR ", low.size());
+    for (std::size_t i = 0; i < high.size(); ++i) set.pairs.push_back({high[i].stem().string(), read_bgr(high[i]), read_bgr(low[i])});
+  }
+  check(!set.pairs.empty(), folder.string(), ": no images for x", scale);
+  for (const ImagePair& p : set.pairs)
+    check(p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name, ": the pair is not x", scale);
+  return set;
+}
+
+EvalRow EvalTable::mean() const {
+  EvalRow m{"mean"};
+  const double n = static_cast<double>(rows.size());
+  for (const EvalRow& r : rows)
+    m.psnr += r.psnr / n, m.ssim += r.ssim / n, m.bicubic_psnr += r.bicubic_psnr / n, m.bicubic_ssim += r.bicubic_ssim / n;
+  return m;
+}
+
+EvalTable evaluate_upscaling(const EvalSet& set, int scale, const std::function<cv::Mat(const cv::Mat&)>& upscale) {
+  EvalTable table{set.name, {}};
+  for (const ImagePair& pair : set.pairs) {
+    const cv::Mat image = upscale(pair.low), bicubic = imresize(pair.low, pair.high.size());
+    table.rows.push_back({pair.name, psnr_y(image, pair.high, scale), ssim_y(image, pair.high, scale), psnr_y(bicubic, pair.high, scale),
+                          ssim_y(bicubic, pair.high, scale)});
+  }
+  return table;
+}
+
+}  // namespace fovea

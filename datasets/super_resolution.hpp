@@ -1,0 +1,63 @@
+// Super-resolution data: random patches of photographs for training, whole image pairs for validation.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <opencv2/core.hpp>
+#include <vector>
+
+#include "modules/train/batch_source.hpp"
+
+namespace fovea {
+
+// One 8-bit BGR photograph, cut to a multiple of the scale, and its low-resolution image (MATLAB's antialiased bicubic).
+struct ImagePair {
+  std::string name;
+  cv::Mat high, low;
+};
+
+// Every image below the folders, sorted by path. Images whose low-resolution side is under `patch` are left out and counted.
+std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch, int* too_small = nullptr);
+
+// Random patches with flips and quarter turns. Batch k depends on (seed, k) alone.
+class PatchSource final : public BatchSource {
+ public:
+  struct Options {
+    int scale = 2, patch = 48, batch = 16;  // patch: side in low-resolution pixels
+    std::uint64_t seed = 0;
+  };
+  PatchSource(std::vector<ImagePair> pairs, const Options& options);
+  Batch batch(std::int64_t number) const override;  // RGB, 0..1
+
+ private:
+  std::vector<ImagePair> pairs_;
+  std::vector<double> cumulative_;  // images are drawn by area, so that every pixel is as likely
+  Options options_;
+};
+
+// RGB 0..1, 1 x 3 x H x W from an 8-bit image of 1 or 3 channels; and back, rounded and clamped to 8-bit BGR.
+Tensor to_tensor(const cv::Mat& bgr);
+cv::Mat to_image(const Tensor& rgb);
+
+// A validation set: a folder with x2/HR, x2/LR, x3/HR ... whose images match in order of name, or a plain folder of photographs, from
+// which the low-resolution images are made.
+struct EvalSet {
+  std::string name;
+  std::vector<ImagePair> pairs;
+};
+EvalSet load_eval_set(const std::filesystem::path& folder, int scale);
+
+struct EvalRow {
+  std::string image;
+  double psnr = 0, ssim = 0;                    // of the model, on Y, border = scale
+  double bicubic_psnr = 0, bicubic_ssim = 0;
+};
+struct EvalTable {
+  std::string set;
+  std::vector<EvalRow> rows;
+  EvalRow mean() const;
+};
+// `upscale` makes an 8-bit BGR image of `scale` times the size. Measured on 8 bits, as images are saved.
+EvalTable evaluate_upscaling(const EvalSet& set, int scale, const std::function<cv::Mat(const cv::Mat&)>& upscale);
+
+}  // namespace fovea

@@ -1,0 +1,134 @@
+#include "modules/ops/group_norm.hpp"
+
+#include "modules/autograd/apply.hpp"
+#include "modules/ops/kernels/channel_rows.hpp"
+
+namespace fovea {
+namespace {
+
+using kernels::ChannelRows;
+
+ChannelRows rows_of(const Shape& x) {  // of (N, ..., C)
+  std::int64_t rows = 1;
+  for (int i = 1; i + 1 < x.rank(); ++i) rows *= x[i];
+  return {x[0], rows, x[x.rank() - 1]};
+}
+
+struct GroupNorm {
+  static constexpr std::string_view name = "group_norm";
+  static constexpr Policy policy = Policy::statistic;
+  int groups;
+  double eps;
+
+  Shapes infer(const Shapes& in) const {
+    check(in[0].rank() >= 2, "group_norm: expected (N, C, ...), got ", in[0]);
+    check(groups > 0 && in[0][1] % groups == 0, "group_norm: expected channels in multiples of ", groups, ", got ", in[0]);
+    for (std::size_t i : {1, 2})
+      check(in[i].rank() == 0 || in[i] == Shape{in[0][1]}, "group_norm: expected parameters of shape ", in[0][1], ", got ", in[i]);
+    return {in[0]};
+  }
+
+  // Mean and 1 / sqrt(var + eps) of each (sample, group), repeated for each of its channels.
+  void join(const kernels::Moments& m, const ChannelRows& s, std::vector<double>& mean, std::vector<double>& rstd) const {
+    const auto width = static_cast<std::size_t>(s.channels / groups);
+    const auto rows = static_cast<double>(s.rows);
+    mean = m.mean, rstd = m.squares;
+    for (std::size_t first = 0; first < mean.size(); first += width) {
+      double centre = 0, squares = 0;
+      for (std::size_t c = first; c < first + width; ++c) centre += m.mean[c] / static_cast<double>(width);
+      for (std::size_t c = first; c < first + width; ++c) squares += m.squares[c] + rows * (m.mean[c] - centre) * (m.mean[c] - centre);
+      for (std::size_t c = first; c < first + width; ++c) {
+        mean[c] = centre;
+        rstd[c] = 1 / std::sqrt(squares / (rows * static_cast<double>(width)) + eps);
+      }
+    }
+  }
+
+  Tensors forward(Context& ctx, const Tensors& in) const {
+    const Tensor x = kernels::channels_to_back(in[0]);
+    Tensor y = Tensor::empty(x.shape(), x.dtype());
+    const ChannelRows s = rows_of(x.shape());
+    dispatch_compute(x.dtype(), name, [&](auto zero) {
+      using T = decltype(zero);
+      using C = compute_t<T>;
+      std::vector<double> mean, rstd;
+      join(kernels::moments(x.data<T>(), s), s, mean, rstd);
+      const std::vector<C> m(mean.begin(), mean.end()), r(rstd.begin(), rstd.end());
+      const auto weight = kernels::values_or<C>(in[1], s.channels, 1), shift = kernels::values_or<C>(in[2], s.channels, 0);
+      std::vector<C> scale(r);
+      for (std::size_t i = 0; i < scale.size(); ++i) scale[i] *= weight[i % weight.size()];
+      kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
+        const std::int64_t at = first * s.channels, sample = n * s.channels;
+        kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data() + sample, scale.data() + sample, shift.data(), rows, s.channels);
+      });
+      ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(r, dtype_of<C>::value), in[1], in[2]});
+    });
+    return {kernels::channels_to_front(y)};
+  }
+
+  // With s = sum dy and q = sum dy * (x - mean) of a sample's channel, A = sum of weight * s and B = sum of weight * q * rstd
+  // over its group of n values:  dx = rstd * (weight * dy - A/n - xhat * B/n).
+  template <class T, class C = compute_t<T>>
+  Tensor input_gradient(const Context& ctx, const Tensor& dy, const ChannelRows& s, const std::vector<double>& sums) const {
+    const C *mean = ctx.saved(1).data<C>(), *rstd = ctx.saved(2).data<C>();
+    const auto weight = kernels::values_or<C>(ctx.saved(3), s.channels, 1);
+    const auto channels = static_cast<std::size_t>(s.channels), width = channels / static_cast<std::size_t>(groups);
+    std::vector<C> a(static_cast<std::size_t>(s.segments) * channels), b(a.size()), d(a.size());
+    for (std::size_t first = 0; first < a.size(); first += width) {
+      double plain = 0, moved = 0;
+      for (std::size_t i = first; i < first + width; ++i) {
+        const std::size_t sample = i / channels, c = i % channels;
+        plain += static_cast<double>(weight[c]) * sums[2 * sample * channels + c];
+        moved += static_cast<double>(weight[c]) * sums[(2 * sample + 1) * channels + c] * static_cast<double>(rstd[i]);
+      }
+      const double r = static_cast<double>(rstd[first]), n = static_cast<double>(s.rows) * static_cast<double>(width);
+      for (std::size_t i = first; i < first + width; ++i) {
+        a[i] = weight[i % channels] * rstd[i];
+        b[i] = static_cast<C>(-r * r * moved / n);
+        d[i] = static_cast<C>(-r * plain / n);
+      }
+    }
+    const Tensor& x = ctx.saved(0);
+    Tensor dx = Tensor::empty(x.shape(), x.dtype());
+    kernels::for_each_block(s, [&](std::int64_t sample, std::int64_t first, std::int64_t rows, std::int64_t) {
+      const std::int64_t at = first * s.channels, i = sample * s.channels;
+      kernels::normalise_rows_back(dx.data<T>() + at, dy.data<T>() + at, x.data<T>() + at, mean + i, a.data() + i, b.data() + i,
+                                   d.data() + i, rows, s.channels);
+    });
+    return kernels::channels_to_front(dx);
+  }
+
+  Tensors backward(Context& ctx, const Tensors& grads) const {
+    const Tensor &x = ctx.saved(0), dy = kernels::channels_to_back(grads[0]).to(x.dtype());
+    const ChannelRows s = rows_of(x.shape());
+    Tensors out(3);
+    dispatch_compute(x.dtype(), name, [&](auto zero) {
+      using T = decltype(zero);
+      using C = compute_t<T>;
+      const auto channels = static_cast<std::size_t>(s.channels);
+      const C *mean = ctx.saved(1).data<C>(), *rstd = ctx.saved(2).data<C>();
+      const auto sums = kernels::sum_rows<2, C>(s, [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t sample) {
+        const std::int64_t at = first * s.channels;
+        kernels::add_gradients(acc, acc + channels, dy.data<T>() + at, x.data<T>() + at, mean + sample * s.channels, rows, s.channels);
+      });
+      std::vector<double> dbias(channels, 0.0), dweight(channels, 0.0);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(s.segments) * channels; ++i) {
+        const std::size_t sample = i / channels, c = i % channels;
+        dbias[c] += sums[2 * sample * channels + c];
+        dweight[c] += sums[(2 * sample + 1) * channels + c] * static_cast<double>(rstd[i]);
+      }
+      if (ctx.needs(0)) out[0] = input_gradient<T>(ctx, dy, s, sums);
+      if (ctx.needs(1)) out[1] = kernels::tensor_of(dweight, ctx.saved(3).dtype());
+      if (ctx.needs(2)) out[2] = kernels::tensor_of(dbias, ctx.saved(4).dtype());
+    });
+    return out;
+  }
+};
+
+}  // namespace
+
+Var group_norm(const Var& x, int groups, const Var& weight, const Var& bias, double eps) {
+  return apply(GroupNorm{groups, eps}, {x, weight, bias});
+}
+
+}  // namespace fovea

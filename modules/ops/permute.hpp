@@ -1,0 +1,11 @@
+// Axes in another order: a view, except that a channels-last map whose rows and columns change places stays dense.
+#pragma once
+
+#include "modules/autograd/var.hpp"
+
+namespace fovea {
+
+// result.dim(i) == x.dim(order[i]); negative axes count from the end.
+Var permute(const Var& x, const Shape& order);
+
+}  // namespace fovea

@@ -1,0 +1,19 @@
+// Windows over the places of a map, (N, C, H, W) -> (N, C, OH, OW) with OH = (H + 2 pad - kernel) / stride + 1 (rounded down).
+// The padding is at most half the kernel. The first maximum of a window gets its gradient; a NaN wins.
+#pragma once
+
+#include "modules/autograd/var.hpp"
+
+namespace fovea {
+
+struct PoolOptions {
+  int kernel = 2;
+  int stride = 0;  // 0: the kernel
+  int pad = 0;
+  bool count_include_pad = true;  // avg: whether padding counts as zeros in the mean
+};
+
+Var avg_pool2d(const Var& x, PoolOptions options);
+Var max_pool2d(const Var& x, PoolOptions options);
+
+}  // namespace fovea

@@ -1,0 +1,49 @@
+// Where training batches come from. A batch is a pure function of its number, so a resumed run goes on exactly and loader
+// threads need no order among themselves.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "modules/core/tensor.hpp"
+
+namespace fovea {
+
+struct Batch {
+  Tensor input, target;
+};
+
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  virtual Batch batch(std::int64_t number) const = 0;  // called from several threads
+};
+
+// Makes batches ahead of time on its own threads and hands them out in order.
+class Prefetcher {
+ public:
+  Prefetcher(const BatchSource& source, std::int64_t first, int threads = 1, int ahead = 4);
+  ~Prefetcher();
+  Batch next();  // rethrows what the source threw
+  double waited() const { return waited_; }  // seconds that next() had to wait
+
+ private:
+  void work();
+
+  const BatchSource& source_;
+  std::int64_t to_make_, to_give_;
+  std::int64_t ahead_;
+  bool stop_ = false;
+  double waited_ = 0;
+  std::map<std::int64_t, Batch> ready_;
+  std::exception_ptr error_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace fovea

@@ -1,0 +1,168 @@
+#include "modules/train/trainer.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+
+#include "modules/autograd/apply.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/io/files.hpp"
+#include "modules/io/safetensors.hpp"
+#include "modules/train/curve.hpp"
+
+namespace fovea {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Swaps the averaged weights in while alive.
+class Averaged {
+ public:
+  Averaged(ParamStore& params, const Ema* ema) : params_(params), ema_(ema) {
+    if (!ema_) return;
+    for (const auto& [name, value] : params_.values()) own_[name] = value.clone();
+    params_.load(ema_->values());
+  }
+  ~Averaged() {
+    if (ema_) params_.load(own_);
+  }
+
+ private:
+  ParamStore& params_;
+  const Ema* ema_;
+  std::map<std::string, Tensor> own_;
+};
+
+void add_all(TensorFile& file, const std::string& prefix, const std::map<std::string, Tensor>& values) {
+  for (const auto& [name, value] : values) file.tensors[prefix + name] = value;
+}
+
+std::map<std::string, Tensor> take_all(const TensorFile& file, const std::string& prefix) {
+  std::map<std::string, Tensor> out;
+  for (const auto& [name, value] : file.tensors)
+    if (name.rfind(prefix, 0) == 0) out[name.substr(prefix.size())] = value;
+  return out;
+}
+
+void start_from(ParamStore& params, const std::string& weights) {
+  const Model source = Model::load(weights);
+  std::map<std::string, Tensor> fitting;
+  for (const auto& [name, value] : source.params()->values()) {
+    const auto* mine = params.find(name);
+    if (mine && mine->value.shape() == value.shape()) fitting[name] = value;
+  }
+  check(!fitting.empty(), "weights: nothing in '", weights, "' fits this network");
+  params.load(fitting, false);
+}
+
+}  // namespace
+
+Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out)
+    : model_(std::move(model)),
+      options_(std::move(options)),
+      out_(std::move(out)),
+      optimizer_(model_.params(), options_.optimizer),
+      precision_(parse_precision(options_.precision)) {
+  if (!options_.weights.empty()) start_from(*model_.params(), options_.weights);
+  if (options_.ema > 0) ema_ = std::make_unique<Ema>(model_.params(), options_.ema);
+  std::filesystem::create_directories(out_);
+}
+
+void Trainer::resume() {
+  const TensorFile file = read_safetensors(out_ / "last.safetensors");
+  const auto state = nlohmann::json::parse(file.metadata.at("fovea.train"));
+  check(file.metadata.at("fovea.recipe") == model_.recipe(), out_.string(), ": the checkpoint was made by another recipe; use a new folder");
+  model_.params()->load(take_all(file, "model."));
+  optimizer_.restore(take_all(file, "optimizer."), state.at("optimizer_steps"));
+  if (ema_) ema_->restore(take_all(file, "average."), state.at("average_count"));
+  step_ = state.at("step");
+  best_ = state.at("best");
+  records_.clear();
+  std::ifstream log(out_ / "log.jsonl");
+  std::string whole;
+  for (std::string line; std::getline(log, line) && records_.size() < state.at("records").get<std::size_t>(); whole += line + "\n")
+    records_.push_back(nlohmann::json::parse(line));
+  log.close();
+  write_file_atomically(out_ / "log.jsonl", whole.data(), whole.size());
+}
+
+void Trainer::save_checkpoint() const {
+  TensorFile file;
+  add_all(file, "model.", model_.params()->values());
+  add_all(file, "optimizer.", optimizer_.state());
+  if (ema_) add_all(file, "average.", ema_->values());
+  file.metadata["fovea.recipe"] = model_.recipe();
+  file.metadata["fovea.train"] = nlohmann::json{{"step", step_},
+                                                {"best", best_},
+                                                {"seed", options_.seed},
+                                                {"optimizer_steps", optimizer_.steps()},
+                                                {"average_count", ema_ ? ema_->count() : 0},
+                                                {"records", records_.size()}}
+                                     .dump();
+  write_safetensors(out_ / "last.safetensors", file);
+}
+
+void Trainer::log(const nlohmann::json& record) {
+  records_.push_back(record);
+  std::ofstream(out_ / "log.jsonl", std::ios::app) << record.dump() << "\n";
+}
+
+double Trainer::step_once(const Batch& batch, const Loss& loss) {
+  Precision precision(precision_);
+  model_.params()->zero_grad();
+  const Var value = loss(model_.forward(Var(batch.input)), Var(batch.target));
+  value.backward();
+  clip_gradients(*model_.params(), options_.clip);
+  const double result = value.value().item();
+  check(std::isfinite(result), "train: the loss is not finite at step ", step_, "; lower the learning rate or clip gradients");
+  optimizer_.step(optimizer_.lr() * schedule(options_.schedule, step_));
+  if (ema_) ema_->update();
+  ++step_;
+  return result;
+}
+
+void Trainer::validate(const Validate& validate, const std::function<void(const Progress&)>& report) {
+  Averaged averaged(*model_.params(), ema_.get());
+  const Validation v = validate(model_);
+  nlohmann::json record{{"step", step_}, {"score", v.score}};
+  record.update(v.details);
+  log(record);
+  if (v.score > best_) {
+    best_ = v.score;
+    model_.save(out_ / "best.safetensors", DType::f32, {{"fovea.step", std::to_string(step_)}, {"fovea.score", std::to_string(best_)}});
+  }
+  const std::string svg = training_curve(records_);
+  write_file_atomically(out_ / "curve.svg", svg.data(), svg.size());
+  report({.step = step_, .steps = options_.steps, .validation = &v});
+}
+
+bool Trainer::run(const BatchSource& source, const Loss& loss, const Validate& validate_model,
+                  const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop) {
+  Lane lane(options_.threads > 0 ? options_.threads : cpu_budget());
+  Prefetcher batches(source, step_, options_.loaders);
+  double sum = 0, waited = 0;
+  std::int64_t counted = 0;
+  auto start = Clock::now();
+  while (step_ < options_.steps && !stop) {
+    sum += step_once(batches.next(), loss);
+    ++counted;
+    if (step_ % options_.log_every == 0 || step_ == options_.steps) {
+      const double rate = static_cast<double>(counted) / seconds_since(start), lr = optimizer_.lr() * schedule(options_.schedule, step_ - 1);
+      log({{"step", step_}, {"loss", sum / static_cast<double>(counted)}, {"lr", lr}, {"steps_per_second", rate},
+           {"waited_for_data_s", batches.waited() - waited}});
+      report({step_, options_.steps, sum / static_cast<double>(counted), lr, rate, nullptr});
+      sum = 0, counted = 0, waited = batches.waited(), start = Clock::now();
+    }
+    if (step_ % options_.validate_every == 0 || step_ == options_.steps) {
+      validate(validate_model, report);
+      start = Clock::now();
+    }
+    if (step_ % options_.checkpoint_every == 0 || step_ == options_.steps) save_checkpoint();
+  }
+  if (step_ < options_.steps) save_checkpoint();
+  return step_ == options_.steps;
+}
+
+}  // namespace fovea
