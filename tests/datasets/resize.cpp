@@ -71,8 +71,8 @@ TEST_CASE("imresize: weights by hand", "[datasets]") {
 
 TEST_CASE("imresize: edges mirror or repeat", "[datasets]") {
   const cv::Mat row = (cv::Mat_<double>(1, 4) << 0, 1, 0, 0);
-  CHECK(imresize(row, cv::Size(8, 1), Edge::mirror).at<double>(0, 0) == Approx(-9 / 128.0 + -3 / 128.0 + 29 / 128.0 * 0).margin(0.2));
-  CHECK(imresize(row, cv::Size(8, 1), Edge::mirror).at<double>(0, 0) != imresize(row, cv::Size(8, 1), Edge::repeat).at<double>(0, 0));
+  CHECK(imresize(row, cv::Size(8, 1), Edge::mirror).at<double>(0, 0) == Approx(-12 / 128.0));
+  CHECK(imresize(row, cv::Size(8, 1), Edge::repeat).at<double>(0, 0) == Approx(-9 / 128.0));
   CHECK_THROWS_AS(imresize(cv::Mat(), 2.0), Error);
   CHECK_THROWS_AS(imresize(row, 0.0), Error);
   CHECK_THROWS_AS(imresize(row, cv::Size(0, 3)), Error);
