@@ -12,7 +12,7 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/threads.hpp"
-#include "pipeline/model_hash.hpp"
+#include "pipeline/model_facts.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/report.hpp"
 #include "pipeline/stages/load.hpp"
@@ -127,7 +127,7 @@ int run(const UpscaleArguments& a) {
   const BatchResult result = run_batch(p.plan, ledger, settings, steps_of(a, p.model, p.options, p.jobs), *progress);
 
   UpscaleSummary summary{a, p.model, p.options, result, p.threads, {}};
-  if (a.report) summary.report = write_report(p.out, ledger, {p.model.name(), settings, model_facts(p.model), result, p.threads}).string();
+  if (a.report) summary.report = write_report(p.out, ledger, {settings, model_facts(p.model), result, p.threads}).string();
   if (a.json) print_json_summary(summary);
   if (!a.json && !a.quiet) print_summary(summary);
   return result.exit_code();

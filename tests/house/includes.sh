@@ -19,8 +19,8 @@ declare -A allowed=(
   [modules/explain]="$below_nn modules/nn modules/plan"
   [modules/model]="$below_nn modules/nn modules/plan modules/attention modules/backbones modules/heads modules/io modules/train
                    modules/explain"
-  [datasets]="modules/core modules/train"
-  [pipeline]="modules/core modules/model datasets"
+  [datasets]="modules/core modules/io modules/train"
+  [pipeline]="modules/core modules/io modules/model datasets"
 )
 
 # modules/core/tensor.hpp -> modules/core; modules/model.hpp -> modules/model; datasets/image.hpp -> datasets
