@@ -14,9 +14,10 @@ namespace codec {
 void check_size(std::int64_t width, std::int64_t height, const std::string& name, std::int64_t most) {
   constexpr std::int64_t kMostPixels = std::int64_t{1} << 30, kMostSide = 1 << 30;
   check(width > 0 && height > 0, name, ": damaged: it has ", width, "x", height, " pixels");
-  check(width <= kMostSide && height <= kMostSide && width * height <= kMostPixels, name, ": too large: it has ", width, "x", height,
-        " pixels, at most 2^30 are read; cut or shrink it first");
-  check(width * height <= most, name, ": truncated or damaged: ", width, "x", height, " pixels cannot come from a file this small");
+  check(width <= kMostSide && height <= kMostSide && width * height <= kMostPixels, name, ": too large: it has ", width, "x",
+        height, " pixels, at most 2^30 are read; cut or shrink it first");
+  check(width * height <= most, name, ": truncated or damaged: ", width, "x", height,
+        " pixels cannot come from a file this small");
 }
 
 cv::Mat grey_and_alpha(const Image& image) {
@@ -34,7 +35,7 @@ using codec::Decoded;
 using codec::View;
 
 struct Format {
-  const char* name;  // for people
+  const char* name;        // for people
   const char* extensions;  // each between blanks, the first is canonical
   Decoded (*decode)(View, const std::string&);
   Buffer (*encode)(const Image&, const EncodeOptions&);
@@ -54,13 +55,15 @@ std::string lower(std::string text) {
 const Format* by_extension(const std::string& extension) {
   if (extension.empty() || extension.find(' ') != std::string::npos) return nullptr;
   const std::string word = " " + lower(extension) + " ";
-  const auto* found = std::find_if(std::begin(kFormats), std::end(kFormats),
-                                   [&](const Format& f) { return std::string_view(f.extensions).find(word) != std::string_view::npos; });
+  const auto* found = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) {
+    return std::string_view(f.extensions).find(word) != std::string_view::npos;
+  });
   return found == std::end(kFormats) ? nullptr : found;
 }
 
 bool has(const Buffer& bytes, std::size_t at, std::string_view text) {
-  return bytes.size() >= at + text.size() && std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, text.size()) == text;
+  return bytes.size() >= at + text.size() &&
+         std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, text.size()) == text;
 }
 
 const Format* by_content(const Buffer& b) {
@@ -92,16 +95,15 @@ void turn(cv::Mat& pixels, int orientation) {
 }
 
 // A profile for inks or for grey says nothing about colours: decoders of other programs refuse or misread such files.
-bool fits(const Buffer& icc, bool grey) {
-  return icc.size() >= 128 && has(icc, 16, grey ? "GRAY" : "RGB ");
-}
+bool fits(const Buffer& icc, bool grey) { return icc.size() >= 128 && has(icc, 16, grey ? "GRAY" : "RGB "); }
 
 void check_encodable(const Image& image, const Format& format) {
   const cv::Mat& p = image.pixels;
   check(!p.empty() && p.dims == 2, format.name, ": cannot be written: the image is empty");
-  check(p.depth() == CV_8U || p.depth() == CV_16U, format.name, ": cannot be written: expected 8 or 16 bit pixels; scale and convert first");
-  check(p.channels() == 1 || p.channels() == 3 || p.channels() == 4, format.name, ": cannot be written: expected 1, 3 or 4 channels, got ",
-        p.channels());
+  check(p.depth() == CV_8U || p.depth() == CV_16U, format.name,
+        ": cannot be written: expected 8 or 16 bit pixels; scale and convert first");
+  check(p.channels() == 1 || p.channels() == 3 || p.channels() == 4, format.name,
+        ": cannot be written: expected 1, 3 or 4 channels, got ", p.channels());
   check(format.deep || p.depth() == CV_8U, format.name, " cannot hold 16 bit pixels: use png or tif, or convert to 8 bit");
   check(format.alpha || p.channels() != 4, format.name, " cannot hold alpha: use png, tif or webp, or drop it");
 }
@@ -111,13 +113,9 @@ template <class F>
 auto guarded(const std::string& name, F&& f) {
   try {
     return f();
-  } catch (const std::bad_alloc&) {
+  } catch (const std::bad_alloc&) { fail(name, ": not enough memory for this image"); } catch (const std::length_error&) {
     fail(name, ": not enough memory for this image");
-  } catch (const std::length_error&) {
-    fail(name, ": not enough memory for this image");
-  } catch (const cv::Exception& e) {
-    fail(name, ": ", e.err);
-  }
+  } catch (const cv::Exception& e) { fail(name, ": ", e.err); }
 }
 
 }  // namespace

@@ -80,7 +80,8 @@ cv::Mat along_columns(const cv::Mat& image, const Weights& w, int out_width) {
       const std::size_t at = static_cast<std::size_t>(x) * static_cast<std::size_t>(w.taps);
       for (int c = 0; c < channels; ++c) {
         double sum = 0;
-        for (std::size_t k = at; k < at + static_cast<std::size_t>(w.taps); ++k) sum += w.weight[k] * from[w.index[k] * channels + c];
+        for (std::size_t k = at; k < at + static_cast<std::size_t>(w.taps); ++k)
+          sum += w.weight[k] * from[w.index[k] * channels + c];
         to[x * channels + c] = sum;
       }
     }
@@ -109,10 +110,15 @@ cv::Mat to_depth(const cv::Mat& image, int depth) {
 cv::Mat resize(const cv::Mat& image, cv::Size size, double scale_x, double scale_y, Edge edge) {
   const int depth = image.depth();
   check(!image.empty() && image.dims == 2, "imresize: expected an image, got an empty or more than 2-dimensional one");
-  check(depth == CV_8U || depth == CV_16U || depth == CV_32F || depth == CV_64F, "imresize: expected 8 or 16 bit unsigned or float pixels");
+  check(depth == CV_8U || depth == CV_16U || depth == CV_32F || depth == CV_64F,
+        "imresize: expected 8 or 16 bit unsigned or float pixels");
   check(size.width > 0 && size.height > 0, "imresize: expected a positive size, got ", size.width, "x", size.height);
-  const auto rows = [&](const cv::Mat& m) { return along_rows(m, contributions(m.rows, size.height, scale_y, edge), size.height); };
-  const auto columns = [&](const cv::Mat& m) { return along_columns(m, contributions(m.cols, size.width, scale_x, edge), size.width); };
+  const auto rows = [&](const cv::Mat& m) {
+    return along_rows(m, contributions(m.rows, size.height, scale_y, edge), size.height);
+  };
+  const auto columns = [&](const cv::Mat& m) {
+    return along_columns(m, contributions(m.cols, size.width, scale_x, edge), size.width);
+  };
   const auto between = [&](const cv::Mat& m) {
     cv::Mat out;
     to_depth(m, depth).convertTo(out, CV_64F);

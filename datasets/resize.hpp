@@ -1,5 +1,4 @@
-// MATLAB's imresize, bicubic (Keys 1981, a = -0.5): the kernel widens when shrinking (antialiasing), positions
-// outside the image are taken from inside.
+// MATLAB's imresize, bicubic (Keys 1981, a = -0.5), whose kernel widens when shrinking (antialiasing).
 // Super-resolution's low-resolution images and its bicubic baseline are defined by it; OpenCV's cubic (a = -0.75) is another.
 #pragma once
 
@@ -7,12 +6,13 @@
 
 namespace fovea {
 
-// What lies outside: the image mirrored (MATLAB since R2017), or its edge pixels repeated (before; public x2, x3, x4 sets of
-// Set5, Set14, BSDS are bit-equal to this one). They differ only within two low-resolution pixels of the border.
+// What lies outside: the image mirrored, as MATLAB does today, or its edge pixels repeated, as older releases did: the public
+// low-resolution files of Set5 and Set14 equal this one bit for bit. The two differ close to the border only.
 enum class Edge { mirror, repeat };
 
-// CV_8U, CV_16U, CV_32F or CV_64F, any number of channels; computed in double. Integers are rounded
-// (halves up) and saturated, between the passes over rows and columns too, as MATLAB does. By scale: the size is ceil(size * scale), and the scale is used as given. By size: each axis has its own scale.
+// CV_8U, CV_16U, CV_32F or CV_64F, any number of channels; computed in double. Integers are rounded (halves up) and saturated,
+// between the passes over rows and columns too, as MATLAB does. By scale: the size is ceil(size * scale), and the scale is used
+// as given. By size: each axis has its own scale.
 cv::Mat imresize(const cv::Mat& image, double scale, Edge edge = Edge::mirror);
 cv::Mat imresize(const cv::Mat& image, cv::Size size, Edge edge = Edge::mirror);
 

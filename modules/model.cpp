@@ -7,7 +7,6 @@
 #include "modules/autograd/tap.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/heads/upscale.hpp"
-#include "modules/io/files.hpp"
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/nn/registry.hpp"
@@ -41,11 +40,6 @@ std::unique_ptr<Block> build(const Yaml& recipe, const Scope& scope) {
   auto network = entry.make(scope, args.get("channels", 3, "channels of the input"), args);
   args.done();
   return network;
-}
-
-std::string text_of(const fs::path& file) {
-  const auto bytes = read_file(file);
-  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace

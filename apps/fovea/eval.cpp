@@ -8,6 +8,7 @@
 #include "datasets/super_resolution.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/model.hpp"
 
 namespace fovea {
 namespace {

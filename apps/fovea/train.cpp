@@ -116,7 +116,7 @@ int run_train(const Settings& s) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   const bool finished = trainer.run(
-      source, [](const Var& y, const Var& target) { return l1(y, target); }, [&](const Model& m) { return validate(m, sets, precision); },
+      source, [](const Var& y, const Var& target) { return l1_loss(y, target); }, [&](const Model& m) { return validate(m, sets, precision); },
       [&](const Trainer::Progress& p) {
         if (!s.quiet) print_progress(p);
       },

@@ -2,6 +2,7 @@
 #include <cstdio>  // before jpeglib.h, which needs FILE
 
 #include <jpeglib.h>
+
 #include <jerror.h>
 
 #include <csetjmp>

@@ -55,8 +55,8 @@ bool read_header(Png& p) {
 bool prepare(Png& p) {
   if (setjmp(png_jmpbuf(p.png))) return false;
   png_set_expand(p.png);  // palette to colour, few bits to 8, tRNS to alpha
-  if (png_get_color_type(p.png, p.info) == PNG_COLOR_TYPE_GRAY_ALPHA || (!(png_get_color_type(p.png, p.info) & PNG_COLOR_MASK_COLOR) &&
-                                                                        png_get_valid(p.png, p.info, PNG_INFO_tRNS)))
+  if (png_get_color_type(p.png, p.info) == PNG_COLOR_TYPE_GRAY_ALPHA ||
+      (!(png_get_color_type(p.png, p.info) & PNG_COLOR_MASK_COLOR) && png_get_valid(p.png, p.info, PNG_INFO_tRNS)))
     png_set_gray_to_rgb(p.png);
   png_set_bgr(p.png);
   png_set_swap(p.png);
@@ -88,9 +88,7 @@ struct Sink {
     auto* self = static_cast<Sink*>(png_get_io_ptr(png));
     try {
       self->bytes->insert(self->bytes->end(), from, from + n);
-    } catch (const std::bad_alloc&) {
-      self->full = true;
-    }
+    } catch (const std::bad_alloc&) { self->full = true; }
     if (self->full) png_error(png, "not enough memory");
   }
 };
@@ -101,8 +99,9 @@ bool write(Png& p, const cv::Mat& pixels, int colour, const Buffer& icc, int com
   png_set_compression_level(p.png, compression);
   // One filter: choosing among five for each row takes twice the time and saves little.
   png_set_filter(p.png, 0, compression > 6 ? PNG_ALL_FILTERS : PNG_FILTER_SUB);
-  png_set_IHDR(p.png, p.info, static_cast<png_uint_32>(pixels.cols), static_cast<png_uint_32>(pixels.rows), pixels.depth() == CV_8U ? 8 : 16,
-               colour, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(p.png, p.info, static_cast<png_uint_32>(pixels.cols), static_cast<png_uint_32>(pixels.rows),
+               pixels.depth() == CV_8U ? 8 : 16, colour, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
   if (!icc.empty()) png_set_iCCP(p.png, p.info, "ICC profile", 0, icc.data(), static_cast<png_uint_32>(icc.size()));
   png_write_info(p.png, p.info);
   if (colour & PNG_COLOR_MASK_COLOR) png_set_bgr(p.png);
@@ -134,8 +133,10 @@ Decoded decode_png(View bytes, const std::string& name) {
   Decoded out;
   out.image.grey = !(png_get_color_type(p.png, p.info) & PNG_COLOR_MASK_COLOR);  // before grey with alpha is spread
   need(prepare(p));
-  out.image.pixels.create(static_cast<int>(height), static_cast<int>(width), CV_MAKETYPE(bits == 16 ? CV_16U : CV_8U, png_get_channels(p.png, p.info)));
-  check(png_get_rowbytes(p.png, p.info) == out.image.pixels.cols * out.image.pixels.elemSize(), name, ": damaged PNG: its row size is odd");
+  out.image.pixels.create(static_cast<int>(height), static_cast<int>(width),
+                          CV_MAKETYPE(bits == 16 ? CV_16U : CV_8U, png_get_channels(p.png, p.info)));
+  check(png_get_rowbytes(p.png, p.info) == out.image.pixels.cols * out.image.pixels.elemSize(), name,
+        ": damaged PNG: its row size is odd");
   std::vector<png_bytep> rows = rows_of(out.image.pixels);
   need(read_pixels(p, rows.data()));
   read_metadata(p, out);
@@ -152,7 +153,8 @@ Buffer encode_png(const Image& image, const EncodeOptions& options) {
   Sink sink{&bytes};
   png_set_write_fn(p.png, &sink, Sink::write, [](png_structp) {});
   std::vector<png_bytep> rows = rows_of(pixels);
-  check(write(p, pixels, kColours[pixels.channels()], image.icc, options.png_compression, rows.data()), "PNG: cannot be written: ", p.message);
+  check(write(p, pixels, kColours[pixels.channels()], image.icc, options.png_compression, rows.data()),
+        "PNG: cannot be written: ", p.message);
   return bytes;
 }
 

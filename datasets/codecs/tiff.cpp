@@ -59,8 +59,7 @@ int keep_message(TIFF*, void* user, const char*, const char* format, va_list arg
   std::vsnprintf(text, sizeof text, format, arguments);
   try {
     if (m->message.empty()) m->message = text;
-  } catch (const std::bad_alloc&) {
-  }
+  } catch (const std::bad_alloc&) {}
   return 1;  // handled: nothing goes to stderr
 }
 
@@ -70,21 +69,26 @@ Tiff open(Memory& memory, const char* mode) {
   const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
   if (!options) throw std::bad_alloc();
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_message, &memory);
-  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
-  return Tiff(TIFFClientOpenExt("image", mode, &memory, read_some, write_some, seek, [](thandle_t) { return 0; },
-                                [](thandle_t h) { return static_cast<toff_t>(static_cast<Memory*>(h)->size()); }, nullptr, nullptr, options.get()),
-              TIFFClose);
+  TIFFOpenOptionsSetWarningHandlerExtR(
+      options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
+  return Tiff(
+      TIFFClientOpenExt(
+          "image", mode, &memory, read_some, write_some, seek, [](thandle_t) { return 0; },
+          [](thandle_t h) { return static_cast<toff_t>(static_cast<Memory*>(h)->size()); }, nullptr, nullptr, options.get()),
+      TIFFClose);
 }
 
 struct Header {
   std::uint32_t width = 0, height = 0;
-  std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = PHOTOMETRIC_MINISBLACK, planar = PLANARCONFIG_CONTIG;
+  std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = PHOTOMETRIC_MINISBLACK,
+                planar = PLANARCONFIG_CONTIG;
   std::uint16_t orientation = 1, extras = 0, compression = COMPRESSION_NONE;
   bool premultiplied = false;
 
   int colours() const { return photometric == PHOTOMETRIC_RGB ? 3 : 1; }
   bool plain() const {
-    const bool known = photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE;
+    const bool known =
+        photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE;
     return known && (bits == 8 || bits == 16) && samples >= colours();
   }
   bool alpha() const { return samples > colours(); }
@@ -102,7 +106,8 @@ Header read_header(TIFF* tiff) {
   TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &h.compression);
   TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &h.photometric);
   std::uint16_t* kinds = nullptr;
-  if (TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &h.extras, &kinds) && h.extras > 0) h.premultiplied = kinds[0] == EXTRASAMPLE_ASSOCALPHA;
+  if (TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &h.extras, &kinds) && h.extras > 0)
+    h.premultiplied = kinds[0] == EXTRASAMPLE_ASSOCALPHA;
   if (h.compression == COMPRESSION_JPEG && h.photometric == PHOTOMETRIC_YCBCR && h.planar == PLANARCONFIG_CONTIG) {
     TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     h.photometric = PHOTOMETRIC_RGB;
@@ -126,7 +131,8 @@ void place(const Header& h, const T* from, T* to, std::uint32_t pixels, int samp
 }
 
 template <class T>
-void place_row(const Header& h, const void* row, cv::Mat& pixels, std::uint32_t y, std::uint32_t x, std::uint32_t count, int plane) {
+void place_row(const Header& h, const void* row, cv::Mat& pixels, std::uint32_t y, std::uint32_t x, std::uint32_t count,
+               int plane) {
   T* to = pixels.ptr<T>(static_cast<int>(y)) + static_cast<std::size_t>(x) * static_cast<std::size_t>(pixels.channels());
   const T* from = static_cast<const T*>(row);
   if (h.planar == PLANARCONFIG_SEPARATE) return place(h, from, to, count, plane, 1, pixels.channels());
@@ -175,7 +181,8 @@ bool read_plain(TIFF* tiff, const Header& h, cv::Mat& pixels) {
   if (!h.premultiplied) return true;
   const std::uint32_t top = std::numeric_limits<T>::max();
   pixels.forEach<cv::Vec<T, 4>>([&](cv::Vec<T, 4>& p, const int*) {
-    for (int c = 0; c < 3 && p[3]; ++c) p[c] = static_cast<T>(std::min<std::uint64_t>(top, (std::uint64_t{p[c]} * top + p[3] / 2) / p[3]));
+    for (int c = 0; c < 3 && p[3]; ++c)
+      p[c] = static_cast<T>(std::min<std::uint64_t>(top, (std::uint64_t{p[c]} * top + p[3] / 2) / p[3]));
   });
   return true;
 }
@@ -214,7 +221,8 @@ Buffer write(const cv::Mat& pixels, const Image& image) {
   TIFFSetField(tiff.get(), TIFFTAG_ROWSPERSTRIP, TIFFDefaultStripSize(tiff.get(), 0));
   const std::uint16_t straight = EXTRASAMPLE_UNASSALPHA;
   if (channels % 2 == 0) TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, 1, &straight);
-  if (!image.icc.empty()) TIFFSetField(tiff.get(), TIFFTAG_ICCPROFILE, static_cast<std::uint32_t>(image.icc.size()), image.icc.data());
+  if (!image.icc.empty())
+    TIFFSetField(tiff.get(), TIFFTAG_ICCPROFILE, static_cast<std::uint32_t>(image.icc.size()), image.icc.data());
   bool ok = true;
   for (int y = 0; y < pixels.rows && ok; ++y) {
     cv::Mat row = pixels.row(y).clone();  // libtiff works in the row that it is given
@@ -237,13 +245,16 @@ Decoded decode_tiff(View bytes, const std::string& name) {
   const Header h = read_header(tiff.get());
   check_size(h.width, h.height, name);
   check(h.format == SAMPLEFORMAT_UINT || h.format == SAMPLEFORMAT_VOID, name,
-        ": TIFF of signed or floating-point values cannot be read: expected unsigned 8 or 16 bit; convert it, the range is not known here");
-  check(h.plain() || h.bits <= 8, name, ": TIFF of ", h.bits, " bit in this colour space cannot be read: expected 8 or 16 bit grey or RGB");
+        ": TIFF of signed or floating-point values cannot be read: expected unsigned 8 or 16 bit; convert it, the range is not "
+        "known here");
+  check(h.plain() || h.bits <= 8, name, ": TIFF of ", h.bits,
+        " bit in this colour space cannot be read: expected 8 or 16 bit grey or RGB");
   const bool grey = h.photometric == PHOTOMETRIC_MINISBLACK || h.photometric == PHOTOMETRIC_MINISWHITE;
   const int channels = h.plain() && h.alpha() ? 4 : grey ? 1 : 3;
   Decoded out;
   out.image.grey = grey;
-  out.image.pixels.create(static_cast<int>(h.height), static_cast<int>(h.width), CV_MAKETYPE(h.plain() && h.bits == 16 ? CV_16U : CV_8U, channels));
+  out.image.pixels.create(static_cast<int>(h.height), static_cast<int>(h.width),
+                          CV_MAKETYPE(h.plain() && h.bits == 16 ? CV_16U : CV_8U, channels));
   bool ok = false;
   if (!h.plain()) ok = read_converted(tiff.get(), h, out.image.pixels, memory.message);
   else if (h.bits == 8) ok = read_plain<std::uint8_t>(tiff.get(), h, out.image.pixels);

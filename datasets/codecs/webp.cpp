@@ -19,7 +19,8 @@ void read_metadata(const WebPData& file, Decoded& out) {
   WebPData chunk{};
   if (!mux) return;
   if (WebPMuxGetChunk(mux.get(), "ICCP", &chunk) == WEBP_MUX_OK) out.image.icc.assign(chunk.bytes, chunk.bytes + chunk.size);
-  if (WebPMuxGetChunk(mux.get(), "EXIF", &chunk) == WEBP_MUX_OK) out.orientation = exif_orientation(View(chunk.bytes, chunk.size));
+  if (WebPMuxGetChunk(mux.get(), "EXIF", &chunk) == WEBP_MUX_OK)
+    out.orientation = exif_orientation(View(chunk.bytes, chunk.size));
 }
 
 Buffer with_profile(View picture, const Buffer& icc) {
@@ -27,7 +28,8 @@ Buffer with_profile(View picture, const Buffer& icc) {
   const WebPData image{picture.data(), picture.size()}, profile{icc.data(), icc.size()};
   WebPData file{};
   const bool ok = mux && WebPMuxSetImage(mux.get(), &image, 0) == WEBP_MUX_OK &&
-                  WebPMuxSetChunk(mux.get(), "ICCP", &profile, 0) == WEBP_MUX_OK && WebPMuxAssemble(mux.get(), &file) == WEBP_MUX_OK;
+                  WebPMuxSetChunk(mux.get(), "ICCP", &profile, 0) == WEBP_MUX_OK &&
+                  WebPMuxAssemble(mux.get(), &file) == WEBP_MUX_OK;
   const std::unique_ptr<WebPData, void (*)(WebPData*)> owner(&file, WebPDataClear);
   check(ok, "WebP: cannot be written: the profile cannot be added");
   return Buffer(file.bytes, file.bytes + file.size);
@@ -64,9 +66,11 @@ WebPConfig configure(int quality) {
 Decoded decode_webp(View bytes, const std::string& name) {
   std::uint32_t length = 0;
   if (bytes.size() >= 8) std::memcpy(&length, bytes.data() + 4, 4);
-  check(bytes.size() >= 8 && bytes.size() - 8 >= length, name, ": truncated WebP: it says ", length, " bytes, the file has ", bytes.size());
+  check(bytes.size() >= 8 && bytes.size() - 8 >= length, name, ": truncated WebP: it says ", length, " bytes, the file has ",
+        bytes.size());
   WebPBitstreamFeatures features;
-  check(WebPGetFeatures(bytes.data(), bytes.size(), &features) == VP8_STATUS_OK, name, ": damaged WebP: its header cannot be read");
+  check(WebPGetFeatures(bytes.data(), bytes.size(), &features) == VP8_STATUS_OK, name,
+        ": damaged WebP: its header cannot be read");
   check(!features.has_animation, name, ": an animated WebP cannot be read: expected a single image");
   check_size(features.width, features.height, name);
   Decoded out;
@@ -82,8 +86,8 @@ Decoded decode_webp(View bytes, const std::string& name) {
 Buffer encode_webp(const Image& image, const EncodeOptions& options) {
   cv::Mat pixels = image.pixels;
   if (pixels.channels() == 1) cv::cvtColor(image.pixels, pixels, cv::COLOR_GRAY2BGR);  // the format knows no grey
-  check(pixels.cols <= WEBP_MAX_DIMENSION && pixels.rows <= WEBP_MAX_DIMENSION, "WebP: cannot hold ", pixels.cols, "x", pixels.rows,
-        " pixels: at most ", WEBP_MAX_DIMENSION, " a side; use png or tif");
+  check(pixels.cols <= WEBP_MAX_DIMENSION && pixels.rows <= WEBP_MAX_DIMENSION, "WebP: cannot hold ", pixels.cols, "x",
+        pixels.rows, " pixels: at most ", WEBP_MAX_DIMENSION, " a side; use png or tif");
   const WebPConfig config = configure(options.webp_quality);
   Picture picture;
   Memory memory;

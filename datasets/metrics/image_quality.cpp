@@ -43,7 +43,8 @@ cv::Mat rgb_to_y(const cv::Mat& bgr) {
   for (int row = 0; row < bgr.rows; ++row) {
     const std::uint8_t* from = bgr.ptr<std::uint8_t>(row);
     double* to = y.ptr<double>(row);
-    for (int x = 0; x < bgr.cols; ++x, from += channels) to[x] = 16 + (65.481 * from[2] + 128.553 * from[1] + 24.966 * from[0]) / 255;
+    for (int x = 0; x < bgr.cols; ++x, from += channels)
+      to[x] = 16 + (65.481 * from[2] + 128.553 * from[1] + 24.966 * from[0]) / 255;
   }
   return y;
 }
@@ -59,7 +60,8 @@ double psnr_y(const cv::Mat& a, const cv::Mat& b, int border) {
 double ssim_y(const cv::Mat& a, const cv::Mat& b, int border) {
   check_pair(a, b, "ssim_y");
   const cv::Mat x = cropped_y(a, border, "ssim_y"), y = cropped_y(b, border, "ssim_y");
-  check(x.cols >= kWindow && x.rows >= kWindow, "ssim_y: expected at least 11x11 pixels inside the border, got ", x.cols, "x", x.rows);
+  check(x.cols >= kWindow && x.rows >= kWindow, "ssim_y: expected at least 11x11 pixels inside the border, got ", x.cols, "x",
+        x.rows);
   const double c1 = 0.01 * 255 * 0.01 * 255, c2 = 0.03 * 255 * 0.03 * 255;
   const cv::Mat mx = blurred(x), my = blurred(y);
   const cv::Mat mxx = mx.mul(mx), myy = my.mul(my), mxy = mx.mul(my);

@@ -111,9 +111,7 @@ std::vector<std::uint8_t> read_file(const fs::path& file) {
       bytes.resize(used);
       return bytes;
     }
-  } catch (const std::bad_alloc&) {
-    fail(file.string(), ": cannot read: not enough memory for its ", info.st_size, " bytes");
-  }
+  } catch (const std::bad_alloc&) { fail(file.string(), ": cannot read: not enough memory for its ", info.st_size, " bytes"); }
 }
 
 void write_file_atomically(const fs::path& file, const void* data, std::size_t size) {

@@ -118,9 +118,7 @@ json parse_header(const char* begin, const char* end, const std::string& name) {
     json header = json::parse(begin, end, watch);
     check(header.is_object(), name, ": damaged header: expected a JSON object, got ", header.type_name());
     return header;
-  } catch (const json::exception& e) {
-    fail(name, ": damaged header: it is not JSON: ", e.what());
-  }
+  } catch (const json::exception& e) { fail(name, ": damaged header: it is not JSON: ", e.what()); }
 }
 
 const json& member(const json& object, const char* key, const std::string& where) {
@@ -130,8 +128,8 @@ const json& member(const json& object, const char* key, const std::string& where
 }
 
 std::int64_t count(const json& value, const std::string& where, const char* what) {
-  check(value.is_number_unsigned() && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX), where, ": damaged header: ",
-        what, ": expected integers from 0 to 2^63 - 1");
+  check(value.is_number_unsigned() && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX), where,
+        ": damaged header: ", what, ": expected integers from 0 to 2^63 - 1");
   return value.get<std::int64_t>();
 }
 
@@ -147,7 +145,8 @@ Entry parse_entry(const json& object, const std::string& where) {
   check(object.is_object(), where, ": damaged header: expected an object, got ", object.type_name());
   Entry e{&format_of(member(object, "dtype", where), where), {}, 0, 0};
   const json& shape = member(object, "shape", where);
-  check(shape.is_array() && shape.size() <= Shape::kMaxRank, where, ": shape: expected a list of at most ", Shape::kMaxRank, " sizes");
+  check(shape.is_array() && shape.size() <= Shape::kMaxRank, where, ": shape: expected a list of at most ", Shape::kMaxRank,
+        " sizes");
   // Zeros are left out of the check: strides multiply the other sizes, and must not overflow either.
   std::uint64_t bytes = e.format->size;
   bool fits = true, empty = false;
@@ -157,14 +156,15 @@ Entry parse_entry(const json& object, const std::string& where) {
     empty |= size == 0;
     fits &= !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(std::max<std::int64_t>(size, 1)), &bytes);
   }
-  check(fits && bytes <= static_cast<std::uint64_t>(INT64_MAX), where, ": damaged header: shape ", e.shape, " has too many elements");
+  check(fits && bytes <= static_cast<std::uint64_t>(INT64_MAX), where, ": damaged header: shape ", e.shape,
+        " has too many elements");
   if (empty) bytes = 0;
   const json& offsets = member(object, "data_offsets", where);
   check(offsets.is_array() && offsets.size() == 2, where, ": damaged header: data_offsets: expected [begin, end]");
   e.begin = static_cast<std::uint64_t>(count(offsets[0], where, "data_offsets"));
   e.end = static_cast<std::uint64_t>(count(offsets[1], where, "data_offsets"));
-  check(e.begin <= e.end && e.end - e.begin == bytes, where, ": damaged header: ", e.format->name, " of shape ", e.shape, " takes ", bytes,
-        " bytes, data_offsets are ", e.begin, " and ", e.end);
+  check(e.begin <= e.end && e.end - e.begin == bytes, where, ": damaged header: ", e.format->name, " of shape ", e.shape,
+        " takes ", bytes, " bytes, data_offsets are ", e.begin, " and ", e.end);
   return e;
 }
 
@@ -177,9 +177,11 @@ void check_coverage(const std::map<std::string, Entry>& entries, std::uint64_t s
   });
   std::uint64_t at = 0;
   for (const auto* e : order) {
-    check(e->second.end <= size, name, ": truncated: \"", e->first, "\" ends at byte ", e->second.end, " of the data, the file has ", size);
+    check(e->second.end <= size, name, ": truncated: \"", e->first, "\" ends at byte ", e->second.end,
+          " of the data, the file has ", size);
     check(e->second.begin >= at, name, ": damaged header: \"", e->first, "\" overlaps the tensor before it");
-    check(e->second.begin == at, name, ": damaged header: ", e->second.begin - at, " bytes before \"", e->first, "\" belong to no tensor");
+    check(e->second.begin == at, name, ": damaged header: ", e->second.begin - at, " bytes before \"", e->first,
+          "\" belong to no tensor");
     at = e->second.end;
   }
   check(at == size, name, ": damaged: ", size - at, " bytes after the last tensor");
@@ -204,7 +206,8 @@ std::vector<std::pair<std::string, Tensor>> in_file_order(const TensorFile& cont
   return order;
 }
 
-std::string header_text(const std::vector<std::pair<std::string, Tensor>>& order, const TensorFile& content, const std::string& name) {
+std::string header_text(const std::vector<std::pair<std::string, Tensor>>& order, const TensorFile& content,
+                        const std::string& name) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!content.metadata.empty()) header[kMetadata] = content.metadata;
   std::uint64_t at = 0;
@@ -216,11 +219,10 @@ std::string header_text(const std::vector<std::pair<std::string, Tensor>>& order
   std::string text;
   try {
     text = header.dump();
-  } catch (const json::exception&) {
-    fail(name, ": cannot be written: a name or a text of the metadata is not UTF-8");
-  }
+  } catch (const json::exception&) { fail(name, ": cannot be written: a name or a text of the metadata is not UTF-8"); }
   text.append((8 - text.size() % 8) % 8, ' ');
-  check(text.size() <= kMaxHeader, name, ": cannot be written: the header takes ", text.size(), " bytes, the format allows ", kMaxHeader);
+  check(text.size() <= kMaxHeader, name, ": cannot be written: the header takes ", text.size(), " bytes, the format allows ",
+        kMaxHeader);
   return text;
 }
 
@@ -230,9 +232,10 @@ TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
   check(bytes.size() >= 8, name, ": not a safetensors file: it has ", bytes.size(), " bytes, the shortest has 10");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
-  check(length <= kMaxHeader, name, ": not a safetensors file, or damaged: its header would take ", length, " bytes, the format allows ",
-        kMaxHeader);
-  check(length <= bytes.size() - 8, name, ": truncated: the header takes ", length, " bytes, the file has ", bytes.size() - 8, " after its length");
+  check(length <= kMaxHeader, name, ": not a safetensors file, or damaged: its header would take ", length,
+        " bytes, the format allows ", kMaxHeader);
+  check(length <= bytes.size() - 8, name, ": truncated: the header takes ", length, " bytes, the file has ", bytes.size() - 8,
+        " after its length");
   const char* text = reinterpret_cast<const char*>(bytes.data()) + 8;
   check(length > 0 && *text == '{', name, ": not a safetensors file: expected a header that begins with {");
   const json header = parse_header(text, text + length, name);
@@ -254,9 +257,7 @@ TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
   check_coverage(entries, data.size(), name);
   for (const auto& [key, e] : entries) file.tensors.emplace(key, decode(e, data.data() + e.begin, tensor_name(name, key)));
   return file;
-} catch (const std::bad_alloc&) {
-  fail(name, ": not enough memory to read its ", bytes.size(), " bytes");
-}
+} catch (const std::bad_alloc&) { fail(name, ": not enough memory to read its ", bytes.size(), " bytes"); }
 
 TensorFile read_safetensors(const std::filesystem::path& file) { return parse_safetensors(read_file(file), file.string()); }
 

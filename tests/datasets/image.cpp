@@ -79,7 +79,8 @@ TEST_CASE("lossless formats keep every pixel, depth and channel", "[datasets][im
           CHECK(difference(pixels, back.pixels) == 0);
           CHECK(back.grey == (channels == 1));
         }
-  for (int channels : {1, 3}) CHECK(difference(through({noise(5, 3, CV_8UC(channels)), false, {}}, "bmp").pixels, noise(5, 3, CV_8UC(channels))) == 0);
+  for (int channels : {1, 3})
+    CHECK(difference(through({noise(5, 3, CV_8UC(channels)), false, {}}, "bmp").pixels, noise(5, 3, CV_8UC(channels))) == 0);
   for (int channels : {3, 4}) {
     const cv::Mat pixels = noise(37, 21, CV_8UC(channels));
     CHECK(difference(pixels, through({pixels, false, {}}, "webp", {.webp_quality = 101}).pixels) == 0);
@@ -97,7 +98,8 @@ TEST_CASE("grey with alpha stays so", "[datasets][image]") {
 }
 
 TEST_CASE("lossy formats come back close, grey JPEG as one channel", "[datasets][image]") {
-  for (const std::string format : {"jpg", "webp"}) CHECK(difference(through({smooth(64, 48, CV_8UC3), false, {}}, format).pixels, smooth(64, 48, CV_8UC3)) < 16);
+  for (const std::string format : {"jpg", "webp"})
+    CHECK(difference(through({smooth(64, 48, CV_8UC3), false, {}}, format).pixels, smooth(64, 48, CV_8UC3)) < 16);
   const Image grey = through({smooth(64, 48, CV_8UC1), true, {}}, "jpg");
   CHECK(grey.grey);
   CHECK(difference(grey.pixels, smooth(64, 48, CV_8UC1)) < 8);
@@ -133,7 +135,8 @@ TEST_CASE("ICC profiles survive byte for byte", "[datasets][image]") {
     for (const std::string format : {"png", "jpg", "tif", "webp"}) {
       INFO(format << " " << size);
       CHECK((through({noise(8, 8, CV_8UC3), false, rgb}, format).icc == rgb));
-      CHECK((through({noise(8, 8, CV_8UC1), true, rgb}, format).icc == (format == "webp" ? rgb : Buffer())));  // would describe other pixels
+      CHECK((through({noise(8, 8, CV_8UC1), true, rgb}, format).icc ==
+             (format == "webp" ? rgb : Buffer())));  // would describe other pixels
       if (format != "webp") CHECK((through({noise(8, 8, CV_8UC1), true, grey}, format).icc == grey));
       if (format != "jpg") CHECK((through({noise(8, 8, CV_8UC4), false, rgb}, format).icc == rgb));
     }
@@ -153,7 +156,8 @@ TEST_CASE("EXIF orientation is applied once, in every format", "[datasets][image
           CHECK(difference(decode_image(encode_image(turned, "png"), "x").pixels, turned.pixels) == 0);
         }
   const Buffer plain = encode_image({noise(5, 3, CV_8UC3), false, {}}, "png");
-  for (const Buffer& odd : {exif_block(0, false), exif_block(9, true), Buffer{'I', 'I', 42, 0, 255, 255, 255, 255}, Buffer{'M', 'M'}})
+  for (const Buffer& odd :
+       {exif_block(0, false), exif_block(9, true), Buffer{'I', 'I', 42, 0, 255, 255, 255, 255}, Buffer{'M', 'M'}})
     CHECK(difference(decode_image(with_exif(plain, "png", odd), "x").pixels, noise(5, 3, CV_8UC3)) == 0);
 }
 
@@ -161,9 +165,7 @@ TEST_CASE("what is not an image is refused with the reason", "[datasets][image]"
   const auto reason = [](const Buffer& bytes) -> std::string {
     try {
       decode_image(bytes, "photo");
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
     return "decoded";
   };
   CHECK(reason({}).find("photo: the file is empty") != std::string::npos);
@@ -186,9 +188,7 @@ TEST_CASE("sizes are checked before memory is taken", "[datasets][image]") {
     insert(file, file.size(), png_chunk("IDAT", {0x78, 0x9c}));
     try {
       decode_image(file, "x");
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
     return "decoded";
   };
   CHECK(reason(0x7fffffff, 0x7fffffff).find("too large") != std::string::npos);
@@ -197,6 +197,7 @@ TEST_CASE("sizes are checked before memory is taken", "[datasets][image]") {
 }
 
 TEST_CASE("folder walks know images by their extension", "[datasets][image]") {
-  for (const char* name : {"a.png", "a.PNG", "b/c.jpeg", "a.jpg", "a.tif", "a.TIFF", "a.bmp", "a.webp"}) CHECK(is_image_extension(name));
+  for (const char* name : {"a.png", "a.PNG", "b/c.jpeg", "a.jpg", "a.tif", "a.TIFF", "a.bmp", "a.webp"})
+    CHECK(is_image_extension(name));
   for (const char* name : {"a", "a.", "png", ".png", "a.txt", "a.png.tmp", "a.p ng"}) CHECK_FALSE(is_image_extension(name));
 }

@@ -17,8 +17,11 @@ struct Set {
   double luma_psnr;  // published, made on Y alone: SRCNN's script
   double rgb_psnr;   // from the 8-bit RGB low-resolution files
 };
-constexpr Set kSets[] = {{"Set5", 2, 33.66, 33.674}, {"Set5", 3, 30.39, 30.405}, {"Set5", 4, 28.42, 28.430},
-                         {"Set14", 2, 30.24, 30.232}, {"Set14", 4, 26.00, 25.997}};
+constexpr Set kSets[] = {{"Set5", 2, 33.66, 33.674},
+                         {"Set5", 3, 30.39, 30.405},
+                         {"Set5", 4, 28.42, 28.430},
+                         {"Set14", 2, 30.24, 30.232},
+                         {"Set14", 4, 26.00, 25.997}};
 
 struct Pair {
   cv::Mat high, low;
@@ -30,7 +33,8 @@ std::vector<Pair> pairs(const fs::path& folder, int scale) {
     std::string name = file.path().filename().string();
     name.replace(name.find("_HR"), 3, "_LR");
     const cv::Mat high = read_image(file.path()).pixels;
-    out.push_back({high(cv::Rect(0, 0, high.cols / scale * scale, high.rows / scale * scale)), read_image(folder / "LR" / name).pixels});
+    out.push_back(
+        {high(cv::Rect(0, 0, high.cols / scale * scale, high.rows / scale * scale)), read_image(folder / "LR" / name).pixels});
   }
   return out;
 }

@@ -18,10 +18,10 @@ inline std::optional<std::filesystem::path> shared_data(const std::filesystem::p
 }  // namespace fovea::test
 
 // Leaves the test with a message where the data is not there.
-#define FOVEA_NEEDS_SHARED(variable, relative)                                  \
-  const auto variable##_found = fovea::test::shared_data(relative);             \
-  if (!variable##_found) {                                                      \
+#define FOVEA_NEEDS_SHARED(variable, relative)                                 \
+  const auto variable##_found = fovea::test::shared_data(relative);            \
+  if (!variable##_found) {                                                     \
     WARN("skipped: " << (relative) << " is not in FOVEA_SHARED or ../shared"); \
-    return;                                                                     \
-  }                                                                             \
+    return;                                                                    \
+  }                                                                            \
   const std::filesystem::path variable = *variable##_found

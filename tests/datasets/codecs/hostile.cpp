@@ -35,9 +35,7 @@ std::vector<Sample> samples() {
 bool survives(const Buffer& bytes) {
   try {
     return !decode_image(bytes, "x").pixels.empty();
-  } catch (const Error&) {
-    return false;
-  }
+  } catch (const Error&) { return false; }
 }
 
 }  // namespace
@@ -61,14 +59,19 @@ TEST_CASE("changed bytes bring no decoder down", "[datasets][image]") {
       Buffer changed = bytes;
       // Headers matter more than pixels: half of the changes fall into the first 64 bytes.
       for (int k = 0; k <= i % 5; ++k)
-        changed[random() % (k % 2 ? changed.size() : std::min<std::size_t>(changed.size(), 64))] = static_cast<std::uint8_t>(random());
+        changed[random() % (k % 2 ? changed.size() : std::min<std::size_t>(changed.size(), 64))] =
+            static_cast<std::uint8_t>(random());
       survives(changed);
     }
     for (int i = 0; i < 300; ++i) {  // pieces lost and repeated
       Buffer changed = bytes;
       const std::size_t from = random() % changed.size(), n = random() % (changed.size() - from) + 1;
-      if (i % 2) changed.erase(changed.begin() + static_cast<std::ptrdiff_t>(from), changed.begin() + static_cast<std::ptrdiff_t>(from + n));
-      else insert(changed, random() % changed.size(), Buffer(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.begin() + static_cast<std::ptrdiff_t>(from + n)));
+      if (i % 2)
+        changed.erase(changed.begin() + static_cast<std::ptrdiff_t>(from),
+                      changed.begin() + static_cast<std::ptrdiff_t>(from + n));
+      else
+        insert(changed, random() % changed.size(),
+               Buffer(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.begin() + static_cast<std::ptrdiff_t>(from + n)));
       survives(changed);
     }
   }

@@ -20,7 +20,8 @@ using namespace fovea::test;
 namespace {
 
 // A PNG of filterless scanlines, stored without compression. `chunks` go before the pixels.
-Buffer png(std::uint32_t width, std::uint32_t height, int bits, int colour, bool interlaced, const Buffer& chunks, const Buffer& lines) {
+Buffer png(std::uint32_t width, std::uint32_t height, int bits, int colour, bool interlaced, const Buffer& chunks,
+           const Buffer& lines) {
   Buffer header, zlib{0x78, 0x01, 1}, file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   put_big(header, width, 4);
   put_big(header, height, 4);
@@ -34,7 +35,8 @@ Buffer png(std::uint32_t width, std::uint32_t height, int bits, int colour, bool
     b = (b + a) % 65521;
   }
   put_big(zlib, b << 16 | a, 4);
-  for (const Buffer& part : {png_chunk("IHDR", header), chunks, png_chunk("IDAT", zlib), png_chunk("IEND", {})}) insert(file, file.size(), part);
+  for (const Buffer& part : {png_chunk("IHDR", header), chunks, png_chunk("IDAT", zlib), png_chunk("IEND", {})})
+    insert(file, file.size(), part);
   return file;
 }
 

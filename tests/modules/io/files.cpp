@@ -24,9 +24,7 @@ std::string text_of(const fs::path& file) {
 std::string error_of(const auto& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "no error";
 }
 
@@ -81,7 +79,8 @@ TEST_CASE("a file that cannot be read or written is refused with the reason", "[
   test::Folder folder;
   CHECK(error_of([&] { read_file(folder / "absent"); }).find("no such file") != std::string::npos);
   CHECK(error_of([&] { read_file(folder.path()); }).find("it is a folder") != std::string::npos);
-  CHECK(error_of([&] { write_file_atomically(folder / "no" / "a", "x", 1); }).find("no such file or folder") != std::string::npos);
+  CHECK(error_of([&] { write_file_atomically(folder / "no" / "a", "x", 1); }).find("no such file or folder") !=
+        std::string::npos);
   CHECK(error_of([&] { write_file_atomically(folder.path(), "x", 1); }).find("it is a folder") != std::string::npos);
   CHECK(folder.entries() == 0);
 }
@@ -102,5 +101,6 @@ TEST_CASE("a disk that fills up leaves the old file and no temporary one", "[io]
     WARN("skipped: /dev/full is not there");
     return;
   }
-  CHECK(error_of([&] { write_file_atomically("/dev/full", text.data(), text.size()); }).find("the disk is full") != std::string::npos);
+  CHECK(error_of([&] { write_file_atomically("/dev/full", text.data(), text.size()); }).find("the disk is full") !=
+        std::string::npos);
 }

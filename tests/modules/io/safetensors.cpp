@@ -33,9 +33,7 @@ void refused(const Buffer& bytes, const std::string& reason) {
   std::string message = "it was read";
   try {
     parse_safetensors(bytes, "x.safetensors");
-  } catch (const Error& e) {
-    message = e.what();
-  }
+  } catch (const Error& e) { message = e.what(); }
   INFO("message: " << message);
   CHECK(message.find(reason) != std::string::npos);
   CHECK(message.find("x.safetensors") != std::string::npos);
@@ -158,7 +156,8 @@ TEST_CASE("safetensors: damaged and hostile files are refused with the reason", 
   refused(file_of(one("F32", "[1]", "[0]"), four), "expected [begin, end]");
   refused(file_of(one("BOOL", "[4]", "[0,4]"), {0, 1, 2, 0}), "neither 0 nor 1");
   refused(file_of(one("U64", "[1]", "[0,8]"), Buffer(8, 0xff)), "does not fit into s64");
-  refused(file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})", Buffer(6)),
+  refused(file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+                  Buffer(6)),
           "overlaps");
 }
 
@@ -174,16 +173,14 @@ TEST_CASE("safetensors: no truncation and no changed byte brings it down", "[io]
   test::Folder folder;
   write_safetensors(folder / "a", sample());
   const Buffer whole = read_file(folder / "a");
-  for (std::size_t n = 0; n < whole.size(); ++n)
-    CHECK_THROWS_AS(parse_safetensors(std::span(whole).first(n), "x"), Error);
+  for (std::size_t n = 0; n < whole.size(); ++n) CHECK_THROWS_AS(parse_safetensors(std::span(whole).first(n), "x"), Error);
   std::mt19937 random(1);
   for (int i = 0; i < 20'000; ++i) {
     Buffer bytes = whole;
     for (int k = 0; k <= i % 4; ++k) bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
     try {
       parse_safetensors(bytes, "x");
-    } catch (const Error&) {
-    }
+    } catch (const Error&) {}
   }
 }
 
