@@ -16,6 +16,7 @@
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/report.hpp"
 #include "pipeline/stages/load.hpp"
+#include "pipeline/stages/save.hpp"
 #include "pipeline/stages/super_resolve.hpp"
 
 namespace fovea {
