@@ -116,8 +116,10 @@ std::size_t bytes_per_pixel(const Model& model, int scale) {
 std::size_t map_bytes_per_pixel(const Model& model, const std::string& maps) {
   constexpr std::int64_t kSide = 8;
   const Tensor x = Tensor::zeros({1, 3, kSide, kSide}, DType::f32, Layout::channels_last);
+  Model::RunOptions options;
+  options.keep = maps;
   std::size_t bytes = 0;
-  for (const Model::Tap& tap : model.run(x, {.keep = maps}).taps) bytes += tap.value.bytes() / (kSide * kSide);
+  for (const Model::Tap& tap : model.run(x, options).taps) bytes += tap.value.bytes() / (kSide * kSide);
   return bytes;
 }
 
