@@ -8,6 +8,7 @@ namespace fovea {
 
 using Run = std::function<int()>;
 
+void add_upscale(CLI::App& app, Run& run);
 void add_train(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
 

@@ -1,19 +1,53 @@
+// `fovea`: finds the command, runs it, turns errors into messages and exit codes.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
 #include "modules/core/error.hpp"
+#include "pipeline/batch.hpp"
+#include "pipeline/sinks/folder_lock.hpp"
+
+namespace {
+
+// OpenMP's threads spin while they wait unless the environment says otherwise when the process starts: setting it here would be
+// too late, so the program starts itself once more. The second start finds it set.
+void wait_passively(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") || ::setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
+  ::execv("/proc/self/exe", argv);  // returns only where that is not possible; then spinning costs time, not results
+}
+
+int complain(const std::exception& e, int exit_code) {
+  std::cerr << "fovea: " << e.what() << "\n";
+  return exit_code;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
+  wait_passively(argv);
   CLI::App app{"Vision models that show where they look."};
+  app.set_version_flag("--version", "fovea " FOVEA_VERSION);
   app.require_subcommand(1);
+  app.footer("`fovea COMMAND --help` explains a command.");
   fovea::Run run;
+  fovea::add_upscale(app, run);
   fovea::add_train(app, run);
   fovea::add_eval(app, run);
-  CLI11_PARSE(app, argc, argv);
   try {
+    app.parse(argc, argv);
     return run();
-  } catch (const fovea::Error& e) {
-    std::cerr << "fovea: " << e.what() << "\n";
-    return 1;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? fovea::kExitDone : fovea::kExitUsage;
+  } catch (const fovea::UsageError& e) {
+    return complain(e, fovea::kExitUsage);
+  } catch (const fovea::FolderBusy& e) {
+    return complain(e, fovea::kExitTryAgain);
+  } catch (const fovea::EnvironmentError& e) {
+    return complain(e, fovea::kExitTryAgain);
+  } catch (const std::exception& e) {
+    return complain(e, 1);
   }
 }

@@ -34,7 +34,7 @@ std::string reason(int error) {
 }
 
 [[noreturn]] void cannot(const char* verb, const fs::path& file, int error) {
-  fail(file.string(), ": cannot ", verb, ": ", reason(error));
+  throw FileError(file.string() + ": cannot " + verb + ": " + reason(error), error);
 }
 
 class Descriptor {

@@ -42,8 +42,9 @@ struct Upscaled {
 
 // What upscaling needs of a network; tests put a function with known answers here.
 struct UpscaleBackend {
-  Model::UpscaleFacts facts;
-  std::size_t bytes_per_pixel = 1;  // working memory of a run for one input pixel
+  UpscaleFacts facts;
+  std::size_t bytes_per_pixel = 1;      // working memory of a run for one input pixel
+  std::size_t map_bytes_per_pixel = 0;  // more of it when maps are asked for
   std::function<Model::Result(const Tensor&, const Model::RunOptions&)> run;
 };
 UpscaleBackend upscale_backend(const Model& model);

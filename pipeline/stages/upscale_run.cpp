@@ -96,7 +96,7 @@ Model::Result WindowRunner::run_once(const cv::Mat& rgb, const Pins& pins, const
 }
 
 WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Pins> pins, bool maps, bool statistics) const {
-  const Model::UpscaleFacts& facts = backend_.facts;
+  const UpscaleFacts& facts = backend_.facts;
   const std::string map_glob = maps ? facts.maps : "", statistics_glob = statistics ? facts.statistics : "";
   WindowResult sum;
   for (int flip = 0; flip < flips(); ++flip) {

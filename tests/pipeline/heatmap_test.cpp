@@ -6,21 +6,15 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "modules/core/random.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/folder.hpp"
 
 using namespace fovea;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("fovea_heatmap_" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 cv::Mat ramp(int width, int height) {
   cv::Mat heat(height, width, CV_32F);
@@ -101,25 +95,25 @@ TEST_CASE("the overlay shows the picture in grey where opacity is 0, clear parts
 }
 
 TEST_CASE("a heat map comes back from .npy bit for bit") {
-  const Folder folder;
+  const test::Folder folder;
   for (auto [width, height] : {std::pair{1, 1}, {7, 3}, {1000, 2}, {2, 1000}}) {
     cv::Mat heat = ramp(width + 3, height)(cv::Rect(1, 0, width, height));  // rows that do not touch
     heat.at<float>(0, 0) = std::numeric_limits<float>::infinity();
-    write_heat_npy(folder.path / "heat.npy", heat);
-    const cv::Mat back = read_npy(folder.path / "heat.npy");
+    write_heat_npy(folder / "heat.npy", heat);
+    const cv::Mat back = read_npy(folder / "heat.npy");
     REQUIRE(back.size() == heat.size());
     for (int y = 0; y < height; ++y) REQUIRE(std::memcmp(back.ptr(y), heat.ptr(y), sizeof(float) * static_cast<std::size_t>(width)) == 0);
   }
 }
 
 TEST_CASE("a heat map comes back from a 16-bit PNG and its scale") {
-  const Folder folder;
+  const test::Folder folder;
   for (const cv::Mat& heat : {ramp(31, 17), cv::Mat(4, 4, CV_32F, cv::Scalar(0.5))}) {
-    write_heat_png(folder.path / "heat.png", heat);
-    const Image image = read_image(folder.path / "heat.png");
+    write_heat_png(folder / "heat.png", heat);
+    const Image image = read_image(folder / "heat.png");
     REQUIRE(image.pixels.type() == CV_16UC1);
     REQUIRE(image.pixels.size() == heat.size());
-    std::ifstream in(folder.path / "heat.png.json");
+    std::ifstream in(folder / "heat.png.json");
     const auto facts = nlohmann::json::parse(in);
     CHECK(facts["width"] == heat.cols);
     CHECK(facts["height"] == heat.rows);
@@ -129,5 +123,5 @@ TEST_CASE("a heat map comes back from a 16-bit PNG and its scale") {
         REQUIRE(std::abs(low + image.pixels.at<std::uint16_t>(y, x) / 65535.0 * (high - low) - static_cast<double>(heat.at<float>(y, x))) <=
                 (high - low) / 65535 + 1e-6);
   }
-  CHECK_THROWS_AS(write_heat_png(folder.path / "missing" / "heat.png", ramp(2, 2)), Error);
+  CHECK_THROWS_AS(write_heat_png(folder / "missing/heat.png", ramp(2, 2)), Error);
 }

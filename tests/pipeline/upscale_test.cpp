@@ -56,6 +56,7 @@ struct Fake {
   UpscaleBackend network() const {
     return {{.scale = scale, .radius = radius, .statistics = "**.mean", .maps = "**.gate"},
             1,
+            0,
             [self = *this](const Tensor& x, const Model::RunOptions& o) { return self.run(x, o); }};
   }
 };

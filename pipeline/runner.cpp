@@ -1,0 +1,159 @@
+#include "pipeline/runner.hpp"
+
+#include <tbb/global_control.h>
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+#include <opencv2/core.hpp>
+#include <semaphore>
+
+#include "modules/core/threads.hpp"
+#include "pipeline/clock.hpp"
+
+namespace fovea {
+namespace {
+
+using FramePtr = std::shared_ptr<Frame>;
+using Places = std::counting_semaphore<4096>;
+
+class Place {
+ public:
+  explicit Place(Places& places) : places_(places) { places_.acquire(); }
+  ~Place() { places_.release(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Places& places_;
+};
+
+void check_contracts(const std::vector<Step>& steps) {
+  std::vector<std::string_view> there;
+  for (const Step& step : steps) {
+    const Contract contract = step.stage->contract();
+    for (std::string_view need : contract.needed()) {
+      check(std::find(there.begin(), there.end(), need) != there.end(), "pipeline: stage '", step.stage->name(), "' needs '", need,
+            "', which no stage before it gives");
+    }
+    there.insert(there.end(), contract.given().begin(), contract.given().end());
+    for (std::string_view gone : contract.dropped()) std::erase(there, gone);
+  }
+}
+
+// What one stage does to one frame: its lane, its clocks, and its exceptions made into the frame's error.
+void process(Stage& stage, int width, Frame& frame) {
+  if (frame.error) return;
+  const Lane lane(width);
+  const double wall = wall_seconds(), cpu = lane_cpu_seconds();
+  const auto failed = [&](std::string reason, bool environment = false) {
+    frame.error = FrameError{std::string(stage.name()), std::move(reason), environment};
+    frame.results.clear();
+  };
+  try {
+    stage.process(std::span(&frame, 1));
+  } catch (const EnvironmentError& e) {
+    failed(e.what(), true);
+  } catch (const std::bad_alloc&) {
+    failed("not enough memory");
+  } catch (const std::exception& e) {
+    failed(e.what());
+  }
+  frame.times.push_back({stage.name(), wall_seconds() - wall, lane_cpu_seconds() - cpu});
+}
+
+// OpenCV's own pool stays as wide as a lane while a pipeline runs.
+class OpenCvThreads {
+ public:
+  explicit OpenCvThreads(int count) : before_(cv::getNumThreads()) { cv::setNumThreads(count); }
+  ~OpenCvThreads() { cv::setNumThreads(before_); }
+  OpenCvThreads(const OpenCvThreads&) = delete;
+  OpenCvThreads& operator=(const OpenCvThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+Jobs parse_jobs(const std::string& text) {
+  int numbers[3];
+  const char* at = text.data();
+  const char* end = text.data() + text.size();
+  for (int i = 0; i < 3; ++i) {
+    const auto [next, error] = std::from_chars(at, end, numbers[i]);
+    const bool separated = i < 2 ? next != end && *next == ':' : next == end;
+    check(error == std::errc() && separated && numbers[i] >= 1 && numbers[i] <= 1024, "jobs: expected load:process:save, for example 1:2:1, got '",
+          text, "'");
+    at = next + 1;
+  }
+  return {.load = numbers[0], .process = numbers[1], .save = numbers[2]};
+}
+
+Jobs plan_jobs(int threads, std::size_t items, const std::optional<Jobs>& asked) {
+  Jobs jobs;
+  if (asked) {
+    jobs = *asked;
+  } else {
+    // Codecs cost a fraction of a network; their threads also wait for the disk, so they come on top of the process lanes.
+    jobs.process = static_cast<int>(std::clamp<std::size_t>(items, 1, static_cast<std::size_t>(threads)));
+    jobs.load = jobs.save = 1 + (jobs.process - 1) / 4;
+  }
+  jobs.width = std::max(1, threads / jobs.process);
+  return jobs;
+}
+
+Runner::Runner(std::vector<Step> steps) : steps_(std::move(steps)) {
+  check(!steps_.empty(), "pipeline: expected at least one stage");
+  for (const Step& step : steps_)
+    check(step.stage && step.lanes >= 1 && step.width >= 1, "pipeline: a stage needs at least one lane of at least one thread");
+  check_contracts(steps_);
+}
+
+void Runner::run(const Source& source, const Sink& sink) {
+  int tokens = 0, widest = 1;
+  std::vector<std::unique_ptr<Places>> places;
+  for (const Step& step : steps_) {
+    tokens += step.lanes;
+    widest = std::max(widest, step.width);
+    places.push_back(std::make_unique<Places>(step.lanes));
+  }
+  struct Opened {
+    std::vector<Stage*> stages;
+    ~Opened() {
+      for (Stage* stage : stages) stage->close();
+    }
+  } opened;
+  for (Step& step : steps_) {
+    step.stage->open();
+    opened.stages.push_back(step.stage.get());
+  }
+
+  auto chain = tbb::make_filter<void, FramePtr>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> FramePtr {
+    if (auto frame = source()) return std::make_shared<Frame>(std::move(*frame));
+    flow.stop();
+    return nullptr;
+  });
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    chain &= tbb::make_filter<FramePtr, FramePtr>(tbb::filter_mode::parallel, [&, i](FramePtr frame) {
+      // A thread that waits here holds its own token only: whoever is inside goes on to the end, so nobody waits for ever.
+      const Place place(*places[i]);
+      process(*steps_[i].stage, steps_[i].width, *frame);
+      return frame;
+    });
+  }
+  const auto all = chain & tbb::make_filter<FramePtr, void>(tbb::filter_mode::serial_out_of_order, [&](FramePtr frame) {
+    frame->results.clear();
+    sink(*frame);
+  });
+
+  // One thread a token: a thread that waits for a place or the disk must not keep a lane of the model empty.
+  const OpenCvThreads opencv(widest);
+  const tbb::global_control workers(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(tokens) + 1);
+  tbb::task_arena arena(tokens);
+  arena.execute([&] { tbb::parallel_pipeline(static_cast<std::size_t>(tokens), all); });
+}
+
+}  // namespace fovea

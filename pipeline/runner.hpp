@@ -1,0 +1,51 @@
+// Runs a linear chain of stages over TBB with a bounded number of frames in flight: memory does not grow with the number of inputs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/stage.hpp"
+
+namespace fovea {
+
+// How many frames load, process and save at once. Their sum bounds the frames in flight.
+struct Jobs {
+  int load = 1, process = 1, save = 1;
+  int width = 1;  // threads of each process lane
+  int total() const { return load + process + save; }
+};
+
+// "2:4:2". Error: not three numbers from 1 to 1024.
+Jobs parse_jobs(const std::string& text);
+
+// Lanes for `threads` processors and `items` inputs: many inputs take one thread each (no waiting inside a network), a few share
+// the processors. `asked` (from --jobs) wins, with widths that keep within the budget.
+Jobs plan_jobs(int threads, std::size_t items, const std::optional<Jobs>& asked = std::nullopt);
+
+// One stage and how many threads may be inside it at once, each as wide as `width`.
+struct Step {
+  std::unique_ptr<Stage> stage;
+  int lanes = 1;
+  int width = 1;
+};
+
+class Runner {
+ public:
+  using Source = std::function<std::optional<Frame>()>;  // nullopt: no more. Called by one thread at a time, in order.
+  using Sink = std::function<void(Frame&)>;              // called by one thread at a time, in the order in which frames finish
+
+  // Error when a stage needs what no stage before it gives.
+  explicit Runner(std::vector<Step> steps);
+
+  // A stage's exception becomes the frame's error and the later stages leave that frame alone. An exception of the source
+  // or the sink ends the run.
+  void run(const Source& source, const Sink& sink);
+
+ private:
+  std::vector<Step> steps_;
+};
+
+}  // namespace fovea

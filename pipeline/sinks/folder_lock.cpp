@@ -1,0 +1,49 @@
+#include "pipeline/sinks/folder_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+// ".fovea-PID-NUMBER.tmp"
+bool is_temporary(std::string_view name) {
+  constexpr std::string_view head = ".fovea-", tail = ".tmp";
+  if (!name.starts_with(head) || !name.ends_with(tail) || name.size() <= head.size() + tail.size()) return false;
+  name = name.substr(head.size(), name.size() - head.size() - tail.size());
+  return std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+}
+
+}  // namespace
+
+FolderLock::FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  check(fd_ >= 0, folder.string(), ": cannot open the output folder: ", std::generic_category().message(errno));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(fd_);
+  if (error == EWOULDBLOCK)
+    throw FolderBusy(folder.string() + ": another run is writing into this folder; wait until it ends, or choose another one");
+  fail(folder.string(), ": cannot lock the output folder: ", std::generic_category().message(error));
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
+
+int remove_stale_temporaries(const fs::path& folder) {
+  int removed = 0;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code ignored;
+    if (is_temporary(at->path().filename().string()) && at->is_regular_file(ignored) && fs::remove(at->path(), ignored)) ++removed;
+  }
+  return removed;
+}
+
+}  // namespace fovea

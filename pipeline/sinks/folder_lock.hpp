@@ -1,0 +1,32 @@
+// One run at a time writes into a folder. The lock is on the open folder itself: it leaves no file behind and ends with the
+// process, however that ends.
+#pragma once
+
+#include <filesystem>
+
+#include "modules/core/error.hpp"
+
+namespace fovea {
+
+// Another run holds the folder; try again later.
+class FolderBusy : public Error {
+ public:
+  using Error::Error;
+};
+
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder);  // Error: no such folder; FolderBusy
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+// Removes the temporary files that a killed run left in a folder (write_file_atomically's names, and nothing else).
+// Gives how many. Only for who holds the lock.
+int remove_stale_temporaries(const std::filesystem::path& folder);
+
+}  // namespace fovea

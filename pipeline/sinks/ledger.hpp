@@ -1,0 +1,77 @@
+// What became of every input: a JSONL file in the output folder that makes a rerun do only what is left.
+//
+// While a run goes on, lines are appended, each with one write: a killed run loses at most the line being written, and that
+// file is done again. When a run ends, the lines are put in order (settings, then records by input) and replaced as a whole.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fovea {
+
+// How a file looked when it was read. Contents are not hashed: reading everything again would cost what a rerun saves.
+struct FileStamp {
+  std::int64_t size = -1;     // -1: there is no such file
+  std::int64_t modified = 0;  // nanoseconds since 1970
+  std::int64_t changed = 0;   // the same of its permissions and name
+  static FileStamp of(const std::filesystem::path& file);
+  bool same_content(const FileStamp& o) const { return size == o.size && modified == o.modified; }
+  bool operator==(const FileStamp&) const = default;
+};
+
+struct Record {
+  enum class State { done, quarantined };
+
+  std::string input;                // absolute path, bytes
+  std::string output;               // below the output folder; empty for a folder that could not be read
+  State state = State::done;
+  std::string reason;               // of a quarantine
+  FileStamp stamp;
+  std::string settings;             // fingerprint, see Ledger::use
+  double seconds = 0;
+  std::vector<std::string> beside;  // further files written, below the output folder
+};
+
+class Ledger {
+ public:
+  // Reads what is there; a line that was not written to its end is dropped. The folder must exist and be locked by the caller.
+  explicit Ledger(std::filesystem::path folder);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  // Names the settings of this run; gives their fingerprint. Equal settings have equal fingerprints.
+  std::string use(const nlohmann::json& settings);
+
+  // The record of an input that becomes that output, whatever the output's extension; nullptr if there is none.
+  const Record* find(const std::string& input, const std::string& output) const;
+  // Whether nothing needs to be done again: same content, same settings, and what was written is still there.
+  bool up_to_date(const Record& record, const FileStamp& now, const std::string& settings) const;
+
+  void append(Record record);  // EnvironmentError when the line cannot be written; the file is then as before
+  // Forgets a folder that can be read again.
+  void forget_unreadable_folders();
+  // Puts the lines in order, in one atomic step.
+  void compact();
+
+  const std::map<std::string, Record>& records() const { return records_; }  // by input, then output
+  const std::map<std::string, nlohmann::json>& settings() const { return settings_; }
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  void read();
+  [[noreturn]] void cannot_write(int error) const;
+  void write_line(const std::string& line);
+
+  std::filesystem::path folder_, file_;
+  int fd_ = -1;
+  std::map<std::string, Record> records_;
+  std::map<std::string, nlohmann::json> settings_;
+};
+
+}  // namespace fovea

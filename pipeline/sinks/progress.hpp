@@ -1,0 +1,33 @@
+// How a run tells people (or programs) where it stands.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "pipeline/frame.hpp"
+
+namespace fovea {
+
+// Calls come from one thread at a time.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void start(std::size_t total) = 0;
+  virtual void up_to_date(const std::string& source) = 0;  // done in a former run
+  virtual void done(const Frame& frame) = 0;
+  virtual void quarantined(const std::string& source, const std::string& reason) = 0;
+  virtual void stop() = 0;
+};
+
+enum class ProgressKind { automatic, quiet, json };
+
+// automatic: a bar on standard error where that is a terminal, else a line every few seconds and one for each quarantined file.
+// quiet: nothing. json: one object a line on standard output.
+std::unique_ptr<Progress> make_progress(ProgressKind kind);
+
+// Control characters in file names must not reach a terminal.
+std::string printable(const std::string& text);
+// "3:07", "1:02:45"
+std::string clock_text(double seconds);
+
+}  // namespace fovea

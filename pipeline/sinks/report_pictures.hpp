@@ -1,0 +1,34 @@
+// The pictures of a report's entry, small enough for many on one page.
+#pragma once
+
+#include <filesystem>
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "datasets/image.hpp"
+
+namespace fovea {
+
+// What a screen shows of any image: 8-bit BGR, transparency over white.
+cv::Mat displayable(const Image& image);
+
+// The square of at most `side` pixels with the strongest edges: where upscaling shows.
+cv::Rect most_detailed(const cv::Mat& bgr, int side);
+
+// "data:image/jpeg;base64,..."
+std::string jpeg_uri(const cv::Mat& bgr, int quality);
+
+struct EntryPictures {
+  cv::Size input, output;                  // in pixels
+  std::string before, after;               // the whole image: bicubic, and the output, at the same size
+  std::string detail_before, detail_after; // a part at the output's own pixels
+  cv::Size detail;
+  std::vector<std::string> maps;           // some of the overlays, small
+};
+
+// Error when one of the files cannot be read.
+EntryPictures make_entry_pictures(const std::filesystem::path& input, const std::filesystem::path& output,
+                                  const std::vector<std::filesystem::path>& overlays);
+
+}  // namespace fovea

@@ -1,0 +1,55 @@
+// The inputs of a run, one at a time and in a fixed order: files, folders, patterns, and lists of paths.
+#pragma once
+
+#include <filesystem>
+#include <istream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/sources/walk.hpp"
+
+namespace fovea {
+
+struct Input {
+  std::string source;              // as people know it: the path as it was given
+  std::filesystem::path file;      // what to open
+  std::filesystem::path relative;  // where it stands in the mirrored tree; empty for a folder that could not be read
+  std::string problem;             // why nothing can be read here; empty when there is something to try
+};
+
+// Names are bytes: any encoding works. A folder's tree is mirrored; a file stands at the top; what a pattern matches is mirrored
+// below the pattern's fixed part ("photos/**/*.png" below photos/). Folders and patterns pick up image extensions only.
+class Inputs {
+ public:
+  // "-" among the arguments reads `list`: a path a line (or NUL-separated, from find -print0). A relative path in a list keeps
+  // its folders in the mirrored tree. `output` is never walked into.
+  Inputs(const std::vector<std::string>& arguments, const std::filesystem::path& output, std::istream* list = nullptr);
+
+  std::optional<Input> next();
+  void rewind();
+
+ private:
+  struct Argument {
+    std::string text;
+    bool listed = false;
+  };
+  // A walk and where its files stand.
+  struct Root {
+    std::filesystem::path folder, prefix;
+    std::string shown;
+    Components pattern;
+  };
+
+  std::optional<Input> start(const Argument& argument);
+  std::optional<Input> walk_on();
+
+  std::vector<Argument> arguments_;
+  std::filesystem::path output_;
+  std::size_t at_ = 0;
+  std::vector<Root> pending_;  // walks still to do for the current argument, last one first
+  Root root_;
+  std::optional<Walk> walk_;
+};
+
+}  // namespace fovea
