@@ -63,5 +63,6 @@ std::string output_of(const std::vector<std::string>& command);
 
 // The groups.
 void batch(Report& report);
+void train_step(Report& report);
 
 }  // namespace fovea::bench
