@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/math.hpp"
 #include "modules/nn/losses.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
 
@@ -14,7 +15,7 @@ FOVEA_SIMD C log_sum_exp(const C* z, std::int64_t n) {
   C top = z[0], sum = 0;
   for (std::int64_t c = 1; c < n; ++c) top = z[c] > top ? z[c] : top;
 #pragma omp simd reduction(+ : sum)
-  for (std::int64_t c = 0; c < n; ++c) sum += std::exp(z[c] - top);
+  for (std::int64_t c = 0; c < n; ++c) sum += math::exp(z[c] - top);
   return top + std::log(sum);
 }
 
@@ -22,7 +23,7 @@ FOVEA_SIMD C log_sum_exp(const C* z, std::int64_t n) {
 template <class C>
 FOVEA_SIMD void gradient_row(C* dz, const C* z, C lse, C by_sum, C smooth, const C* weight, std::int64_t n) {
 #pragma omp simd
-  for (std::int64_t c = 0; c < n; ++c) dz[c] = by_sum * std::exp(z[c] - lse) - smooth * weight[c];
+  for (std::int64_t c = 0; c < n; ++c) dz[c] = by_sum * math::exp(z[c] - lse) - smooth * weight[c];
 }
 
 // Per place with target t, s = label_smoothing, w = class_weights:

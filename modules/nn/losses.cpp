@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/math.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
 
 namespace fovea {
@@ -132,7 +133,7 @@ FOVEA_SIMD C sum_bce(const C* x, const C* t, const C* w, std::int64_t rows, std:
   for (std::int64_t r = 0; r < rows; ++r, x += channels, t += channels) {
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t c = 0; c < channels; ++c) {
-      const C softplus = std::log1p(std::exp(-std::abs(x[c]))) + (x[c] < 0 ? -x[c] : C(0));
+      const C softplus = math::log1p_unit(math::exp(-std::abs(x[c]))) + (x[c] < 0 ? -x[c] : C(0));
       sum += (1 - t[c]) * x[c] + (1 + (w[c] - 1) * t[c]) * softplus;
     }
   }
@@ -143,8 +144,8 @@ template <class C>
 FOVEA_SIMD void bce_slopes(C* gx, C* gt, const C* x, const C* t, const C* w, C scale, std::int64_t rows, std::int64_t channels) {
   for (std::int64_t r = 0; r < rows; ++r, x += channels, t += channels, gx += channels, gt += channels)
     for (std::int64_t c = 0; c < channels; ++c) {
-      const C e = std::exp(-std::abs(x[c])), negative = (x[c] < 0 ? C(1) : e) / (1 + e);  // sigmoid(-x)
-      const C softplus = std::log1p(e) + (x[c] < 0 ? -x[c] : C(0));
+      const C e = math::exp(-std::abs(x[c])), negative = (x[c] < 0 ? C(1) : e) / (1 + e);  // sigmoid(-x)
+      const C softplus = math::log1p_unit(e) + (x[c] < 0 ? -x[c] : C(0));
       gx[c] = scale * ((1 - t[c]) - (1 + (w[c] - 1) * t[c]) * negative);
       gt[c] = scale * ((w[c] - 1) * softplus - x[c]);
     }

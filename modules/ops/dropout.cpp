@@ -38,10 +38,16 @@ struct Dropout {
   }
 
   Tensors forward(Context& c, const Tensors& in) const {
-    // Drawn in row-major order, so that the choice does not depend on the layout.
+    // Value i takes draw i in row-major order: the choice depends neither on the layout nor on the threads.
     Tensor kept = Tensor::empty(in[0].shape(), DType::u8);
+    const Random::State start = random->state();
     const double limit = probability * 4294967296.0;
-    for (std::int64_t i = 0, n = kept.size(); i < n; ++i) kept.data<std::uint8_t>()[i] = static_cast<double>(random->next()) >= limit;
+    parallel_for(kept.size(), 16384, [&](std::int64_t begin, std::int64_t end) {
+      Random own;
+      own.restore({start.seed, start.stream, start.drawn + static_cast<std::uint64_t>(begin)});
+      for (std::int64_t i = begin; i < end; ++i) kept.data<std::uint8_t>()[i] = static_cast<double>(own.next()) >= limit;
+    });
+    random->restore({start.seed, start.stream, start.drawn + static_cast<std::uint64_t>(kept.size())});
     kept = kept.contiguous(in[0].layout());
     c.save({kept});
     return {masked(in[0], kept)};

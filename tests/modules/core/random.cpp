@@ -46,6 +46,8 @@ TEST_CASE("random: the state is everything") {
   for (int i = 0; i < 50; ++i) second.push_back(i % 3 ? b.uniform() : static_cast<double>(b.below(1000)));
   CHECK(first == second);
   CHECK(a.state() == b.state());
+  b.restore({.seed = 43, .stream = 7, .drawn = b.state().drawn});  // the same place in another sequence
+  CHECK(a.next() != b.next());
   CHECK(Random(1, 0).next() != Random(1, 1).next());
   CHECK(Random(1, 0).next() != Random(2, 0).next());
 }
