@@ -46,8 +46,8 @@ struct CrossEntropy {
 
   // Sum of the losses of places [begin, end) and of their targets' weights.
   template <class C>
-  void block(const C* z, const std::int64_t* target, C* lse, const std::vector<C>& weight, double total_weight, std::int64_t begin,
-             std::int64_t end, double* sums) const {
+  void block(const C* z, const std::int64_t* target, C* lse, const std::vector<C>& weight, double total_weight,
+             std::int64_t begin, std::int64_t end, double* sums) const {
     const auto n = static_cast<std::int64_t>(weight.size());
     const double s = options.label_smoothing;
     for (std::int64_t r = begin; r < end; ++r) {
@@ -59,7 +59,8 @@ struct CrossEntropy {
       const double w = static_cast<double>(weight[static_cast<std::size_t>(t)]), l = static_cast<double>(lse[r]);
       double smooth = 0;
       if (s > 0) {
-        for (std::int64_t c = 0; c < n; ++c) smooth += static_cast<double>(weight[static_cast<std::size_t>(c)]) * static_cast<double>(row[c]);
+        for (std::int64_t c = 0; c < n; ++c)
+          smooth += static_cast<double>(weight[static_cast<std::size_t>(c)]) * static_cast<double>(row[c]);
         smooth = s / static_cast<double>(n) * (total_weight * l - smooth);
       }
       sums[0] += (1 - s) * w * (l - static_cast<double>(row[t])) + smooth;
@@ -77,8 +78,8 @@ struct CrossEntropy {
     Tensor lse = Tensor::empty({rows}, dtype_of<C>::value);
     std::vector<double> partial(static_cast<std::size_t>((rows + kRows - 1) / kRows * 2), 0.0);
     parallel_blocks((rows + kRows - 1) / kRows, [&](std::int64_t b) {
-      block(z.data<C>(), target.data<std::int64_t>(), lse.data<C>(), weight, total_weight, b * kRows, std::min(rows, (b + 1) * kRows),
-            partial.data() + 2 * b);
+      block(z.data<C>(), target.data<std::int64_t>(), lse.data<C>(), weight, total_weight, b * kRows,
+            std::min(rows, (b + 1) * kRows), partial.data() + 2 * b);
     });
     for (std::size_t i = 0; i < partial.size(); i += 2) sum += partial[i], divisor += partial[i + 1];
     const double scale = options.reduction == Reduction::sum ? 1 : divisor > 0 ? 1 / divisor : 0;

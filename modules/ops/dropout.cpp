@@ -8,9 +8,11 @@ namespace fovea {
 namespace {
 
 template <class T>
-FOVEA_SIMD void keep_row(T* y, const T* x, const std::uint8_t* kept, compute_t<T> scale, std::int64_t n, const std::array<std::int64_t, 3>& s) {
+FOVEA_SIMD void keep_row(T* y, const T* x, const std::uint8_t* kept, compute_t<T> scale, std::int64_t n,
+                         const std::array<std::int64_t, 3>& s) {
   if (s[0] == 1 && s[1] == 1 && s[2] == 1) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(kept[i] ? static_cast<compute_t<T>>(x[i]) * scale : compute_t<T>(0));
+    for (std::int64_t i = 0; i < n; ++i)
+      y[i] = static_cast<T>(kept[i] ? static_cast<compute_t<T>>(x[i]) * scale : compute_t<T>(0));
   } else {
     for (std::int64_t i = 0; i < n; ++i)
       y[i * s[0]] = static_cast<T>(kept[i * s[2]] ? static_cast<compute_t<T>>(x[i * s[1]]) * scale : compute_t<T>(0));
