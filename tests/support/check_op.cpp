@@ -191,7 +191,8 @@ void Harness::directions() const {
       if (best <= 1) break;
       Tensors plus = point, minus = point;
       for (std::size_t i = 0; i < point.size(); ++i)
-        if (direction[i].defined()) plus[i] = moved(point[i], direction[i], step), minus[i] = moved(point[i], direction[i], -step);
+        if (direction[i].defined())
+          plus[i] = moved(point[i], direction[i], step), minus[i] = moved(point[i], direction[i], -step);
       const double high = loss(plus), difference = (high - loss(minus)) / (2 * step);
       const double allowed = 1e-7 * size * o_.conditioning + 1e-15 * (std::abs(high) + size) / step + 1e-10;
       best = std::min(best, std::abs(difference - along) / allowed);
@@ -238,7 +239,8 @@ void Harness::alone() const {
       if (!o_.parameters.count(i)) one[i] = one[i].slice(0, n, n + 1).clone();
     const NoGrad no_grad;
     const Vars out = f_(leaves(one, DType::f32));
-    for (std::size_t k = 0; k < out.size(); ++k) close(out[k].value(), together.values[k].slice(0, n, n + 1), value_bound(DType::f32), 2);
+    for (std::size_t k = 0; k < out.size(); ++k)
+      close(out[k].value(), together.values[k].slice(0, n, n + 1), value_bound(DType::f32), 2);
   }
 }
 
@@ -304,9 +306,7 @@ void Harness::messages() const {
     std::string message = "no error";
     try {
       trace(bad.shapes, f_);
-    } catch (const Error& e) {
-      message = e.what();
-    }
+    } catch (const Error& e) { message = e.what(); }
     INFO("error: " << message);
     CHECK(message.find(bad.message) != std::string::npos);
   }

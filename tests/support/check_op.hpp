@@ -25,10 +25,10 @@ struct BadShapes {
 struct OpCheck {
   std::set<std::size_t> parameters = {};  // inputs without a batch axis: f32 beside bf16 maps, the same for every sample
   std::set<std::size_t> fixed = {};       // inputs that want no gradient; those of integers and booleans never do
-  bool batch_mixing = false;         // samples depend on each other, or the first axis is no batch
+  bool batch_mixing = false;              // samples depend on each other, or the first axis is no batch
   bool bf16 = true;
   bool strided = true;
-  double conditioning = 1;           // multiplies the bounds where an op amplifies rounding by itself
+  double conditioning = 1;  // multiplies the bounds where an op amplifies rounding by itself
   std::vector<BadShapes> bad = {};
 };
 

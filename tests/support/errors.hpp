@@ -11,9 +11,7 @@ template <class F>
 bool fails_with(const F& f, const std::string& text) {
   try {
     f();
-  } catch (const Error& e) {
-    return std::string(e.what()).find(text) != std::string::npos;
-  }
+  } catch (const Error& e) { return std::string(e.what()).find(text) != std::string::npos; }
   return false;
 }
 

@@ -153,11 +153,12 @@ TEST_CASE("precision: bf16 contractions, f32 weight gradients, f32 outside") {
 
 TEST_CASE("errors carry the path of the module, in backward too") {
   const Var x = leaf({1, 2});
-  CHECK(fails_with([&] {
-          const PathScope outer("backbone.layer3.0");
-          x + leaf({1, 2, 3});
-        },
-        "backbone.layer3.0: add: expected shapes that broadcast, got 2 and 3"));
+  CHECK(fails_with(
+      [&] {
+        const PathScope outer("backbone.layer3.0");
+        x + leaf({1, 2, 3});
+      },
+      "backbone.layer3.0: add: expected shapes that broadcast, got 2 and 3"));
   CHECK(PathScope::current().empty());
   Var y;
   {

@@ -14,8 +14,8 @@ using Words = std::array<std::uint32_t, 4>;
 Words philox(Words c, std::uint32_t k0, std::uint32_t k1) {
   for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
     const std::uint64_t p = std::uint64_t{0xD2511F53u} * c[0], q = std::uint64_t{0xCD9E8D57u} * c[2];
-    c = {static_cast<std::uint32_t>(q >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(q), static_cast<std::uint32_t>(p >> 32) ^ c[3] ^ k1,
-         static_cast<std::uint32_t>(p)};
+    c = {static_cast<std::uint32_t>(q >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(q),
+         static_cast<std::uint32_t>(p >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p)};
   }
   return c;
 }
@@ -30,7 +30,8 @@ TEST_CASE("random: Philox") {
         Words{0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u});
   Random random(0x299f31d0a4093822u, 0x0370734413198a2eu);
   for (std::uint32_t block = 0; block < 3; ++block)
-    for (const std::uint32_t word : philox({block, 0, 0x13198a2eu, 0x03707344u}, 0xa4093822u, 0x299f31d0u)) CHECK(random.next() == word);
+    for (const std::uint32_t word : philox({block, 0, 0x13198a2eu, 0x03707344u}, 0xa4093822u, 0x299f31d0u))
+      CHECK(random.next() == word);
   Random zero;
   CHECK(zero.next() == 0x6627e8d5u);
 }
@@ -46,6 +47,8 @@ TEST_CASE("random: the state is everything") {
   for (int i = 0; i < 50; ++i) second.push_back(i % 3 ? b.uniform() : static_cast<double>(b.below(1000)));
   CHECK(first == second);
   CHECK(a.state() == b.state());
+  b.restore({.seed = 43, .stream = 7, .drawn = b.state().drawn});  // the same place in another sequence
+  CHECK(a.next() != b.next());
   CHECK(Random(1, 0).next() != Random(1, 1).next());
   CHECK(Random(1, 0).next() != Random(2, 0).next());
 }

@@ -171,7 +171,8 @@ TEST_CASE("sum_to and max_over") {
   CHECK(sum_to(counting({2, 3}), {2, 1}).values() == V{3, 12});
   CHECK(sum_to(counting({2, 3}), {}).item() == 15);
   const Tensor map = counting({2, 3, 2, 2}, Layout::channels_last);
-  CHECK(sum_to(map, {1, 3, 1, 1}).values() == V{0 + 1 + 2 + 3 + 12 + 13 + 14 + 15, 4 + 5 + 6 + 7 + 16 + 17 + 18 + 19, 8 + 9 + 10 + 11 + 20 + 21 + 22 + 23});
+  CHECK(sum_to(map, {1, 3, 1, 1}).values() ==
+        V{0 + 1 + 2 + 3 + 12 + 13 + 14 + 15, 4 + 5 + 6 + 7 + 16 + 17 + 18 + 19, 8 + 9 + 10 + 11 + 20 + 21 + 22 + 23});
   Tensor positions;
   CHECK(max_over(map, {false, true, true, true}, &positions).values() == V{11, 23});
   CHECK(positions.values() == V{11, 11});

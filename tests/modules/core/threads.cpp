@@ -42,7 +42,8 @@ TEST_CASE("parallel_for covers its range once") {
 TEST_CASE("parallel_for: an exception comes back to the caller") {
   const Width width(4);
   for (int again = 0; again < 3; ++again)
-    CHECK_THROWS_WITH(parallel_for(100, 1, [](std::int64_t b, std::int64_t) { check(b != 25, "piece ", b, " broke"); }), "piece 25 broke");
+    CHECK_THROWS_WITH(parallel_for(100, 1, [](std::int64_t b, std::int64_t) { check(b != 25, "piece ", b, " broke"); }),
+                      "piece 25 broke");
   int runs = 0;
   parallel_for(1, 1, [&](std::int64_t, std::int64_t) { ++runs; });
   CHECK(runs == 1);
@@ -51,7 +52,8 @@ TEST_CASE("parallel_for: an exception comes back to the caller") {
 TEST_CASE("parallel_for inside parallel_for runs in place") {
   const Width width(3);
   std::atomic<int> total{0};
-  parallel_blocks(6, [&](std::int64_t) { parallel_for(10, 1, [&](std::int64_t b, std::int64_t e) { total += static_cast<int>(e - b); }); });
+  parallel_blocks(
+      6, [&](std::int64_t) { parallel_for(10, 1, [&](std::int64_t b, std::int64_t e) { total += static_cast<int>(e - b); }); });
   CHECK(total == 60);
 }
 

@@ -34,13 +34,15 @@ Tensor numbers(const std::vector<std::int64_t>& v, const Shape& shape) { return 
 
 TEST_CASE("where and masked_fill") {
   const Shape shape{2, 5, 4, 6};
-  check_op("where", [](const Vars& v) { return Vars{where(v[0], v[1], v[2])}; }, {mask_of(shape, 1), random_tensor(shape, 2), random_tensor(shape, 3)},
+  check_op("where", [](const Vars& v) { return Vars{where(v[0], v[1], v[2])}; },
+           {mask_of(shape, 1), random_tensor(shape, 2), random_tensor(shape, 3)},
            {.bad = {{{{2, 3}, {2, 5, 4, 6}, {2, 5, 4, 6}}, "where: expected shapes that broadcast"}}});
   check_op("where", [](const Vars& v) { return Vars{where(v[0], v[1], v[2])}; },
            {mask_of({2, 1, 4, 6}, 1), random_tensor({2, 5, 1, 1}, 2), random_tensor(shape, 3)});
-  check_op("where", [](const Vars& v) { return Vars{where(v[0], v[1], v[2])}; }, {mask_of({3, 4, 6}, 1), random_tensor({6}, 2), random_tensor({4, 1}, 3)},
-           {.batch_mixing = true});
-  check_op("masked_fill", [](const Vars& v) { return Vars{masked_fill(v[0], v[1], -7)}; }, {random_tensor(shape, 2), mask_of({2, 1, 4, 6}, 1)},
+  check_op("where", [](const Vars& v) { return Vars{where(v[0], v[1], v[2])}; },
+           {mask_of({3, 4, 6}, 1), random_tensor({6}, 2), random_tensor({4, 1}, 3)}, {.batch_mixing = true});
+  check_op("masked_fill", [](const Vars& v) { return Vars{masked_fill(v[0], v[1], -7)}; },
+           {random_tensor(shape, 2), mask_of({2, 1, 4, 6}, 1)},
            {.bad = {{{{2, 5}, {3, 2, 5}}, "masked_fill: expected a mask that broadcasts to 2x5"}}});
   CHECK_THROWS_AS(where(Var(Tensor::zeros({2})), Var(Tensor::zeros({2})), Var(Tensor::zeros({2}))), Error);
   // What is not chosen does not reach the gradient, not even as 0 * inf.
@@ -54,13 +56,17 @@ TEST_CASE("where and masked_fill") {
 TEST_CASE("gather, index_select, embedding") {
   const Tensor x = random_tensor({3, 6, 5}, 1);
   check_op("gather", [](const Vars& v) { return Vars{gather(v[0], 1, v[1])}; }, {x, indices_of({3, 9, 4}, 6, 2)},
-           {.bad = {{{{3, 6, 5}, {4, 9, 4}}, "gather: expected an index of at most"}, {{{3, 6}, {3}}, "gather: expected an index of rank 2"}}});
+           {.bad = {{{{3, 6, 5}, {4, 9, 4}}, "gather: expected an index of at most"},
+                    {{{3, 6}, {3}}, "gather: expected an index of rank 2"}}});
   check_op("gather", [](const Vars& v) { return Vars{gather(v[0], -1, v[1])}; }, {x, indices_of({3, 6, 2}, 5, 3)});
   for (const int axis : {1, 2, 3})
     check_op("index_select", [&](const Vars& v) { return Vars{index_select(v[0], axis, v[1])}; },
-             {random_tensor({2, 6, 5, 7}, 4), indices_of({8}, 5, 5)}, {.parameters = {1}, .bad = {{{{2, 6, 5, 7}, {2, 2}}, "index_select: expected an index of rank 1"}}});
-  check_op("index_select", [](const Vars& v) { return Vars{index_select(v[0], 0, v[1])}; }, {x, indices_of({5}, 3, 6)}, {.batch_mixing = true});
-  check_op("embedding", [](const Vars& v) { return Vars{embedding(v[0], v[1])}; }, {random_tensor({11, 70}, 7), indices_of({4, 9}, 11, 8)},
+             {random_tensor({2, 6, 5, 7}, 4), indices_of({8}, 5, 5)},
+             {.parameters = {1}, .bad = {{{{2, 6, 5, 7}, {2, 2}}, "index_select: expected an index of rank 1"}}});
+  check_op("index_select", [](const Vars& v) { return Vars{index_select(v[0], 0, v[1])}; }, {x, indices_of({5}, 3, 6)},
+           {.batch_mixing = true});
+  check_op("embedding", [](const Vars& v) { return Vars{embedding(v[0], v[1])}; },
+           {random_tensor({11, 70}, 7), indices_of({4, 9}, 11, 8)},
            {.parameters = {0}, .bf16 = false, .bad = {{{{11}, {4}}, "embedding: expected a table (V, D)"}}});
 
   Var table(Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6}, {3, 2}), true);

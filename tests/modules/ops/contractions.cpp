@@ -21,7 +21,11 @@ Shape weight_shape(const Layer& l) {
 }
 
 Conv2dOptions with(std::int64_t stride, std::int64_t pad, std::int64_t dilation = 1, std::int64_t groups = 1) {
-  return {.stride = {stride, stride}, .dilation = {dilation, dilation}, .pad_begin = {pad, pad}, .pad_end = {pad, pad}, .groups = groups};
+  return {.stride = {stride, stride},
+          .dilation = {dilation, dilation},
+          .pad_begin = {pad, pad},
+          .pad_end = {pad, pad},
+          .groups = groups};
 }
 
 Conv2dOptions transposed(std::int64_t stride, std::int64_t pad, std::int64_t output_pad, std::int64_t groups = 1) {
@@ -40,14 +44,17 @@ void check_layer(const Layer& l, bool bias = true) {
   Shapes narrow{{3, l.in + 1, l.height, l.width}, weight_shape(l)}, flat{{3, l.in, l.height}, weight_shape(l)};
   if (bias) narrow.push_back({l.out}), flat.push_back({l.out});
   check.bad = {{narrow, "conv2d: weight wants"}, {flat, "conv2d: expected an input N x C x H x W"}};
-  check_op("conv2d", [&](const Vars& v) { return Vars{conv2d(v[0], v[1], bias ? v[2] : Var(), l.options)}; }, in, check);
+  check_op(
+      "conv2d", [&](const Vars& v) { return Vars{conv2d(v[0], v[1], bias ? v[2] : Var(), l.options)}; }, in, check);
 }
 
 // The definition, with nothing shared with the library.
-Tensor plain_convolution(const Tensor& x, const Tensor& w, std::int64_t stride, std::int64_t pad, std::int64_t dilation, std::int64_t groups) {
+Tensor plain_convolution(const Tensor& x, const Tensor& w, std::int64_t stride, std::int64_t pad, std::int64_t dilation,
+                         std::int64_t groups) {
   const auto xv = x.values(), wv = w.values();
   const std::int64_t oc = w.dim(0), ic = w.dim(1), k = w.dim(2), h = x.dim(2), width = x.dim(3);
-  const std::int64_t oh = (h + 2 * pad - dilation * (k - 1) - 1) / stride + 1, ow = (width + 2 * pad - dilation * (k - 1) - 1) / stride + 1;
+  const std::int64_t oh = (h + 2 * pad - dilation * (k - 1) - 1) / stride + 1,
+                     ow = (width + 2 * pad - dilation * (k - 1) - 1) / stride + 1;
   std::vector<double> y;
   for (std::int64_t n = 0; n < x.dim(0); ++n)
     for (std::int64_t o = 0; o < oc; ++o)
@@ -110,7 +117,9 @@ TEST_CASE("conv2d: activation and residual") {
       check_op("conv2d", [&](const Vars& v) { return Vars{conv2d(v[0], v[1], v[2], o, add ? v[3] : Var())}; }, in,
                {.parameters = {1, 2}, .conditioning = 4});
     }
-  CHECK_THROWS_AS(conv2d(Var(Tensor::zeros({1, 4, 5, 5})), Var(Tensor::zeros({8, 4, 3, 3})), {}, {}, Var(Tensor::zeros({1, 8, 5, 5}))), Error);
+  CHECK_THROWS_AS(
+      conv2d(Var(Tensor::zeros({1, 4, 5, 5})), Var(Tensor::zeros({8, 4, 3, 3})), {}, {}, Var(Tensor::zeros({1, 8, 5, 5}))),
+      Error);
   CHECK_THROWS_AS(conv2d(Var(Tensor::zeros({1, 4, 2, 2})), Var(Tensor::zeros({8, 4, 3, 3})), {}, {}), Error);
 }
 
@@ -127,7 +136,8 @@ TEST_CASE("conv2d against the definition") {
       const Tensor y = random_tensor(want.shape(), 3);
       Conv2dOptions back = o;
       back.transposed = true;
-      back.output_pad = {7 - ((want.dim(2) - 1) * stride + dilation * 2 + 1 - 4), 9 - ((want.dim(3) - 1) * stride + dilation * 2 + 1 - 4)};
+      back.output_pad = {7 - ((want.dim(2) - 1) * stride + dilation * 2 + 1 - 4),
+                         9 - ((want.dim(3) - 1) * stride + dilation * 2 + 1 - 4)};
       const auto a = want.values(), b = y.values(), c = x.values(), d = conv2d(Var(y), Var(w), {}, back).value().values();
       double left = 0, right = 0;
       for (std::size_t i = 0; i < a.size(); ++i) left += a[i] * b[i];
@@ -137,14 +147,19 @@ TEST_CASE("conv2d against the definition") {
 }
 
 TEST_CASE("matmul and linear") {
-  check_op("matmul", [](const Vars& v) { return Vars{matmul(v[0], v[1])}; }, {random_tensor({3, 17, 31}, 1), random_tensor({3, 31, 9}, 2)},
+  check_op("matmul", [](const Vars& v) { return Vars{matmul(v[0], v[1])}; },
+           {random_tensor({3, 17, 31}, 1), random_tensor({3, 31, 9}, 2)},
            {.conditioning = 2, .bad = {{{{3, 17, 31}, {3, 30, 9}}, "matmul"}, {{{3, 17, 31}, {31}}, "matmul"}}});
-  check_op("matmul", [](const Vars& v) { return Vars{matmul(v[0], v[1])}; }, {random_tensor({17, 31}, 1), random_tensor({31, 9}, 2)}, {.batch_mixing = true, .conditioning = 2});
-  check_op("matmul", [](const Vars& v) { return Vars{matmul(v[0], v[1])}; }, {random_tensor({2, 3, 8, 16}, 1), random_tensor({2, 1, 16, 5}, 2)}, {.conditioning = 2});
-  check_op("linear", [](const Vars& v) { return Vars{linear(v[0], v[1], v[2])}; },
-           {random_tensor({3, 7, 33}, 1), random_tensor({20, 33}, 2, 0, 0.2), random_tensor({20}, 3)},
-           {.parameters = {1, 2}, .conditioning = 2, .bad = {{{{3, 7, 32}, {20, 33}, {20}}, "linear: weight wants 33 features"}}});
-  check_op("linear", [](const Vars& v) { return Vars{linear(v[0], v[1])}; }, {random_tensor({3, 5}, 1), random_tensor({1, 5}, 2)}, {.parameters = {1}, .conditioning = 2});
+  check_op("matmul", [](const Vars& v) { return Vars{matmul(v[0], v[1])}; },
+           {random_tensor({17, 31}, 1), random_tensor({31, 9}, 2)}, {.batch_mixing = true, .conditioning = 2});
+  check_op("matmul", [](const Vars& v) { return Vars{matmul(v[0], v[1])}; },
+           {random_tensor({2, 3, 8, 16}, 1), random_tensor({2, 1, 16, 5}, 2)}, {.conditioning = 2});
+  check_op(
+      "linear", [](const Vars& v) { return Vars{linear(v[0], v[1], v[2])}; },
+      {random_tensor({3, 7, 33}, 1), random_tensor({20, 33}, 2, 0, 0.2), random_tensor({20}, 3)},
+      {.parameters = {1, 2}, .conditioning = 2, .bad = {{{{3, 7, 32}, {20, 33}, {20}}, "linear: weight wants 33 features"}}});
+  check_op("linear", [](const Vars& v) { return Vars{linear(v[0], v[1])}; }, {random_tensor({3, 5}, 1), random_tensor({1, 5}, 2)},
+           {.parameters = {1}, .conditioning = 2});
   const Var a(Tensor::from(std::vector<float>{1, 2, 3, 4}, {2, 2})), b(Tensor::from(std::vector<float>{5, 6, 7, 8}, {2, 2}));
   CHECK(matmul(a, b).value().values() == V{19, 22, 43, 50});
   CHECK(linear(a, b, Var(Tensor::from(std::vector<float>{1, -1}, {2}))).value().values() == V{18, 22, 40, 52});
@@ -154,9 +169,7 @@ TEST_CASE("mix") {
   for (const int k : {1, 2, 3}) {
     Tensors in{random_tensor({2, k}, 1)};
     for (int i = 0; i < k; ++i) in.push_back(random_tensor({2, 5, 6, 7}, static_cast<std::uint64_t>(2 + i)));
-    auto f = [](double slope) {
-      return [slope](const Vars& v) { return Vars{mix(v[0], Vars(v.begin() + 1, v.end()), slope)}; };
-    };
+    auto f = [](double slope) { return [slope](const Vars& v) { return Vars{mix(v[0], Vars(v.begin() + 1, v.end()), slope)}; }; };
     Shapes wrong{{2, k + 1}};
     for (int i = 0; i < k; ++i) wrong.push_back({2, 5, 6, 7});
     check_op("mix", f(0.2), in, {.conditioning = 2, .bad = {{wrong, "mix"}}});

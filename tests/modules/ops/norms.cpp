@@ -12,10 +12,12 @@ TEST_CASE("batch_norm: training and evaluation") {
     const Tensors in{random_tensor({3, c, 9, 14}, 1, 0.5, 2), random_tensor({c}, 2, 1, 0.3), random_tensor({c}, 3)};
     OpCheck check{.parameters = {1, 2}, .batch_mixing = true, .conditioning = 4};
     check.bad = {{{{2, c, 3, 3}, {c + 1}, {c}}, "expected parameters of shape"}, {{{4}, {c}, {c}}, "expected (N, C, ...)"}};
-    check_op("batch_norm", [](const Vars& v) { return Vars{batch_norm(v[0], v[1], v[2], {}, {}, {.training = true})}; }, in, check);
+    check_op(
+        "batch_norm", [](const Vars& v) { return Vars{batch_norm(v[0], v[1], v[2], {}, {}, {.training = true})}; }, in, check);
     const Tensor mean = random_tensor({c}, 4), var = random_tensor({c}, 5, 3, 0.2);
     check.batch_mixing = false;
-    check_op("batch_norm", [&](const Vars& v) { return Vars{batch_norm(v[0], v[1], v[2], mean, var)}; }, in, check);
+    check_op(
+        "batch_norm", [&](const Vars& v) { return Vars{batch_norm(v[0], v[1], v[2], mean, var)}; }, in, check);
   }
   const Tensors tokens{random_tensor({6, 5, 4}, 6)};
   check_op("batch_norm", [](const Vars& v) { return Vars{batch_norm(v[0], {}, {}, {}, {}, {.training = true})}; }, tokens,
@@ -53,15 +55,19 @@ TEST_CASE("layer_norm") {
   const Tensors in{random_tensor({3, 5, 37}, 1, 0.5, 2), random_tensor({37}, 2, 1, 0.3), random_tensor({37}, 3)};
   OpCheck check{.parameters = {1, 2}, .conditioning = 4};
   check.bad = {{{{3, 5, 36}, {37}, {37}}, "layer_norm: expected parameters of shape 36"}};
-  check_op("layer_norm", [](const Vars& v) { return Vars{layer_norm(v[0], v[1], v[2])}; }, in, check);
+  check_op(
+      "layer_norm", [](const Vars& v) { return Vars{layer_norm(v[0], v[1], v[2])}; }, in, check);
   const Tensors two{random_tensor({3, 2, 5, 7}, 1), random_tensor({5, 7}, 2), random_tensor({5, 7}, 3)};
-  check_op("layer_norm", [](const Vars& v) { return Vars{layer_norm(v[0], v[1], v[2], 2)}; }, two, {.parameters = {1, 2}, .conditioning = 4});
-  check_op("layer_norm", [](const Vars& v) { return Vars{layer_norm(v[0], {}, {})}; }, {random_tensor({2, 9000}, 4, 1)}, {.conditioning = 4});
+  check_op("layer_norm", [](const Vars& v) { return Vars{layer_norm(v[0], v[1], v[2], 2)}; }, two,
+           {.parameters = {1, 2}, .conditioning = 4});
+  check_op("layer_norm", [](const Vars& v) { return Vars{layer_norm(v[0], {}, {})}; }, {random_tensor({2, 9000}, 4, 1)},
+           {.conditioning = 4});
   for (const std::int64_t c : {7, 24, 64}) {
     const Tensors map{random_tensor({2, c, 5, 6}, 1), random_tensor({c}, 2), random_tensor({c}, 3)};
     OpCheck channels{.parameters = {1, 2}, .conditioning = 16};
     channels.bad = {{{{2, c, 5}, {c}, {c}}, "layer_norm_channels: expected (N, C, H, W)"}};
-    check_op("layer_norm_channels", [](const Vars& v) { return Vars{layer_norm_channels(v[0], v[1], v[2])}; }, map, channels);
+    check_op(
+        "layer_norm_channels", [](const Vars& v) { return Vars{layer_norm_channels(v[0], v[1], v[2])}; }, map, channels);
   }
   const Var y = layer_norm(Var(Tensor::from(std::vector<float>{1, 3}, {1, 2})), {}, {}, 1, 0);
   CHECK(y.value().values() == std::vector<double>{-1, 1});
@@ -73,7 +79,8 @@ TEST_CASE("group_norm") {
     OpCheck check{.parameters = {1, 2}, .conditioning = 4};
     check.bad = {{{{3, 12, 6, 5}, {6}, {12}}, "group_norm: expected parameters of shape 12"},
                  {{{3}, {12}, {12}}, "group_norm: expected (N, C, ...)"}};
-    check_op("group_norm", [&](const Vars& v) { return Vars{group_norm(v[0], groups, v[1], v[2])}; }, in, check);
+    check_op(
+        "group_norm", [&](const Vars& v) { return Vars{group_norm(v[0], groups, v[1], v[2])}; }, in, check);
   }
   const Var y = group_norm(Var(Tensor::from(std::vector<float>{1, 3, 10, 30}, {1, 4, 1, 1})), 2, {}, {}, 0);
   CHECK(y.value().values() == std::vector<double>{-1, 1, -1, 1});

@@ -60,7 +60,8 @@ TEST_CASE("binary ops") {
   const std::vector<std::pair<std::string, Var (*)(const Var&, const Var&)>> ops{
       {"add", add}, {"sub", sub}, {"mul", mul}, {"div", fovea::div}, {"maximum", maximum}};
   const Tensor gate = fovea::exp(Var(random_tensor({3, 7, 1, 1}, 3))).value().to(DType::bf16).to(DType::f64);
-  const Tensor map = random_tensor({3, 7, 9, 10}, 1), other = scale(Var(sigmoid(Var(random_tensor({3, 7, 9, 10}, 2))).value()), 1, 0.5).value();
+  const Tensor map = random_tensor({3, 7, 9, 10}, 1),
+               other = scale(Var(sigmoid(Var(random_tensor({3, 7, 9, 10}, 2))).value()), 1, 0.5).value();
   const Tensor rounded = other.to(DType::bf16).to(DType::f64);
   for (const auto& [name, op] : ops) {
     auto f = [op = op](const Vars& v) { return Vars{op(v[0], v[1])}; };
@@ -68,7 +69,8 @@ TEST_CASE("binary ops") {
     check_op(name, f, {map, rounded}, check);
     check_op(name, f, {map, gate}, check);
     check_op(name, f, {random_tensor({3, 1, 9, 10}, 4), gate}, check);
-    check_op(name, f, {random_tensor({3, 5}, 4), scale(Var(random_tensor({5}, 5, 4, 0.2)), 1).value()}, {.parameters = {}, .batch_mixing = true, .bf16 = true});
+    check_op(name, f, {random_tensor({3, 5}, 4), scale(Var(random_tensor({5}, 5, 4, 0.2)), 1).value()},
+             {.parameters = {}, .batch_mixing = true, .bf16 = true});
   }
   Var a(Tensor::from(std::vector<float>{1, 2, 3}, {3}), true), b(Tensor::from(std::vector<float>{2, 2, 1}, {3}), true);
   maximum(a, b).backward(Tensor::full({3}, 1));
@@ -81,15 +83,23 @@ TEST_CASE("sums, means, maxima") {
   const OpCheck samples{.bad = {{{{3, 7}}, "outside a tensor of rank 2"}}};
   for (const std::vector<int>& axes : {std::vector<int>{2, 3}, {1}, {1, 2, 3}, {-1}, {2}, {1, 3}})
     for (const bool keep : {true, false}) {
-      check_op("sum", [&](const Vars& v) { return Vars{sum(v[0], axes, keep)}; }, map);
-      check_op("mean", [&](const Vars& v) { return Vars{mean(v[0], axes, keep)}; }, map);
-      check_op("max", [&](const Vars& v) { return Vars{fovea::max(v[0], axes, keep)}; }, map);
+      check_op(
+          "sum", [&](const Vars& v) { return Vars{sum(v[0], axes, keep)}; }, map);
+      check_op(
+          "mean", [&](const Vars& v) { return Vars{mean(v[0], axes, keep)}; }, map);
+      check_op(
+          "max", [&](const Vars& v) { return Vars{fovea::max(v[0], axes, keep)}; }, map);
     }
   for (const std::vector<int>& axes : {std::vector<int>{0, 2, 3}, {0}, {0, 1, 2, 3}, {0, 1}}) {
     check_op("sum", [&](const Vars& v) { return Vars{sum(v[0], axes, false)}; }, map, {.batch_mixing = true});
     check_op("max", [&](const Vars& v) { return Vars{fovea::max(v[0], axes)}; }, map, {.batch_mixing = true});
   }
-  check_op("mean", [](const Vars& v) { return Vars{mean(v[0], {2, 3})}; }, map, samples);
+  check_op(
+      "mean",
+      [](const Vars& v) {
+        return Vars{mean(v[0], {2, 3})};
+      },
+      map, samples);
   check_op("sum", [](const Vars& v) { return Vars{sum(v[0], {1})}; }, {random_tensor({2, 5000}, 2)});
   check_op("max", [](const Vars& v) { return Vars{fovea::max(v[0], {1})}; }, {random_tensor({2, 300, 5}, 2)});
 
@@ -109,11 +119,13 @@ TEST_CASE("sums, means, maxima") {
 TEST_CASE("softmax and log_softmax") {
   for (const int axis : {1, 2, -1}) {
     const Tensors map{random_tensor({3, 7, 9, 10}, 1, 0, 2)};
-    check_op("softmax", [&](const Vars& v) { return Vars{softmax(v[0], axis)}; }, map, {.conditioning = 2, .bad = {{{{}}, "outside a tensor of rank 0"}}});
+    check_op("softmax", [&](const Vars& v) { return Vars{softmax(v[0], axis)}; }, map,
+             {.conditioning = 2, .bad = {{{{}}, "outside a tensor of rank 0"}}});
     check_op("log_softmax", [&](const Vars& v) { return Vars{log_softmax(v[0], axis)}; }, map, {.conditioning = 2});
   }
   check_op("softmax", [](const Vars& v) { return Vars{softmax(v[0], -1)}; }, {random_tensor({2, 5, 70}, 2)}, {.conditioning = 2});
-  check_op("log_softmax", [](const Vars& v) { return Vars{log_softmax(v[0], 1)}; }, {random_tensor({4, 10}, 2)}, {.conditioning = 2});
+  check_op("log_softmax", [](const Vars& v) { return Vars{log_softmax(v[0], 1)}; }, {random_tensor({4, 10}, 2)},
+           {.conditioning = 2});
   const auto y = softmax(Var(Tensor::from(std::vector<float>{1000, 1000, -1000}, {3})), 0).value().values();
   CHECK(y == V{0.5, 0.5, 0});
   const auto z = log_softmax(Var(Tensor::from(std::vector<double>{0, std::log(3.0)}, {2})), 0).value().values();

@@ -21,13 +21,16 @@ TEST_CASE("global pools") {
 
 TEST_CASE("avg_pool2d and max_pool2d") {
   for (const PoolOptions o : {PoolOptions{.kernel = 2}, PoolOptions{.kernel = 3, .stride = 2, .pad = 1},
-                              PoolOptions{.kernel = 3, .stride = 1, .pad = 1, .count_include_pad = false}, PoolOptions{.kernel = 5, .stride = 3, .pad = 2}}) {
+                              PoolOptions{.kernel = 3, .stride = 1, .pad = 1, .count_include_pad = false},
+                              PoolOptions{.kernel = 5, .stride = 3, .pad = 2}}) {
     for (const std::int64_t c : {1, 24}) {
       const Tensors in{random_tensor({2, c, 9, 12}, 1)};
       OpCheck check;
       check.bad = {{{{2, c, 9}}, "expected (N, C, H, W)"}, {{{2, c, 0, 12}}, "at least the kernel"}};
-      check_op("avg_pool2d", [&](const Vars& v) { return Vars{avg_pool2d(v[0], o)}; }, in, check);
-      check_op("max_pool2d", [&](const Vars& v) { return Vars{max_pool2d(v[0], o)}; }, in, check);
+      check_op(
+          "avg_pool2d", [&](const Vars& v) { return Vars{avg_pool2d(v[0], o)}; }, in, check);
+      check_op(
+          "max_pool2d", [&](const Vars& v) { return Vars{max_pool2d(v[0], o)}; }, in, check);
     }
   }
 }

@@ -9,10 +9,11 @@ using V = std::vector<double>;
 
 TEST_CASE("pixel_shuffle and pixel_unshuffle") {
   for (const std::int64_t r : {2, 3}) {
-    check_op("pixel_shuffle", [&](const Vars& v) { return Vars{pixel_shuffle(v[0], r)}; }, {random_tensor({2, 3 * r * r, 4, 5}, 1)},
+    check_op("pixel_shuffle", [&](const Vars& v) { return Vars{pixel_shuffle(v[0], r)}; },
+             {random_tensor({2, 3 * r * r, 4, 5}, 1)},
              {.bad = {{{{2, 3 * r * r + 1, 4, 5}}, "pixel_shuffle"}, {{{2, 4}}, "pixel_shuffle"}}});
-    check_op("pixel_unshuffle", [&](const Vars& v) { return Vars{pixel_unshuffle(v[0], r)}; }, {random_tensor({2, 3, 4 * r, 5 * r}, 1)},
-             {.bad = {{{{2, 3, 4 * r + 1, 5 * r}}, "pixel_unshuffle"}}});
+    check_op("pixel_unshuffle", [&](const Vars& v) { return Vars{pixel_unshuffle(v[0], r)}; },
+             {random_tensor({2, 3, 4 * r, 5 * r}, 1)}, {.bad = {{{{2, 3, 4 * r + 1, 5 * r}}, "pixel_unshuffle"}}});
   }
   // Channels 0..3 of one place become its 2 x 2 block, row by row.
   const Var x(Tensor::from(std::vector<float>{0, 1, 10, 11, 20, 21, 30, 31}, {1, 4, 1, 2}));
@@ -23,9 +24,10 @@ TEST_CASE("pixel_shuffle and pixel_unshuffle") {
 TEST_CASE("resize") {
   for (const Resize mode : {Resize::nearest, Resize::bilinear, Resize::bilinear_align_corners})
     for (const auto& [h, w] : {std::pair<std::int64_t, std::int64_t>{12, 10}, {3, 4}, {7, 13}, {1, 1}})
-      check_op("resize", [&, h = h, w = w](const Vars& v) { return Vars{resize(v[0], h, w, mode)}; }, {random_tensor({2, 5, 6, 7}, 1)},
-               {.bad = {{{{2, 5, 6}}, "resize: expected N x C x H x W"}}});
-  check_op("upsample", [](const Vars& v) { return Vars{upsample(v[0], 2, Resize::bilinear)}; }, {random_tensor({2, 32, 4, 5}, 2)});
+      check_op("resize", [&, h = h, w = w](const Vars& v) { return Vars{resize(v[0], h, w, mode)}; },
+               {random_tensor({2, 5, 6, 7}, 1)}, {.bad = {{{{2, 5, 6}}, "resize: expected N x C x H x W"}}});
+  check_op("upsample", [](const Vars& v) { return Vars{upsample(v[0], 2, Resize::bilinear)}; },
+           {random_tensor({2, 32, 4, 5}, 2)});
 }
 
 // Numbers of torch.nn.functional.interpolate.

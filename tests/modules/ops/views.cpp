@@ -14,16 +14,36 @@ using V = std::vector<double>;
 
 TEST_CASE("reshape, permute, expand") {
   const Tensors map{random_tensor({3, 4, 5, 6}, 1)};
-  check_op("reshape", [](const Vars& v) { return Vars{reshape(v[0], {-1, 4, 30})}; }, map);
+  check_op(
+      "reshape",
+      [](const Vars& v) {
+        return Vars{reshape(v[0], {-1, 4, 30})};
+      },
+      map);
   check_op("reshape", [](const Vars& v) { return Vars{reshape(v[0], {3, -1})}; }, map, {.batch_mixing = true});
-  check_op("reshape", [](const Vars& v) { return Vars{reshape(v[0], {-1, 20, 6})}; }, map,
-           {.bad = {{{{3, 4, 5, 7}}, "reshape: expected a shape of 420 elements"}}});
+  check_op("reshape",
+           [](const Vars& v) {
+             return Vars{reshape(v[0], {-1, 20, 6})};
+           },
+           map, {.bad = {{{{3, 4, 5, 7}}, "reshape: expected a shape of 420 elements"}}});
   for (const Shape& order : {Shape{0, 2, 3, 1}, Shape{0, 1, 3, 2}, Shape{0, 3, 1, 2}, Shape{0, -1, -2, -3}})
-    check_op("permute", [&](const Vars& v) { return Vars{permute(v[0], order)}; }, map, {.bad = {{{{3, 4}}, "permute: expected 2 axes"}}});
-  check_op("permute", [](const Vars& v) { return Vars{permute(v[0], {2, 0, 1})}; }, {random_tensor({2, 3, 4}, 2)}, {.batch_mixing = true});
-  check_op("expand", [](const Vars& v) { return Vars{expand(v[0], {3, 4, 5, 6})}; }, {random_tensor({3, 1, 5, 1}, 3)},
-           {.batch_mixing = true, .bad = {{{{2, 1, 5, 1}}, "expand: expected"}}});
-  check_op("expand", [](const Vars& v) { return Vars{expand(v[0], {3, 4, 5})}; }, {random_tensor({5}, 3)}, {.batch_mixing = true});
+    check_op("permute", [&](const Vars& v) { return Vars{permute(v[0], order)}; }, map,
+             {.bad = {{{{3, 4}}, "permute: expected 2 axes"}}});
+  check_op("permute",
+           [](const Vars& v) {
+             return Vars{permute(v[0], {2, 0, 1})};
+           },
+           {random_tensor({2, 3, 4}, 2)}, {.batch_mixing = true});
+  check_op("expand",
+           [](const Vars& v) {
+             return Vars{expand(v[0], {3, 4, 5, 6})};
+           },
+           {random_tensor({3, 1, 5, 1}, 3)}, {.batch_mixing = true, .bad = {{{{2, 1, 5, 1}}, "expand: expected"}}});
+  check_op("expand",
+           [](const Vars& v) {
+             return Vars{expand(v[0], {3, 4, 5})};
+           },
+           {random_tensor({5}, 3)}, {.batch_mixing = true});
   CHECK_THROWS_AS(permute(Var(map[0]), {0, 1, 1, 2}), Error);
   CHECK_THROWS_AS(reshape(Var(map[0]), {-1, -1}), Error);
 }
@@ -31,15 +51,25 @@ TEST_CASE("reshape, permute, expand") {
 TEST_CASE("slice, split, concat") {
   const Tensors map{random_tensor({3, 8, 5, 6}, 1)};
   for (const int axis : {1, 2, -1})
-    check_op("slice", [&](const Vars& v) { return Vars{slice(v[0], axis, 1, -1)}; }, map);
-  check_op("slice", [](const Vars& v) { return Vars{slice(v[0], 1, 1, 8, 3)}; }, map);
+    check_op(
+        "slice", [&](const Vars& v) { return Vars{slice(v[0], axis, 1, -1)}; }, map);
+  check_op(
+      "slice", [](const Vars& v) { return Vars{slice(v[0], 1, 1, 8, 3)}; }, map);
   check_op("slice", [](const Vars& v) { return Vars{slice(v[0], 1, 2, 100)}; }, {random_tensor({3, 7}, 1)});
-  check_op("split", [](const Vars& v) { return split(v[0], 1, {3, 4, 1}); }, map,
-           {.bad = {{{{3, 9, 5, 6}}, "split: expected sizes that add up to 9"}}});
+  check_op("split",
+           [](const Vars& v) {
+             return split(v[0], 1, {3, 4, 1});
+           },
+           map, {.bad = {{{{3, 9, 5, 6}}, "split: expected sizes that add up to 9"}}});
   check_op("split", [](const Vars& v) { return split(v[0], 0, {1, 2}); }, map, {.batch_mixing = true});
   const Tensors pair{random_tensor({3, 2, 5, 6}, 2), random_tensor({3, 4, 5, 6}, 3)};
-  check_op("concat", [](const Vars& v) { return Vars{concat(v, 1)}; }, pair, {.bad = {{{{3, 2, 5, 6}, {3, 2, 4, 6}}, "concat: expected shapes like"}}});
-  check_op("concat", [](const Vars& v) { return Vars{concat({v[0], v[1], v[0]}, -1)}; }, {random_tensor({3, 2}, 2), random_tensor({3, 5}, 3)});
+  check_op("concat", [](const Vars& v) { return Vars{concat(v, 1)}; }, pair,
+           {.bad = {{{{3, 2, 5, 6}, {3, 2, 4, 6}}, "concat: expected shapes like"}}});
+  check_op("concat",
+           [](const Vars& v) {
+             return Vars{concat({v[0], v[1], v[0]}, -1)};
+           },
+           {random_tensor({3, 2}, 2), random_tensor({3, 5}, 3)});
   CHECK_THROWS_AS(concat({}, 0), Error);
 
   const Var x(Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5}, {6}));
@@ -77,11 +107,14 @@ TEST_CASE("maps stay channels-last") {
 TEST_CASE("pad and pad2d") {
   const Tensors map{random_tensor({2, 5, 6, 7}, 1)};
   for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular}) {
-    check_op("pad2d", [&](const Vars& v) { return Vars{pad2d(v[0], {.left = 2, .right = 3, .top = 5, .bottom = 1}, mode, 0.5)}; }, map,
-             {.bad = {{{{2, 5, 6}}, "pad2d: expected (N, C, H, W)"}}});
+    check_op("pad2d", [&](const Vars& v) { return Vars{pad2d(v[0], {.left = 2, .right = 3, .top = 5, .bottom = 1}, mode, 0.5)}; },
+             map, {.bad = {{{{2, 5, 6}}, "pad2d: expected (N, C, H, W)"}}});
   }
-  check_op("pad", [](const Vars& v) { return Vars{pad(v[0], {0, 1, 0, 2}, {0, 0, 3, 0}, -1)}; }, map,
-           {.bad = {{{{2, 5, 6}}, "pad: expected paddings for 3 axes"}}});
+  check_op("pad",
+           [](const Vars& v) {
+             return Vars{pad(v[0], {0, 1, 0, 2}, {0, 0, 3, 0}, -1)};
+           },
+           map, {.bad = {{{{2, 5, 6}}, "pad: expected paddings for 3 axes"}}});
   check_op("pad", [](const Vars& v) { return Vars{pad(v[0], {0, 2}, {0, 1})}; }, {random_tensor({3, 4}, 1)});
 
   const Var row(Tensor::from(std::vector<float>{1, 2, 3}, {1, 1, 1, 3}));
