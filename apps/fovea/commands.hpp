@@ -11,5 +11,6 @@ using Run = std::function<int()>;
 void add_upscale(CLI::App& app, Run& run);
 void add_train(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
+void add_export(CLI::App& app, Run& run);
 
 }  // namespace fovea

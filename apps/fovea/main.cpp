@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   fovea::add_upscale(app, run);
   fovea::add_train(app, run);
   fovea::add_eval(app, run);
+  fovea::add_export(app, run);
   try {
     app.parse(argc, argv);
     return run();

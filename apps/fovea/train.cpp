@@ -22,7 +22,7 @@ std::atomic<bool> stop_requested{false};
 void request_stop(int) { stop_requested = true; }
 
 struct Settings {
-  std::string recipe_file, out = "run";
+  std::string recipe_file, out = "run", data_root = ".";
   std::vector<std::string> overrides;
   bool resume = false, quiet = false;
 };
@@ -44,22 +44,30 @@ struct UpscaleTask {
   PatchSource::Options patches;
 };
 
-UpscaleTask read_task(const Yaml& train, const TrainOptions& options, int scale) {
+UpscaleTask read_task(const Yaml& train, const TrainOptions& options, int scale, const fs::path& root) {
   UpscaleTask task;
-  for (const Yaml& item : train.at("data").items()) task.data.emplace_back(item.scalar());
+  for (const Yaml& item : train.at("data").items()) task.data.push_back(root / item.scalar());
   if (train.has("validate"))
-    for (const Yaml& item : train.at("validate").items()) task.sets.emplace_back(item.scalar());
+    for (const Yaml& item : train.at("validate").items()) task.sets.push_back(root / item.scalar());
   Args a = train.args();
   task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed};
   check(!task.data.empty() && task.patches.patch > 0 && task.patches.batch > 0, train.where(), ": expected folders under data, patch and batch > 0");
   return task;
 }
 
-Validation validate(const Model& model, const std::vector<EvalSet>& sets, DType precision) {
+Trainer::Loss loss_called(const std::string& name, const std::string& where) {
+  if (name == "l1") return [](const Var& y, const Var& target) { return l1_loss(y, target); };
+  if (name == "mse") return [](const Var& y, const Var& target) { return mse_loss(y, target); };
+  if (name == "charbonnier") return [](const Var& y, const Var& target) { return charbonnier_loss(y, target); };
+  fail(where, ": loss: expected l1, mse or charbonnier, got '", name, "'");
+}
+
+// Always in f32, whatever the training computes in: scores of different runs compare.
+Validation validate(const Model& model, const std::vector<EvalSet>& sets) {
   Validation v;
   for (const EvalSet& set : sets) {
     const EvalTable table = evaluate_upscaling(set, model.upscale().scale, [&](const cv::Mat& low) {
-      return to_image(model.run(to_tensor(low), {.keep = "", .pins = {}, .precision = precision}).output);
+      return to_image(model.run(to_tensor(low)));
     });
     v.details["psnr_y"][set.name] = table.mean().psnr;
     v.details["ssim_y"][set.name] = table.mean().ssim;
@@ -94,14 +102,14 @@ int run_train(const Settings& s) {
   const std::string task_name = train.at("task").scalar();
   check(task_name == "upscale", train.at("task").where(), ": expected the task 'upscale', got '", task_name, "'");
   const TrainOptions options = read_train_options(train, {"data", "validate", "patch", "batch"});
-  check(options.loss == "l1", train.where(), ": loss: expected l1, got '", options.loss, "'");
+  const Trainer::Loss loss = loss_called(options.loss, train.where());
   std::string warning;
   const DType precision = parse_precision(options.precision, &warning);
   if (!warning.empty()) std::cerr << "fovea: " << warning << "\n";
 
   const Model model = Model::from_recipe(recipe.str(), options.seed);
   const int scale = model.upscale().scale;
-  const UpscaleTask task = read_task(train, options, scale);
+  const UpscaleTask task = read_task(train, options, scale, s.data_root);
   int too_small = 0;
   std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &too_small);
   std::vector<EvalSet> sets;
@@ -116,7 +124,7 @@ int run_train(const Settings& s) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   const bool finished = trainer.run(
-      source, [](const Var& y, const Var& target) { return l1_loss(y, target); }, [&](const Model& m) { return validate(m, sets, precision); },
+      source, loss, [&](const Model& m) { return validate(m, sets); },
       [&](const Trainer::Progress& p) {
         if (!s.quiet) print_progress(p);
       },
@@ -133,6 +141,7 @@ void add_train(CLI::App& app, Run& run) {
   command->add_option("recipe", settings->recipe_file, "YAML recipe")->required();
   command->add_option("overrides", settings->overrides, "key=value, for example train.steps=20000 train.optimizer.lr=0.001");
   command->add_option("-o,--out", settings->out, "Folder for checkpoints, log and curve")->capture_default_str();
+  command->add_option("--data-root", settings->data_root, "Folder that the recipe's data and validate are relative to")->capture_default_str();
   command->add_flag("--resume", settings->resume, "Go on from the folder's last checkpoint, bit for bit");
   command->add_flag("--quiet", settings->quiet, "No progress");
   command->callback([settings, &run] { run = [settings] { return run_train(*settings); }; });

@@ -43,12 +43,14 @@ Header read_header(View bytes, const std::string& name) {
 
 Decoded decode_bmp(View bytes, const std::string& name) {
   const Header h = read_header(bytes, name);
-  check_size(h.width, h.height, name);
-  const bool runs = h.compression == 1 || h.compression == 2;
+  const bool runs = h.compression == 1 || h.compression == 2;  // of at most 255 pixels in two bytes
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  check_size(h.width, h.height, name, runs ? size * 128 : INT64_MAX);
+  check(size <= INT32_MAX, name, ": too large: BMP of more than 2 GiB cannot be read");
   check(runs || h.compression == 0 || h.compression == 3, name, ": BMP of compression ", h.compression, " cannot be read");
   const std::int64_t row = (h.width * h.bits + 31) / 32 * 4;
-  check(h.offset <= bytes.size() && (runs || row * h.height <= static_cast<std::int64_t>(bytes.size() - h.offset)), name,
-        ": truncated BMP: ", h.width, "x", h.height, " pixels of ", h.bits, " bits do not fit into its ", bytes.size(), " bytes");
+  check(h.offset <= bytes.size() && (runs || row * h.height <= size - h.offset), name, ": truncated BMP: ", h.width, "x",
+        h.height, " pixels of ", h.bits, " bits do not fit into its ", bytes.size(), " bytes");
   Decoded out;
   const cv::Mat raw(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<std::uint8_t*>(bytes.data()));
   out.image.pixels = cv::imdecode(raw, cv::IMREAD_UNCHANGED);

@@ -169,8 +169,9 @@ Decoded decode_jpeg(View bytes, const std::string& name) {
   Decompressor d;
   const auto need = [&](bool ok) { check(ok, name, ": damaged or truncated JPEG: ", d.errors.message); };
   need(read_header(d, bytes));
-  // A block of 64 pixels takes a bit at least, except where arithmetic coding makes it less.
-  check_size(d.c.image_width, d.c.image_height, name, d.c.arith_code ? INT64_MAX : static_cast<std::int64_t>(bytes.size()) * 512);
+  // A block of 64 pixels takes a bit at least; arithmetic coding may take less.
+  const std::int64_t most = static_cast<std::int64_t>(bytes.size()) * (d.c.arith_code ? 64 * 512 : 512);
+  check_size(d.c.image_width, d.c.image_height, name, most);
   Decoded out;
   read_metadata(d, out);  // finishing frees the markers
   need(start(d));

@@ -13,6 +13,9 @@
 namespace fovea::codec {
 namespace {
 
+constexpr tmsize_t kMostTile = 1 << 28;  // bytes
+constexpr int kMostSamples = 16;
+
 // The file in memory that libtiff reads or writes.
 struct Memory {
   View input;
@@ -146,15 +149,15 @@ bool read_tiles(TIFF* tiff, const Header& h, cv::Mat& pixels, int plane) {
   TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
   const tmsize_t row_size = TIFFTileRowSize(tiff), size = TIFFTileSize(tiff);
   const std::uint64_t samples = h.planar == PLANARCONFIG_SEPARATE ? 1 : h.samples;
-  if (width == 0 || height == 0 || size <= 0 || static_cast<std::uint64_t>(row_size) < width * samples * sizeof(T) ||
-      size / height < row_size)
+  if (width == 0 || height == 0 || size <= 0 || size > kMostTile ||
+      static_cast<std::uint64_t>(row_size) < width * samples * sizeof(T) || size / height < row_size)
     return false;
-  std::vector<T> tile(static_cast<std::size_t>(size) / sizeof(T) + 1);
+  const auto tile = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(size) / sizeof(T) + 1);
   for (std::uint32_t y = 0; y < h.height; y += height)
     for (std::uint32_t x = 0; x < h.width; x += width) {
-      if (TIFFReadTile(tiff, tile.data(), x, y, 0, static_cast<std::uint16_t>(plane)) < 0) return false;
+      if (TIFFReadTile(tiff, tile.get(), x, y, 0, static_cast<std::uint16_t>(plane)) < 0) return false;
       for (std::uint32_t r = 0; r < height && y + r < h.height; ++r)
-        place_row<T>(h, reinterpret_cast<const char*>(tile.data()) + static_cast<tmsize_t>(r) * row_size, pixels, y + r, x,
+        place_row<T>(h, reinterpret_cast<const char*>(tile.get()) + static_cast<tmsize_t>(r) * row_size, pixels, y + r, x,
                      std::min(width, h.width - x), plane);
     }
   return true;
@@ -165,10 +168,10 @@ bool read_rows(TIFF* tiff, const Header& h, cv::Mat& pixels, int plane) {
   const std::uint64_t samples = h.planar == PLANARCONFIG_SEPARATE ? 1 : h.samples;
   const tmsize_t size = TIFFScanlineSize(tiff);
   if (size <= 0 || static_cast<std::uint64_t>(size) < h.width * samples * sizeof(T)) return false;
-  std::vector<T> row(static_cast<std::size_t>(size) / sizeof(T) + 1);
+  const auto row = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(size) / sizeof(T) + 1);
   for (std::uint32_t y = 0; y < h.height; ++y) {
-    if (TIFFReadScanline(tiff, row.data(), y, static_cast<std::uint16_t>(plane)) < 0) return false;
-    place_row<T>(h, row.data(), pixels, y, 0, h.width, plane);
+    if (TIFFReadScanline(tiff, row.get(), y, static_cast<std::uint16_t>(plane)) < 0) return false;
+    place_row<T>(h, row.get(), pixels, y, 0, h.width, plane);
   }
   return true;
 }
@@ -244,6 +247,7 @@ Decoded decode_tiff(View bytes, const std::string& name) {
   check(tiff != nullptr, name, ": damaged or truncated TIFF: ", memory.message);
   const Header h = read_header(tiff.get());
   check_size(h.width, h.height, name);
+  check(h.samples <= kMostSamples, name, ": TIFF of ", h.samples, " channels cannot be read: expected at most ", kMostSamples);
   check(h.format == SAMPLEFORMAT_UINT || h.format == SAMPLEFORMAT_VOID, name,
         ": TIFF of signed or floating-point values cannot be read: expected unsigned 8 or 16 bit; convert it, the range is not "
         "known here");

@@ -49,6 +49,20 @@ FOVEA_INLINE float tanh(float x) {
   return a < 0.625f ? small : std::copysign(large, x);
 }
 
+// log(1 + x) for x in [0, 1], from log((1 + s) / (1 - s)) = 2 (s + s^3/3 + s^5/5 + ...) with s = x / (2 + x) <= 1/3.
+FOVEA_INLINE double log1p_unit(double x) { return std::log1p(x); }
+FOVEA_INLINE float log1p_unit(float x) {
+  const float s = x / (2.0f + x), z = s * s;
+  float p = 1.0f / 15;
+  p = p * z + 1.0f / 13;
+  p = p * z + 1.0f / 11;
+  p = p * z + 1.0f / 9;
+  p = p * z + 1.0f / 7;
+  p = p * z + 1.0f / 5;
+  p = p * z + 1.0f / 3;
+  return 2.0f * (s + s * z * p);
+}
+
 template <class C>
 FOVEA_INLINE C sigmoid(C x) { return C(1) / (C(1) + math::exp(-x)); }
 

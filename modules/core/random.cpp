@@ -34,7 +34,11 @@ void fill(Tensor& t, const Draw& draw) {
 
 std::uint32_t Random::next() {
   const std::uint64_t i = drawn_++;
-  return philox(i / 4, stream_, seed_)[i % 4];
+  if (i / 4 != block_index_) {
+    block_ = philox(i / 4, stream_, seed_);
+    block_index_ = i / 4;
+  }
+  return block_[i % 4];
 }
 
 double Random::uniform() {

@@ -26,10 +26,14 @@ class Random {
     bool operator==(const State&) const = default;
   };
   State state() const { return {seed_, stream_, drawn_}; }
-  void restore(const State& s) { seed_ = s.seed, stream_ = s.stream, drawn_ = s.drawn; }
+  void restore(const State& s) { seed_ = s.seed, stream_ = s.stream, drawn_ = s.drawn, block_index_ = kNoBlock; }
 
  private:
+  static constexpr std::uint64_t kNoBlock = ~std::uint64_t{0};
   std::uint64_t seed_, stream_, drawn_ = 0;
+  // The four words that hold the next one, kept because they are made together.
+  std::uint64_t block_index_ = kNoBlock;
+  std::array<std::uint32_t, 4> block_{};
 };
 
 }  // namespace fovea

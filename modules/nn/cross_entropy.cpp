@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/math.hpp"
 #include "modules/nn/losses.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
 
@@ -14,7 +15,7 @@ FOVEA_SIMD C log_sum_exp(const C* z, std::int64_t n) {
   C top = z[0], sum = 0;
   for (std::int64_t c = 1; c < n; ++c) top = z[c] > top ? z[c] : top;
 #pragma omp simd reduction(+ : sum)
-  for (std::int64_t c = 0; c < n; ++c) sum += std::exp(z[c] - top);
+  for (std::int64_t c = 0; c < n; ++c) sum += math::exp(z[c] - top);
   return top + std::log(sum);
 }
 
@@ -22,7 +23,7 @@ FOVEA_SIMD C log_sum_exp(const C* z, std::int64_t n) {
 template <class C>
 FOVEA_SIMD void gradient_row(C* dz, const C* z, C lse, C by_sum, C smooth, const C* weight, std::int64_t n) {
 #pragma omp simd
-  for (std::int64_t c = 0; c < n; ++c) dz[c] = by_sum * std::exp(z[c] - lse) - smooth * weight[c];
+  for (std::int64_t c = 0; c < n; ++c) dz[c] = by_sum * math::exp(z[c] - lse) - smooth * weight[c];
 }
 
 // Per place with target t, s = label_smoothing, w = class_weights:
@@ -45,8 +46,8 @@ struct CrossEntropy {
 
   // Sum of the losses of places [begin, end) and of their targets' weights.
   template <class C>
-  void block(const C* z, const std::int64_t* target, C* lse, const std::vector<C>& weight, double total_weight, std::int64_t begin,
-             std::int64_t end, double* sums) const {
+  void block(const C* z, const std::int64_t* target, C* lse, const std::vector<C>& weight, double total_weight,
+             std::int64_t begin, std::int64_t end, double* sums) const {
     const auto n = static_cast<std::int64_t>(weight.size());
     const double s = options.label_smoothing;
     for (std::int64_t r = begin; r < end; ++r) {
@@ -58,7 +59,8 @@ struct CrossEntropy {
       const double w = static_cast<double>(weight[static_cast<std::size_t>(t)]), l = static_cast<double>(lse[r]);
       double smooth = 0;
       if (s > 0) {
-        for (std::int64_t c = 0; c < n; ++c) smooth += static_cast<double>(weight[static_cast<std::size_t>(c)]) * static_cast<double>(row[c]);
+        for (std::int64_t c = 0; c < n; ++c)
+          smooth += static_cast<double>(weight[static_cast<std::size_t>(c)]) * static_cast<double>(row[c]);
         smooth = s / static_cast<double>(n) * (total_weight * l - smooth);
       }
       sums[0] += (1 - s) * w * (l - static_cast<double>(row[t])) + smooth;
@@ -76,8 +78,8 @@ struct CrossEntropy {
     Tensor lse = Tensor::empty({rows}, dtype_of<C>::value);
     std::vector<double> partial(static_cast<std::size_t>((rows + kRows - 1) / kRows * 2), 0.0);
     parallel_blocks((rows + kRows - 1) / kRows, [&](std::int64_t b) {
-      block(z.data<C>(), target.data<std::int64_t>(), lse.data<C>(), weight, total_weight, b * kRows, std::min(rows, (b + 1) * kRows),
-            partial.data() + 2 * b);
+      block(z.data<C>(), target.data<std::int64_t>(), lse.data<C>(), weight, total_weight, b * kRows,
+            std::min(rows, (b + 1) * kRows), partial.data() + 2 * b);
     });
     for (std::size_t i = 0; i < partial.size(); i += 2) sum += partial[i], divisor += partial[i + 1];
     const double scale = options.reduction == Reduction::sum ? 1 : divisor > 0 ? 1 / divisor : 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/math.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
 
 namespace fovea {
@@ -30,7 +31,9 @@ void check_pair(std::string_view what, const Shapes& in) {
 }
 
 // The target in the prediction's type and layout.
-Tensor matching(const Tensor& target, const Tensor& prediction) { return target.to(prediction.dtype()).contiguous(prediction.layout()); }
+Tensor matching(const Tensor& target, const Tensor& prediction) {
+  return target.to(prediction.dtype()).contiguous(prediction.layout());
+}
 
 Tensor scalar(double value, DType type) { return Tensor::full({}, value, type); }
 
@@ -47,24 +50,36 @@ Tensor negated(const Tensor& t) {
 struct Absolute {
   static constexpr std::string_view name = "l1_loss";
   template <class C>
-  FOVEA_INLINE C value(C d) const { return d < 0 ? -d : d; }
+  FOVEA_INLINE C value(C d) const {
+    return d < 0 ? -d : d;
+  }
   template <class C>
-  FOVEA_INLINE C slope(C d) const { return d > 0 ? C(1) : d < 0 ? C(-1) : d != d ? d : C(0); }
+  FOVEA_INLINE C slope(C d) const {
+    return d > 0 ? C(1) : d < 0 ? C(-1) : d != d ? d : C(0);
+  }
 };
 struct Square {
   static constexpr std::string_view name = "mse_loss";
   template <class C>
-  FOVEA_INLINE C value(C d) const { return d * d; }
+  FOVEA_INLINE C value(C d) const {
+    return d * d;
+  }
   template <class C>
-  FOVEA_INLINE C slope(C d) const { return 2 * d; }
+  FOVEA_INLINE C slope(C d) const {
+    return 2 * d;
+  }
 };
 struct Charbonnier {
   static constexpr std::string_view name = "charbonnier_loss";
   double eps;
   template <class C>
-  FOVEA_INLINE C value(C d) const { return std::sqrt(d * d + static_cast<C>(eps * eps)); }
+  FOVEA_INLINE C value(C d) const {
+    return std::sqrt(d * d + static_cast<C>(eps * eps));
+  }
   template <class C>
-  FOVEA_INLINE C slope(C d) const { return d / value(d); }
+  FOVEA_INLINE C slope(C d) const {
+    return d / value(d);
+  }
 };
 
 template <class F, class C>
@@ -107,7 +122,9 @@ struct DifferenceLoss {
     double total = 0;
     dispatch_loss(p.dtype(), name, [&](auto zero) {
       using C = decltype(zero);
-      total = sum_blocks(p.size(), [&](std::int64_t b, std::int64_t e) { return sum_of_differences(f, p.data<C>() + b, t.data<C>() + b, e - b); });
+      total = sum_blocks(p.size(), [&](std::int64_t b, std::int64_t e) {
+        return sum_of_differences(f, p.data<C>() + b, t.data<C>() + b, e - b);
+      });
     });
     c.save({p, t});
     return {scalar(total * scale(p), p.dtype())};
@@ -118,7 +135,9 @@ struct DifferenceLoss {
     dispatch_loss(p.dtype(), name, [&](auto zero) {
       using C = decltype(zero);
       const auto s = static_cast<C>(grads[0].item() * scale(p));
-      parallel_for(p.size(), 16384, [&](std::int64_t b, std::int64_t e) { slopes(f, g.data<C>() + b, p.data<C>() + b, t.data<C>() + b, s, e - b); });
+      parallel_for(p.size(), 16384, [&](std::int64_t b, std::int64_t e) {
+        slopes(f, g.data<C>() + b, p.data<C>() + b, t.data<C>() + b, s, e - b);
+      });
     });
     return {c.needs(0) ? g : Tensor(), c.needs(1) ? negated(g) : Tensor()};
   }
@@ -132,7 +151,7 @@ FOVEA_SIMD C sum_bce(const C* x, const C* t, const C* w, std::int64_t rows, std:
   for (std::int64_t r = 0; r < rows; ++r, x += channels, t += channels) {
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t c = 0; c < channels; ++c) {
-      const C softplus = std::log1p(std::exp(-std::abs(x[c]))) + (x[c] < 0 ? -x[c] : C(0));
+      const C softplus = math::log1p_unit(math::exp(-std::abs(x[c]))) + (x[c] < 0 ? -x[c] : C(0));
       sum += (1 - t[c]) * x[c] + (1 + (w[c] - 1) * t[c]) * softplus;
     }
   }
@@ -143,8 +162,8 @@ template <class C>
 FOVEA_SIMD void bce_slopes(C* gx, C* gt, const C* x, const C* t, const C* w, C scale, std::int64_t rows, std::int64_t channels) {
   for (std::int64_t r = 0; r < rows; ++r, x += channels, t += channels, gx += channels, gt += channels)
     for (std::int64_t c = 0; c < channels; ++c) {
-      const C e = std::exp(-std::abs(x[c])), negative = (x[c] < 0 ? C(1) : e) / (1 + e);  // sigmoid(-x)
-      const C softplus = std::log1p(e) + (x[c] < 0 ? -x[c] : C(0));
+      const C e = math::exp(-std::abs(x[c])), negative = (x[c] < 0 ? C(1) : e) / (1 + e);  // sigmoid(-x)
+      const C softplus = math::log1p_unit(e) + (x[c] < 0 ? -x[c] : C(0));
       gx[c] = scale * ((1 - t[c]) - (1 + (w[c] - 1) * t[c]) * negative);
       gt[c] = scale * ((w[c] - 1) * softplus - x[c]);
     }
@@ -170,7 +189,8 @@ struct BceWithLogits {
     check(in[0].elements() > 0, name, ": expected at least one element, got ", in[0]);
     const Tensor& w = options.pos_weight;
     check(!w.defined() || w.size() == 1 || (w.rank() == 1 && w.size() == rows_of(in[0]).channels), name,
-          ": expected a scalar pos_weight or one of shape ", rows_of(in[0]).channels, ", got ", w.defined() ? w.shape() : Shape{});
+          ": expected a scalar pos_weight or one of shape ", rows_of(in[0]).channels, ", got ",
+          w.defined() ? w.shape() : Shape{});
     return {Shape{}};
   }
   template <class C>
@@ -186,9 +206,10 @@ struct BceWithLogits {
     dispatch_loss(x.dtype(), name, [&](auto zero) {
       using C = decltype(zero);
       const auto w = weights<C>(s.channels);
-      const auto sums = kernels::sum_rows<1, C>({1, s.rows, s.channels}, [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t) {
-        acc[0] += sum_bce(x.data<C>() + first * s.channels, t.data<C>() + first * s.channels, w.data(), rows, s.channels);
-      });
+      const auto sums =
+          kernels::sum_rows<1, C>({1, s.rows, s.channels}, [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t) {
+            acc[0] += sum_bce(x.data<C>() + first * s.channels, t.data<C>() + first * s.channels, w.data(), rows, s.channels);
+          });
       for (const double v : sums) total += v;
     });
     ctx.save({x, t});
@@ -218,7 +239,8 @@ FOVEA_SIMD void add_overlaps(C* both, C* either, const C* p, const C* t, std::in
 }
 
 template <class C>
-FOVEA_SIMD void dice_slopes(C* g, const C* other, const C* by_both, const C* by_either, std::int64_t rows, std::int64_t channels) {
+FOVEA_SIMD void dice_slopes(C* g, const C* other, const C* by_both, const C* by_either, std::int64_t rows,
+                            std::int64_t channels) {
   for (std::int64_t r = 0; r < rows; ++r, g += channels, other += channels)
     for (std::int64_t c = 0; c < channels; ++c) g[c] = by_both[c] * other[c] + by_either[c];
 }
@@ -250,7 +272,8 @@ struct SoftDice {
     dispatch_loss(p.dtype(), name, [&](auto zero) {
       const auto sums = overlaps<decltype(zero)>(p, t, s);
       for (std::size_t i = 0; i < count; ++i) {
-        const double both = sums[i / channels * 2 * channels + i % channels], either = sums[(i / channels * 2 + 1) * channels + i % channels];
+        const double both = sums[i / channels * 2 * channels + i % channels],
+                     either = sums[(i / channels * 2 + 1) * channels + i % channels];
         total += (2 * both + smooth) / (either + smooth);
       }
     });

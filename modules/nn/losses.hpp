@@ -15,16 +15,16 @@ Var mse_loss(const Var& prediction, const Var& target, Reduction reduction = Red
 Var charbonnier_loss(const Var& prediction, const Var& target, double eps = 1e-3, Reduction reduction = Reduction::mean);
 
 struct CrossEntropyOptions {
-  double label_smoothing = 0;      // the target becomes (1 - s) one-hot + s / C
+  double label_smoothing = 0;  // the target becomes (1 - s) one-hot + s / C
   std::int64_t ignore_index = -100;
-  Tensor class_weights;            // (C), may be undefined for 1
+  Tensor class_weights = {};              // (C), may be undefined for 1
   Reduction reduction = Reduction::mean;  // mean: over the sum of the targets' weights, as PyTorch
 };
 // logits: (N, C) or (N, C, H, W); target: s64, (N) or (N, H, W). The mean over no target at all is 0.
 Var cross_entropy(const Var& logits, const Var& target, const CrossEntropyOptions& options = {});
 
 struct BceOptions {
-  Tensor pos_weight;  // weight of the positive part: a scalar, or (C) for logits (N, C, ...); may be undefined for 1
+  Tensor pos_weight = {};  // weight of the positive part: a scalar, or (C) for logits (N, C, ...); may be undefined for 1
   Reduction reduction = Reduction::mean;
 };
 // Binary cross-entropy of sigmoid(logits), in the form that does not overflow; target of the same shape in [0, 1].

@@ -27,9 +27,11 @@ struct BatchNorm {
       check(in[i].rank() == 0 || in[i] == channels, "batch_norm: expected parameters of shape ", channels, ", got ", in[i]);
     for (const Tensor* t : {&running_mean, &running_var}) {
       check(t->defined() || options.training, "batch_norm: running statistics are needed outside training");
-      check(!t->defined() || t->shape() == channels, "batch_norm: expected running statistics of shape ", channels, ", got ", t->shape());
+      check(!t->defined() || t->shape() == channels, "batch_norm: expected running statistics of shape ", channels, ", got ",
+            t->shape());
     }
-    check(!options.training || rows_of(in[0]).rows > 1, "batch_norm: training expected more than one value per channel, got ", in[0]);
+    check(!options.training || rows_of(in[0]).rows > 1, "batch_norm: training expected more than one value per channel, got ",
+          in[0]);
     return {in[0]};
   }
 
@@ -107,8 +109,9 @@ struct BatchNorm {
   }
 
   template <class T, class C = compute_t<T>>
-  Tensor input_gradient(const Tensor& x, const Tensor& dy, const ChannelRows& s, const C* mean, const C* rstd, const std::vector<C>& weight,
-                        const std::vector<double>& dbias, const std::vector<double>& dweight) const {
+  Tensor input_gradient(const Tensor& x, const Tensor& dy, const ChannelRows& s, const C* mean, const C* rstd,
+                        const std::vector<C>& weight, const std::vector<double>& dbias,
+                        const std::vector<double>& dweight) const {
     const auto channels = static_cast<std::size_t>(s.channels);
     std::vector<C> a(channels), b(channels, C{0}), d(channels, C{0});
     for (std::size_t c = 0; c < channels; ++c) {
@@ -121,7 +124,8 @@ struct BatchNorm {
     Tensor dx = Tensor::empty(x.shape(), x.dtype());
     kernels::for_each_block(s, [&](std::int64_t, std::int64_t first, std::int64_t rows, std::int64_t) {
       const std::int64_t at = first * s.channels;
-      kernels::normalise_rows_back(dx.data<T>() + at, dy.data<T>() + at, x.data<T>() + at, mean, a.data(), b.data(), d.data(), rows, s.channels);
+      kernels::normalise_rows_back(dx.data<T>() + at, dy.data<T>() + at, x.data<T>() + at, mean, a.data(), b.data(), d.data(),
+                                   rows, s.channels);
     });
     return kernels::channels_to_front(dx);
   }

@@ -14,8 +14,8 @@ struct Concat {
   Shapes infer(const Shapes& in) const {
     std::int64_t total = 0;
     for (const Shape& s : in) {
-      check(s.rank() == in[0].rank() && s.with(axis, 0) == in[0].with(axis, 0), "concat: expected shapes like ", in[0], " but for axis ",
-            axis, ", got ", s);
+      check(s.rank() == in[0].rank() && s.with(axis, 0) == in[0].with(axis, 0), "concat: expected shapes like ", in[0],
+            " but for axis ", axis, ", got ", s);
       total += s[axis];
     }
     return {in[0].with(axis, total)};
@@ -24,7 +24,8 @@ struct Concat {
     Shapes shapes;
     Layout layout = Layout::row_major;
     for (const Tensor& t : in) {
-      check(t.dtype() == in[0].dtype(), "concat: expected one element type, ", name_of(in[0].dtype()), ", got ", name_of(t.dtype()));
+      check(t.dtype() == in[0].dtype(), "concat: expected one element type, ", name_of(in[0].dtype()), ", got ",
+            name_of(t.dtype()));
       shapes.push_back(t.shape());
       if (t.layout() == Layout::channels_last) layout = Layout::channels_last;
     }

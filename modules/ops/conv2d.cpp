@@ -16,6 +16,8 @@ dnn::Conv fast(const Conv2dOptions& o, bool activation) {
 
 Tensor map(const Tensor& t) { return t.contiguous(Layout::channels_last); }
 Tensor wide(const Tensor& t) { return t.dtype() == DType::bf16 ? t.to(DType::f32) : t; }  // what the direct loops read
+// Weights and biases as oneDNN takes them: f32 (f64 in reference runs), row-major. A parameter is so already.
+Tensor parameter(const Tensor& t) { return t.defined() ? wide(t).contiguous(Layout::row_major) : t; }
 
 Tensor direct_forward(const Conv2dOptions& o, const Tensor& x, const Tensor& w, const Shape& shape) {
   Tensor y = Tensor::empty(shape, wide(x).dtype(), Layout::channels_last);
@@ -56,11 +58,12 @@ struct Conv2dOp {
 
   Tensors forward(Context& c, const Tensors& in) const {
     const Tensor x = map(in[0]), residual = in[3].defined() ? map(in[3]) : Tensor();
-    const Shape shape = conv2d_shape(x.shape(), in[1].shape(), o);
+    const Tensor w = parameter(in[1]), bias = parameter(in[2]);
+    const Shape shape = conv2d_shape(x.shape(), w.shape(), o);
     Tensor y = Tensor::empty(shape, x.dtype(), Layout::channels_last);
-    if (!dnn::conv_forward(fast(o, true), x, in[1], in[2], residual, y)) {
-      y = direct_forward(o, x, in[1], shape);
-      if (in[2].defined()) accumulate(y, in[2].reshape({1, shape[1], 1, 1}).expand(shape));
+    if (!dnn::conv_forward(fast(o, true), x, w, bias, residual, y)) {
+      y = direct_forward(o, x, w, shape);
+      if (bias.defined()) accumulate(y, bias.reshape({1, shape[1], 1, 1}).expand(shape));
       if (residual.defined()) accumulate(y, residual);
       activate(o.activation, o.slope, y);
       y = y.to(x.dtype());
@@ -71,7 +74,7 @@ struct Conv2dOp {
   }
 
   Tensors backward(Context& c, const Tensors& grads) const {
-    const Tensor &x = c.saved(0), &w = c.saved(1);
+    const Tensor &x = c.saved(0), w = parameter(c.saved(1));
     const Tensor gy = map(o.activation == Activation::none ? grads[0] : activation_backward(o.activation, o.slope, grads[0], c.saved(2)));
     Tensors out(4);
     if (c.needs(0)) out[0] = data_gradient(o, gy, w, x.shape());

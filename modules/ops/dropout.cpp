@@ -8,9 +8,11 @@ namespace fovea {
 namespace {
 
 template <class T>
-FOVEA_SIMD void keep_row(T* y, const T* x, const std::uint8_t* kept, compute_t<T> scale, std::int64_t n, const std::array<std::int64_t, 3>& s) {
+FOVEA_SIMD void keep_row(T* y, const T* x, const std::uint8_t* kept, compute_t<T> scale, std::int64_t n,
+                         const std::array<std::int64_t, 3>& s) {
   if (s[0] == 1 && s[1] == 1 && s[2] == 1) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(kept[i] ? static_cast<compute_t<T>>(x[i]) * scale : compute_t<T>(0));
+    for (std::int64_t i = 0; i < n; ++i)
+      y[i] = static_cast<T>(kept[i] ? static_cast<compute_t<T>>(x[i]) * scale : compute_t<T>(0));
   } else {
     for (std::int64_t i = 0; i < n; ++i)
       y[i * s[0]] = static_cast<T>(kept[i * s[2]] ? static_cast<compute_t<T>>(x[i * s[1]]) * scale : compute_t<T>(0));
@@ -38,10 +40,16 @@ struct Dropout {
   }
 
   Tensors forward(Context& c, const Tensors& in) const {
-    // Drawn in row-major order, so that the choice does not depend on the layout.
+    // Value i takes draw i in row-major order: the choice depends neither on the layout nor on the threads.
     Tensor kept = Tensor::empty(in[0].shape(), DType::u8);
+    const Random::State start = random->state();
     const double limit = probability * 4294967296.0;
-    for (std::int64_t i = 0, n = kept.size(); i < n; ++i) kept.data<std::uint8_t>()[i] = static_cast<double>(random->next()) >= limit;
+    parallel_for(kept.size(), 16384, [&](std::int64_t begin, std::int64_t end) {
+      Random own;
+      own.restore({start.seed, start.stream, start.drawn + static_cast<std::uint64_t>(begin)});
+      for (std::int64_t i = begin; i < end; ++i) kept.data<std::uint8_t>()[i] = static_cast<double>(own.next()) >= limit;
+    });
+    random->restore({start.seed, start.stream, start.drawn + static_cast<std::uint64_t>(kept.size())});
     kept = kept.contiguous(in[0].layout());
     c.save({kept});
     return {masked(in[0], kept)};

@@ -12,7 +12,8 @@ struct Expand {
   Shape from, to;
 
   Shapes infer(const Shapes& in) const {
-    check(to.rank() >= in[0].rank() && broadcast(in[0], to, name) == to, "expand: expected a shape that ", in[0], " repeats to, got ", to);
+    check(to.rank() >= in[0].rank() && broadcast(in[0], to, name) == to, "expand: expected a shape that ", in[0],
+          " repeats to, got ", to);
     return {to};
   }
   Tensors forward(Context&, const Tensors& in) const { return {in[0].expand(to)}; }

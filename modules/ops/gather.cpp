@@ -7,7 +7,8 @@ namespace {
 
 // visit(offset in the indexed tensor, offset in the tensor of the index's shape) for every index, in row-major order.
 template <class Visit>
-void for_each_index(const Tensor& index, int axis, const Shape& indexed_strides, const Shape& strides, std::int64_t size, const Visit& visit) {
+void for_each_index(const Tensor& index, int axis, const Shape& indexed_strides, const Shape& strides, std::int64_t size,
+                    const Visit& visit) {
   const Shape& shape = index.shape();
   for (std::int64_t flat = 0, n = shape.elements(); flat < n; ++flat) {
     std::int64_t rest = flat, indexed = 0, plain = 0, at = 0;
@@ -33,7 +34,8 @@ struct Gather {
   Shapes infer(const Shapes& in) const {
     check(in[1].rank() == in[0].rank(), "gather: expected an index of rank ", in[0].rank(), ", got ", in[1]);
     for (int i = 0; i < in[0].rank(); ++i)
-      check(i == axis || in[1][i] <= in[0][i], "gather: expected an index of at most ", in[0], " outside axis ", axis, ", got ", in[1]);
+      check(i == axis || in[1][i] <= in[0][i], "gather: expected an index of at most ", in[0], " outside axis ", axis, ", got ",
+            in[1]);
     return {in[1]};
   }
   Tensors forward(Context& c, const Tensors& in) const {
@@ -54,8 +56,9 @@ struct Gather {
       using T = decltype(zero);
       using C = compute_t<T>;
       Tensor sum = Tensor::zeros(input, dtype_of<C>::value, dy.layout());
-      for_each_index(c.saved(0), axis, sum.strides(), dy.strides(), input[axis],
-                     [from = dy.data<T>(), to = sum.data<C>()](std::int64_t i, std::int64_t o) { to[i] += static_cast<C>(from[o]); });
+      for_each_index(
+          c.saved(0), axis, sum.strides(), dy.strides(), input[axis],
+          [from = dy.data<T>(), to = sum.data<C>()](std::int64_t i, std::int64_t o) { to[i] += static_cast<C>(from[o]); });
       out[0] = sum.to(dy.dtype());
     });
     return out;
@@ -64,6 +67,8 @@ struct Gather {
 
 }  // namespace
 
-Var gather(const Var& x, int axis, const Var& index) { return apply(Gather{x.shape().axis(axis, "gather"), x.shape()}, {x, index}); }
+Var gather(const Var& x, int axis, const Var& index) {
+  return apply(Gather{x.shape().axis(axis, "gather"), x.shape()}, {x, index});
+}
 
 }  // namespace fovea

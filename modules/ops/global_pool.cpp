@@ -24,9 +24,11 @@ FOVEA_SIMD void spread_row(T* dx, const T* dy, compute_t<T> scale, std::int64_t 
 }
 
 template <class T>
-FOVEA_SIMD void spread_first_maximum(T* dx, const T* dy, const std::int32_t* where, std::int64_t first, std::int64_t rows, std::int64_t channels) {
+FOVEA_SIMD void spread_first_maximum(T* dx, const T* dy, const std::int32_t* where, std::int64_t first, std::int64_t rows,
+                                     std::int64_t channels) {
   for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = 0; c < channels; ++c) dx[r * channels + c] = where[c] == static_cast<std::int32_t>(first + r) ? dy[c] : T(0.0f);
+    for (std::int64_t c = 0; c < channels; ++c)
+      dx[r * channels + c] = where[c] == static_cast<std::int32_t>(first + r) ? dy[c] : T(0.0f);
 }
 
 template <class T>
@@ -97,8 +99,8 @@ struct GlobalMaxPool {
                    [&](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t n = begin; n < end; ++n) {
                        std::vector<C> best(static_cast<std::size_t>(s.channels), -std::numeric_limits<C>::infinity());
-                       maximum_of_rows(best.data(), where.data<std::int32_t>() + n * s.channels, x.data<T>() + n * s.rows * s.channels,
-                                       s.rows, s.channels);
+                       maximum_of_rows(best.data(), where.data<std::int32_t>() + n * s.channels,
+                                       x.data<T>() + n * s.rows * s.channels, s.rows, s.channels);
                        std::copy(best.begin(), best.end(), y.data<T>() + n * s.channels);
                      }
                    });

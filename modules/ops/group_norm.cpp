@@ -24,7 +24,8 @@ struct GroupNorm {
     check(in[0].rank() >= 2, "group_norm: expected (N, C, ...), got ", in[0]);
     check(groups > 0 && in[0][1] % groups == 0, "group_norm: expected channels in multiples of ", groups, ", got ", in[0]);
     for (std::size_t i : {1, 2})
-      check(in[i].rank() == 0 || in[i] == Shape{in[0][1]}, "group_norm: expected parameters of shape ", in[0][1], ", got ", in[i]);
+      check(in[i].rank() == 0 || in[i] == Shape{in[0][1]}, "group_norm: expected parameters of shape ", in[0][1], ", got ",
+            in[i]);
     return {in[0]};
   }
 
@@ -36,7 +37,8 @@ struct GroupNorm {
     for (std::size_t first = 0; first < mean.size(); first += width) {
       double centre = 0, squares = 0;
       for (std::size_t c = first; c < first + width; ++c) centre += m.mean[c] / static_cast<double>(width);
-      for (std::size_t c = first; c < first + width; ++c) squares += m.squares[c] + rows * (m.mean[c] - centre) * (m.mean[c] - centre);
+      for (std::size_t c = first; c < first + width; ++c)
+        squares += m.squares[c] + rows * (m.mean[c] - centre) * (m.mean[c] - centre);
       for (std::size_t c = first; c < first + width; ++c) {
         mean[c] = centre;
         rstd[c] = 1 / std::sqrt(squares / (rows * static_cast<double>(width)) + eps);
@@ -59,7 +61,8 @@ struct GroupNorm {
       for (std::size_t i = 0; i < scale.size(); ++i) scale[i] *= weight[i % weight.size()];
       kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
         const std::int64_t at = first * s.channels, sample = n * s.channels;
-        kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data() + sample, scale.data() + sample, shift.data(), rows, s.channels);
+        kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data() + sample, scale.data() + sample, shift.data(), rows,
+                                s.channels);
       });
       ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(r, dtype_of<C>::value), in[1], in[2]});
     });
@@ -109,7 +112,8 @@ struct GroupNorm {
       const C *mean = ctx.saved(1).data<C>(), *rstd = ctx.saved(2).data<C>();
       const auto sums = kernels::sum_rows<2, C>(s, [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t sample) {
         const std::int64_t at = first * s.channels;
-        kernels::add_gradients(acc, acc + channels, dy.data<T>() + at, x.data<T>() + at, mean + sample * s.channels, rows, s.channels);
+        kernels::add_gradients(acc, acc + channels, dy.data<T>() + at, x.data<T>() + at, mean + sample * s.channels, rows,
+                               s.channels);
       });
       std::vector<double> dbias(channels, 0.0), dweight(channels, 0.0);
       for (std::size_t i = 0; i < static_cast<std::size_t>(s.segments) * channels; ++i) {

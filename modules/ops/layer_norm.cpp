@@ -59,8 +59,8 @@ FOVEA_SIMD void row_backward(T* dx, const T* dy, const T* x, const C* weight, C 
 }
 
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD void add_parameter_gradients(C* dbias, C* dweight, const T* dy, const T* x, const C* mean, const C* rstd, std::int64_t rows,
-                                        std::int64_t n) {
+FOVEA_SIMD void add_parameter_gradients(C* dbias, C* dweight, const T* dy, const T* x, const C* mean, const C* rstd,
+                                        std::int64_t rows, std::int64_t n) {
   for (std::int64_t r = 0; r < rows; ++r, dy += n, x += n)
     for (std::int64_t i = 0; i < n; ++i) {
       const C g = static_cast<C>(dy[i]);
@@ -131,7 +131,8 @@ struct LayerNorm {
       if (ctx.needs(0)) out[0] = input_gradient<T>(ctx, dy, n);
       if (!ctx.needs(1) && !ctx.needs(2)) return;
       const auto sums = kernels::sum_rows<2, C>(rows_of(x, n), [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t) {
-        add_parameter_gradients(acc, acc + n, dy.data<T>() + first * n, x.data<T>() + first * n, mean + first, rstd + first, rows, n);
+        add_parameter_gradients(acc, acc + n, dy.data<T>() + first * n, x.data<T>() + first * n, mean + first, rstd + first, rows,
+                                n);
       });
       const Shape row = normalised(grads[0].shape());
       const Tensor both = Tensor::from(sums, {2, n});

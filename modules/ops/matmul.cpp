@@ -100,8 +100,10 @@ struct Linear {
   }
   Tensors forward(Context& c, const Tensors& in) const {
     const Tensor x = in[0].reshape({-1, in[0].dim(-1)});
+    const Tensor wide = in[2].defined() && in[2].dtype() == DType::bf16 ? in[2].to(DType::f32) : in[2];
+    const Tensor bias = wide.defined() ? wide.contiguous(Layout::row_major) : wide;
     c.save({x, in[1]});
-    return {product(x, swap_last(in[1]), in[2], x.dtype()).reshape(in[0].shape().with(in[0].rank() - 1, in[1].dim(0)))};
+    return {product(x, swap_last(in[1]), bias, x.dtype()).reshape(in[0].shape().with(in[0].rank() - 1, in[1].dim(0)))};
   }
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor &x = c.saved(0), &w = c.saved(1);

@@ -51,8 +51,8 @@ struct Pad2d {
   void check_axis(std::string_view axis, std::int64_t size, std::int64_t before, std::int64_t after) const {
     check(before >= 0 && after >= 0, "pad2d: expected paddings of at least 0, got ", before, " and ", after, " for ", axis);
     const std::int64_t limit = mode == PadMode::reflect ? size - 1 : mode == PadMode::circular ? size : -1;
-    check(limit < 0 || std::max(before, after) <= limit, "pad2d: expected at most ", limit, " of padding for ", axis, " of ", size, ", got ",
-          std::max(before, after));
+    check(limit < 0 || std::max(before, after) <= limit, "pad2d: expected at most ", limit, " of padding for ", axis, " of ",
+          size, ", got ", std::max(before, after));
     check(size > 0 || mode == PadMode::constant, "pad2d: expected a map with ", axis, ", got none");
   }
   Shapes infer(const Shapes& in) const {
@@ -74,9 +74,11 @@ struct Pad2d {
                      for (std::int64_t r = begin; r < end; ++r)
                        for (std::int64_t w = 0; w < width; ++w) {
                          T* out = y.data<T>() + (r * width + w) * channels;
-                         const std::int64_t h = rows[static_cast<std::size_t>(r % height)], from = columns[static_cast<std::size_t>(w)];
+                         const std::int64_t h = rows[static_cast<std::size_t>(r % height)],
+                                            from = columns[static_cast<std::size_t>(w)];
                          if (h < 0 || from < 0) std::fill_n(out, channels, static_cast<T>(static_cast<compute_t<T>>(value)));
-                         else std::copy_n(x.data<T>() + ((r / height * input[2] + h) * input[3] + from) * channels, channels, out);
+                         else
+                           std::copy_n(x.data<T>() + ((r / height * input[2] + h) * input[3] + from) * channels, channels, out);
                        }
                    });
     });
@@ -99,7 +101,8 @@ struct Pad2d {
                          std::fill(sum.begin(), sum.end(), compute_t<T>(0));
                          for (const auto oh : rows[static_cast<std::size_t>(r % height)])
                            for (const auto ow : columns[static_cast<std::size_t>(w)])
-                             add_values(sum.data(), dy.data<T>() + ((r / height * dy.dim(2) + oh) * dy.dim(3) + ow) * channels, channels);
+                             add_values(sum.data(), dy.data<T>() + ((r / height * dy.dim(2) + oh) * dy.dim(3) + ow) * channels,
+                                        channels);
                          std::copy(sum.begin(), sum.end(), dx.data<T>() + (r * width + w) * channels);
                        }
                    });
@@ -116,10 +119,11 @@ struct Pad {
 
   Shapes infer(const Shapes& in) const {
     Shape out = in[0];
-    check(before.rank() == out.rank() && after.rank() == out.rank(), "pad: expected paddings for ", out.rank(), " axes, got ", before.rank(),
-          " and ", after.rank());
+    check(before.rank() == out.rank() && after.rank() == out.rank(), "pad: expected paddings for ", out.rank(), " axes, got ",
+          before.rank(), " and ", after.rank());
     for (int i = 0; i < out.rank(); ++i) {
-      check(before[i] >= 0 && after[i] >= 0, "pad: expected paddings of at least 0, got ", before[i], " and ", after[i], " for axis ", i);
+      check(before[i] >= 0 && after[i] >= 0, "pad: expected paddings of at least 0, got ", before[i], " and ", after[i],
+            " for axis ", i);
       out[i] += before[i] + after[i];
     }
     return {out};
@@ -142,7 +146,9 @@ struct Pad {
 
 }  // namespace
 
-Var pad2d(const Var& x, Padding padding, PadMode mode, double value) { return apply(Pad2d{padding, mode, value, x.shape()}, {x}); }
+Var pad2d(const Var& x, Padding padding, PadMode mode, double value) {
+  return apply(Pad2d{padding, mode, value, x.shape()}, {x});
+}
 Var pad(const Var& x, const Shape& before, const Shape& after, double value) { return apply(Pad{before, after, value}, {x}); }
 
 }  // namespace fovea

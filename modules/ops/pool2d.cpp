@@ -39,8 +39,10 @@ struct Window {
 
   Shapes infer(std::string_view what, const Shape& x) const {
     check(x.rank() == 4, what, ": expected (N, C, H, W), got ", x);
-    check(kernel > 0 && pad >= 0 && 2 * pad <= kernel, what, ": expected a padding of at most half the kernel ", kernel, ", got ", pad);
-    check(x[2] + 2 * pad >= kernel && x[3] + 2 * pad >= kernel, what, ": expected a map of at least the kernel ", kernel, ", got ", x);
+    check(kernel > 0 && pad >= 0 && 2 * pad <= kernel, what, ": expected a padding of at most half the kernel ", kernel, ", got ",
+          pad);
+    check(x[2] + 2 * pad >= kernel && x[3] + 2 * pad >= kernel, what, ": expected a map of at least the kernel ", kernel,
+          ", got ", x);
     return {Shape{x[0], x[1], outputs(x[2]), outputs(x[3])}};
   }
 };
@@ -125,7 +127,8 @@ struct AvgPool2d {
         for (std::int64_t oh = rows.begin; oh < rows.end; ++oh)
           for (std::int64_t ow = columns.begin; ow < columns.end; ++ow)
             add_scaled(acc, dy.data<T>() + ((n * height + oh) * width + ow) * channels,
-                       static_cast<compute_t<T>>(1 / window.divisor(oh, ow, input[2], input[3], options.count_include_pad)), channels);
+                       static_cast<compute_t<T>>(1 / window.divisor(oh, ow, input[2], input[3], options.count_include_pad)),
+                       channels);
       });
     });
     return {dx};
@@ -155,7 +158,8 @@ struct MaxPool2d {
         std::fill_n(at, channels, static_cast<std::int32_t>(rows.begin * width + columns.begin));
         for (std::int64_t h = rows.begin; h < rows.end; ++h)
           for (std::int64_t w = columns.begin; w < columns.end; ++w)
-            keep_maximum(best, at, x.data<T>() + ((n * height + h) * width + w) * channels, static_cast<std::int32_t>(h * width + w), channels);
+            keep_maximum(best, at, x.data<T>() + ((n * height + h) * width + w) * channels,
+                         static_cast<std::int32_t>(h * width + w), channels);
       });
     });
     ctx.save({where});

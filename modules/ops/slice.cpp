@@ -47,7 +47,8 @@ struct Split {
       total += size;
       out.push_back(in[0].with(axis, size));
     }
-    check(total == in[0][axis], "split: expected sizes that add up to ", in[0][axis], " (axis ", axis, " of ", in[0], "), got ", total);
+    check(total == in[0][axis], "split: expected sizes that add up to ", in[0][axis], " (axis ", axis, " of ", in[0], "), got ",
+          total);
     return out;
   }
   Tensors forward(Context&, const Tensors& in) const {

@@ -39,10 +39,12 @@ Tensor take(const Tensor& x, int axis, const std::vector<std::int64_t>& indices)
   Tensor y = Tensor::empty(x.shape().with(axis, count), x.dtype());
   dispatch_compute(x.dtype(), "take", [&](auto zero) {
     using T = decltype(zero);
-    parallel_for(e.outer * count, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, e.inner)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        std::copy_n(x.data<T>() + (i / count * e.size + indices[static_cast<std::size_t>(i % count)]) * e.inner, e.inner, y.data<T>() + i * e.inner);
-    });
+    parallel_for(e.outer * count, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, e.inner)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; ++i)
+                     std::copy_n(x.data<T>() + (i / count * e.size + indices[static_cast<std::size_t>(i % count)]) * e.inner,
+                                 e.inner, y.data<T>() + i * e.inner);
+                 });
   });
   return y;
 }
@@ -92,7 +94,8 @@ struct IndexSelect {
     Tensors out(2);
     if (grads[0].layout() == Layout::channels_last) {
       const Shape back{input[0], input[2], input[3], input[1]};
-      out[0] = put_back(grads[0].permute(kToBack), kAxisInBack[static_cast<std::size_t>(axis)], indices, back, -1).permute(kToFront);
+      out[0] =
+          put_back(grads[0].permute(kToBack), kAxisInBack[static_cast<std::size_t>(axis)], indices, back, -1).permute(kToFront);
     } else {
       out[0] = put_back(grads[0].contiguous(Layout::row_major), axis, indices, input, -1);
     }
@@ -131,6 +134,8 @@ Var index_select(const Var& x, int axis, const Var& index) {
   return apply(IndexSelect{x.shape().axis(axis, "index_select"), x.shape()}, {x, index});
 }
 
-Var embedding(const Var& table, const Var& index, std::int64_t padding) { return apply(Embedding{padding, table.shape()}, {table, index}); }
+Var embedding(const Var& table, const Var& index, std::int64_t padding) {
+  return apply(Embedding{padding, table.shape()}, {table, index});
+}
 
 }  // namespace fovea

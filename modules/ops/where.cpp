@@ -9,7 +9,8 @@ namespace fovea {
 namespace {
 
 template <class T>
-FOVEA_SIMD void choose_row(T* y, const T* a, const T* b, const std::uint8_t* mask, std::int64_t n, const std::array<std::int64_t, 4>& s) {
+FOVEA_SIMD void choose_row(T* y, const T* a, const T* b, const std::uint8_t* mask, std::int64_t n,
+                           const std::array<std::int64_t, 4>& s) {
   if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = mask[i] ? a[i] : b[i];
   } else {

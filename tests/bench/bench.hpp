@@ -50,7 +50,7 @@ std::vector<double> interleaved(int rounds, const std::vector<Task>& tasks);
 template <std::size_t N>
 std::array<double, N> interleaved(int rounds, const std::array<Task, N>& tasks) {
   const std::vector<double> medians = interleaved(rounds, std::vector<Task>(tasks.begin(), tasks.end()));
-  std::array<double, N> out;
+  std::array<double, N> out{};
   std::copy(medians.begin(), medians.end(), out.begin());
   return out;
 }
@@ -63,5 +63,6 @@ std::string output_of(const std::vector<std::string>& command);
 
 // The groups.
 void batch(Report& report);
+void train_step(Report& report);
 
 }  // namespace fovea::bench

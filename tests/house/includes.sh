@@ -15,12 +15,13 @@ declare -A allowed=(
   [modules/backbones]="$below_nn modules/nn"
   [modules/heads]="$below_nn modules/nn"
   [modules/io]="$below_nn modules/nn"
-  [modules/train]="$below_nn modules/nn modules/io"
+  [modules/train]="$below_nn modules/nn modules/io modules/model"  # the trainer drives whole models: it stands above the face
   [modules/explain]="$below_nn modules/nn modules/plan"
-  [modules/model]="$below_nn modules/nn modules/plan modules/attention modules/backbones modules/heads modules/io modules/train
+  [modules/model]="$below_nn modules/nn modules/plan modules/attention modules/backbones modules/heads modules/io
                    modules/explain"
-  [datasets]="modules/core modules/io modules/train"
-  [pipeline]="modules/core modules/io modules/model datasets"
+  # Outside modules/, tensors, taps and files are shared ground; networks are reached through train/ or the face, model.hpp.
+  [datasets]="modules/core modules/autograd modules/io modules/train"
+  [pipeline]="modules/core modules/autograd modules/io modules/explain modules/model datasets"
 )
 
 # modules/core/tensor.hpp -> modules/core; modules/model.hpp -> modules/model; datasets/image.hpp -> datasets

@@ -109,14 +109,16 @@ Moments moments(const T* x, const ChannelRows& s) {
 
 // y = (x - mean) * scale + shift, all per channel.
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD static void normalise_rows(T* y, const T* x, const C* mean, const C* scale, const C* shift, std::int64_t rows, std::int64_t channels) {
+FOVEA_SIMD static void normalise_rows(T* y, const T* x, const C* mean, const C* scale, const C* shift, std::int64_t rows,
+                                      std::int64_t channels) {
   for (std::int64_t r = 0; r < rows; ++r, y += channels, x += channels)
     for (std::int64_t c = 0; c < channels; ++c) y[c] = static_cast<T>((static_cast<C>(x[c]) - mean[c]) * scale[c] + shift[c]);
 }
 
 // Sums of dy and of dy * (x - mean).
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD static void add_gradients(C* plain, C* moved, const T* dy, const T* x, const C* mean, std::int64_t rows, std::int64_t channels) {
+FOVEA_SIMD static void add_gradients(C* plain, C* moved, const T* dy, const T* x, const C* mean, std::int64_t rows,
+                                     std::int64_t channels) {
   for (std::int64_t r = 0; r < rows; ++r, dy += channels, x += channels)
     for (std::int64_t c = 0; c < channels; ++c) {
       const C g = static_cast<C>(dy[c]);

@@ -1,0 +1,59 @@
+// fovea export MODEL -o FILE: the same weights in another storage type, with another recipe text or more metadata.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "apps/fovea/commands.hpp"
+#include "modules/io/files.hpp"
+#include "modules/model.hpp"
+
+namespace fovea {
+namespace {
+
+struct Settings {
+  std::string model, out, storage = "f16", recipe;
+  std::vector<std::string> metadata;
+};
+
+// The model rebuilt from the recipe's text; loading is strict, so a recipe of another network is refused by name.
+Model with_recipe(const Model& model, const std::string& file) {
+  const auto bytes = read_file(file);
+  Model renamed = Model::from_recipe({bytes.begin(), bytes.end()});
+  renamed.params()->load(model.params()->values());
+  return renamed;
+}
+
+std::map<std::string, std::string> read_metadata(const std::vector<std::string>& given) {
+  std::map<std::string, std::string> out;
+  for (const std::string& pair : given) {
+    const auto equal = pair.find('=');
+    check(equal != std::string::npos && equal > 0, "--metadata: expected key=value, got '", pair, "'");
+    check(pair.rfind("fovea.", 0) != 0, "--metadata: keys that begin with 'fovea.' are the program's own, got '", pair, "'");
+    out[pair.substr(0, equal)] = pair.substr(equal + 1);
+  }
+  return out;
+}
+
+int run_export(const Settings& s) {
+  Model model = Model::load(s.model);
+  if (!s.recipe.empty()) model = with_recipe(model, s.recipe);
+  model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, read_metadata(s.metadata));
+  std::cout << fmt::format("{}: {} parameters in {}, {} bytes\n", s.out, model.params()->count(), s.storage, std::filesystem::file_size(s.out));
+  return 0;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Run& run) {
+  auto* command = app.add_subcommand("export", "Write a model file in another storage type, or with another recipe text");
+  auto s = std::make_shared<Settings>();
+  command->add_option("model", s->model, "Zoo name or .safetensors file")->required();
+  command->add_option("-o,--out", s->out, "File to write")->required();
+  command->add_option("--storage", s->storage, "f16 halves the file; f32 keeps every bit")->check(CLI::IsMember({"f16", "f32"}))->capture_default_str();
+  command->add_option("--recipe", s->recipe, "Store this recipe instead (its network must have the same parameters)");
+  command->add_option("--metadata", s->metadata, "key=value, for example licence=Apache-2.0");
+  command->callback([s, &run] { run = [s] { return run_export(*s); }; });
+}
+
+}  // namespace fovea

@@ -1,0 +1,48 @@
+// Every function that a header of modules/ops/ or the losses' header offers is checked by the harness: the text of the tests
+// must name it in a check_op call.
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "tests/support/catch.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read(const fs::path& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::set<std::string> all_matches(const std::string& text, const std::regex& pattern) {
+  std::set<std::string> found;
+  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) found.insert((*it)[1]);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("every op has a check") {
+  const fs::path root = FOVEA_SOURCE_DIR;
+  std::set<std::string> checked;
+  for (const char* folder : {"tests/modules/ops", "tests/modules/nn"})
+    for (const auto& file : fs::directory_iterator(root / folder)) {
+      const std::string text = read(file.path());
+      checked.merge(all_matches(text, std::regex(R"re(check_op\("(\w+)")re")));
+      if (text.find("check_op(name") != std::string::npos) checked.merge(all_matches(text, std::regex(R"re(\{"(\w+)", )re")));
+    }
+  std::vector<fs::path> headers{root / "modules/nn/losses.hpp"};
+  for (const auto& file : fs::directory_iterator(root / "modules/ops"))
+    if (file.path().extension() == ".hpp") headers.push_back(file.path());
+  REQUIRE(headers.size() > 10);
+  for (const auto& header : headers)
+    for (const std::string& name : all_matches(read(header), std::regex(R"re(\n(?:inline )?Vars? (\w+)\()re"))) {
+      INFO(header.filename().string() << ": " << name << " has no check_op(\"" << name << "\", ...) under tests/modules");
+      CHECK(checked.count(name) == 1);
+    }
+}
