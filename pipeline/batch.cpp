@@ -145,9 +145,7 @@ BatchResult run_batch(Plan& plan, Ledger& ledger, const nlohmann::json& settings
     result.stopped.clear();
     try {
       ledger.compact();
-    } catch (const EnvironmentError& e) {
-      result.warning = e.what();
-    }
+    } catch (const EnvironmentError& e) { result.warning = e.what(); }
   }
   result.wall = wall_seconds() - start;
   progress.stop();

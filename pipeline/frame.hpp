@@ -77,10 +77,10 @@ struct FrameError {
 };
 
 struct Frame {
-  std::size_t index = 0;           // place in the run
-  std::string source;              // as shown to people: the path as it was given
-  std::filesystem::path input;     // what to read
-  std::filesystem::path output;    // what to write
+  std::size_t index = 0;         // place in the run
+  std::string source;            // as shown to people: the path as it was given
+  std::filesystem::path input;   // what to read
+  std::filesystem::path output;  // what to write
   Results results;
   std::vector<std::filesystem::path> written;  // files beside the output (maps)
   std::vector<StageTime> times;

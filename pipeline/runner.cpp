@@ -35,8 +35,8 @@ void check_contracts(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     const Contract contract = step.stage->contract();
     for (std::string_view need : contract.needed()) {
-      check(std::find(there.begin(), there.end(), need) != there.end(), "pipeline: stage '", step.stage->name(), "' needs '", need,
-            "', which no stage before it gives");
+      check(std::find(there.begin(), there.end(), need) != there.end(), "pipeline: stage '", step.stage->name(), "' needs '",
+            need, "', which no stage before it gives");
     }
     there.insert(there.end(), contract.given().begin(), contract.given().end());
     for (std::string_view gone : contract.dropped()) std::erase(there, gone);
@@ -54,13 +54,9 @@ void process(Stage& stage, int width, Frame& frame) {
   };
   try {
     stage.process(std::span(&frame, 1));
-  } catch (const EnvironmentError& e) {
-    failed(e.what(), true);
-  } catch (const std::bad_alloc&) {
+  } catch (const EnvironmentError& e) { failed(e.what(), true); } catch (const std::bad_alloc&) {
     failed("not enough memory");
-  } catch (const std::exception& e) {
-    failed(e.what());
-  }
+  } catch (const std::exception& e) { failed(e.what()); }
   frame.times.push_back({stage.name(), wall_seconds() - wall, lane_cpu_seconds() - cpu});
 }
 
@@ -85,8 +81,8 @@ Jobs parse_jobs(const std::string& text) {
   for (int i = 0; i < 3; ++i) {
     const auto [next, error] = std::from_chars(at, end, numbers[i]);
     const bool separated = i < 2 ? next != end && *next == ':' : next == end;
-    check(error == std::errc() && separated && numbers[i] >= 1 && numbers[i] <= 1024, "jobs: expected load:process:save, for example 1:2:1, got '",
-          text, "'");
+    check(error == std::errc() && separated && numbers[i] >= 1 && numbers[i] <= 1024,
+          "jobs: expected load:process:save, for example 1:2:1, got '", text, "'");
     at = next + 1;
   }
   return {.load = numbers[0], .process = numbers[1], .save = numbers[2]};
@@ -145,9 +141,9 @@ void Runner::run(const Source& source, const Sink& sink) {
     });
   }
   const auto all = chain & tbb::make_filter<FramePtr, void>(tbb::filter_mode::serial_out_of_order, [&](FramePtr frame) {
-    frame->results.clear();
-    sink(*frame);
-  });
+                     frame->results.clear();
+                     sink(*frame);
+                   });
 
   // One thread a token: a thread that waits for a place or the disk must not keep a lane of the model empty.
   const OpenCvThreads opencv(widest);

@@ -42,13 +42,9 @@ int main(int argc, char** argv) {
     return run();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? fovea::kExitDone : fovea::kExitUsage;
-  } catch (const fovea::UsageError& e) {
-    return complain(e, fovea::kExitUsage);
-  } catch (const fovea::FolderBusy& e) {
+  } catch (const fovea::UsageError& e) { return complain(e, fovea::kExitUsage); } catch (const fovea::FolderBusy& e) {
     return complain(e, fovea::kExitTryAgain);
-  } catch (const fovea::EnvironmentError& e) {
-    return complain(e, fovea::kExitTryAgain);
-  } catch (const std::exception& e) {
+  } catch (const fovea::EnvironmentError& e) { return complain(e, fovea::kExitTryAgain); } catch (const std::exception& e) {
     return complain(e, 1);
   }
 }

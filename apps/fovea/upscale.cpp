@@ -26,7 +26,8 @@ namespace {
 // What CLI11 passes for an option that may stand without its word.
 constexpr const char* kNoWord = "";
 
-constexpr const char* kExamples = R"(Inputs are files, folders (all images in them; the tree is mirrored in OUT), patterns in quotes ('photos/**/*.png'),
+constexpr const char* kExamples =
+    R"(Inputs are files, folders (all images in them; the tree is mirrored in OUT), patterns in quotes ('photos/**/*.png'),
 or - for a list of paths on standard input. PNG, JPEG, TIFF, BMP and WebP, 8 and 16 bit, grey, colour and alpha.
 Names that begin with a dot are left out of folders.
 
@@ -43,15 +44,16 @@ int parse_tile(const std::string& text) {
   if (text == "auto") return -1;
   int side = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), side);
-  check(error == std::errc() && end == text.data() + text.size() && side >= 0, "--tile: expected auto, 0 (the whole image) or a side in pixels, got '",
-        text, "'");
+  check(error == std::errc() && end == text.data() + text.size() && side >= 0,
+        "--tile: expected auto, 0 (the whole image) or a side in pixels, got '", text, "'");
   return side;
 }
 
 fs::path checked_folder(const std::string& out) {
   const fs::path folder = out;
   check(!fs::exists(folder) || fs::is_directory(folder), "-o ", out, ": expected a folder, this is a file");
-  check(fs::exists(folder) || !is_image_extension(folder), "-o ", out, ": expected a folder, this looks like the name of an image");
+  check(fs::exists(folder) || !is_image_extension(folder), "-o ", out,
+        ": expected a folder, this looks like the name of an image");
   return folder;
 }
 
@@ -75,7 +77,8 @@ std::vector<Step> steps_of(const UpscaleArguments& a, const Model& model, const 
   std::vector<Step> steps;
   steps.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
   steps.push_back({std::make_unique<SuperResolve>(upscale_backend(model), options), jobs.process, jobs.width});
-  if (options.maps) steps.push_back({std::make_unique<SaveMaps>(a.maps == "npy" ? MapFormat::npy : MapFormat::png), jobs.save, 1});
+  if (options.maps)
+    steps.push_back({std::make_unique<SaveMaps>(a.maps == "npy" ? MapFormat::npy : MapFormat::png), jobs.save, 1});
   steps.push_back({std::make_unique<SaveImage>(encode), jobs.save, 1});
   return steps;
 }
@@ -110,9 +113,7 @@ Prepared prepare(const UpscaleArguments& a) try {
   Plan plan(Inputs(a.inputs, out, &std::cin), out, a.format);
   check(plan.count() > 0, "upscale: no images found in ", fmt::format("{}", fmt::join(a.inputs, ", ")));
   return {options, threads, plan_jobs(threads, plan.count(), asked), out, model, std::move(plan)};
-} catch (const Error& e) {
-  throw UsageError(e.what());
-}
+} catch (const Error& e) { throw UsageError(e.what()); }
 
 int run(const UpscaleArguments& a) {
   Prepared p = prepare(a);
@@ -149,13 +150,16 @@ void add_upscale(CLI::App& app, Run& run_chosen) {
       ->check(CLI::IsMember({"png", "jpg", "tif", "bmp", "webp", "same"}))
       ->capture_default_str();
   options.add_option("--quality", a->quality, "Of JPEG and WebP, 1 to 100")->check(CLI::Range(1, 100))->capture_default_str();
-  options.add_option("--tile", a->tile, "Side of the tiles in input pixels; 0: whole images; auto: tiles for large images")->capture_default_str();
+  options.add_option("--tile", a->tile, "Side of the tiles in input pixels; 0: whole images; auto: tiles for large images")
+      ->capture_default_str();
   // The word after --maps may be an input already.
   const auto set_maps = [a](const std::string& word) {
     a->maps = word == "npy" ? "npy" : "png";
     if (word != "npy" && word != "png" && word != kNoWord) a->inputs.push_back(word);
   };
-  options.add_option_function<std::string>("--maps", set_maps, "Write the model's attention beside each output: an overlay and the values, as 16-bit png or npy")
+  options
+      .add_option_function<std::string>(
+          "--maps", set_maps, "Write the model's attention beside each output: an overlay and the values, as 16-bit png or npy")
       ->type_name("[png|npy]")
       ->expected(0, 1)
       ->default_str("png");
@@ -163,11 +167,14 @@ void add_upscale(CLI::App& app, Run& run_chosen) {
   options.add_option("--precision", a->precision, "f32, bf16, or auto (bf16 where the processor has AMX)")
       ->check(CLI::IsMember({"f32", "bf16", "auto"}))
       ->capture_default_str();
-  options.add_option("-j,--jobs", a->jobs, "Images read:computed:written at once, for example 1:2:1 (default: by the processors)");
-  options.add_option("-t,--threads", a->threads, "Processors to use (default: all that this process may use)")->check(CLI::Range(1, 1024));
+  options.add_option("-j,--jobs", a->jobs,
+                     "Images read:computed:written at once, for example 1:2:1 (default: by the processors)");
+  options.add_option("-t,--threads", a->threads, "Processors to use (default: all that this process may use)")
+      ->check(CLI::Range(1, 1024));
   options.add_flag("--report", a->report, "Write OUT/report.html: before and after, maps, times");
   options.add_flag("-q,--quiet", a->quiet, "Say nothing but errors");
-  options.add_flag("--json", a->json, "One JSON object an event on standard output, a summary last (with --quiet: only the summary)");
+  options.add_flag("--json", a->json,
+                   "One JSON object an event on standard output, a summary last (with --quiet: only the summary)");
   options.footer(kExamples);
   options.callback([a, &run_chosen] { run_chosen = [a] { return run(*a); }; });
 }

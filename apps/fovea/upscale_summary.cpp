@@ -30,9 +30,15 @@ std::string images(std::size_t count) { return fmt::format("{} image{}", count, 
 void print_json_summary(const UpscaleSummary& s) {
   const BatchResult& r = s.result;
   const Cpu cpu = cpu_of(r);
-  nlohmann::ordered_json json{{"event", "summary"}, {"model", s.model.name()}, {"scale", s.model.upscale().scale},
-                              {"precision", name_of(s.options.precision)}, {"total", r.total}, {"done", r.done},
-                              {"up_to_date", r.up_to_date}, {"quarantined", r.quarantined}, {"left", r.left}};
+  nlohmann::ordered_json json{{"event", "summary"},
+                              {"model", s.model.name()},
+                              {"scale", s.model.upscale().scale},
+                              {"precision", name_of(s.options.precision)},
+                              {"total", r.total},
+                              {"done", r.done},
+                              {"up_to_date", r.up_to_date},
+                              {"quarantined", r.quarantined},
+                              {"left", r.left}};
   if (!r.stopped.empty()) json["stopped"] = r.stopped;
   if (!r.warning.empty()) json["warning"] = r.warning;
   put_name(json, "out", s.arguments.out);
@@ -49,16 +55,19 @@ void print_json_summary(const UpscaleSummary& s) {
 void print_summary(const UpscaleSummary& s) {
   const BatchResult& r = s.result;
   const Cpu cpu = cpu_of(r);
-  fmt::print("{} upscaled {}x with {} in {}, {} ({:.1f} s of processor time for the model, {:.1f} s for reading and writing)\n", images(r.done),
-             s.model.upscale().scale, s.model.name(), name_of(s.options.precision), clock_text(r.wall), cpu.model, cpu.codec);
+  fmt::print("{} upscaled {}x with {} in {}, {} ({:.1f} s of processor time for the model, {:.1f} s for reading and writing)\n",
+             images(r.done), s.model.upscale().scale, s.model.name(), name_of(s.options.precision), clock_text(r.wall), cpu.model,
+             cpu.codec);
   if (r.up_to_date > 0) fmt::print("{} up to date from before\n", images(r.up_to_date));
-  if (r.quarantined > 0) fmt::print("{} quarantined; the reasons are in {}\n", images(r.quarantined), s.arguments.out + "/fovea-ledger.jsonl");
+  if (r.quarantined > 0)
+    fmt::print("{} quarantined; the reasons are in {}\n", images(r.quarantined), s.arguments.out + "/fovea-ledger.jsonl");
   fmt::print("pictures: {}\n", s.arguments.out);
   if (!s.report.empty()) fmt::print("report:   {}\n", s.report);
   std::fflush(stdout);
   if (!r.warning.empty()) fmt::print(stderr, "{}\n", r.warning);
   if (r.left > 0)
-    fmt::print(stderr, "{} left ({}). Give the same command again to go on.\n", images(r.left), r.stopped.empty() ? "inputs changed meanwhile" : r.stopped);
+    fmt::print(stderr, "{} left ({}). Give the same command again to go on.\n", images(r.left),
+               r.stopped.empty() ? "inputs changed meanwhile" : r.stopped);
 }
 
 }  // namespace fovea

@@ -41,7 +41,8 @@ int remove_stale_temporaries(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     std::error_code ignored;
-    if (is_temporary(at->path().filename().string()) && at->is_regular_file(ignored) && fs::remove(at->path(), ignored)) ++removed;
+    if (is_temporary(at->path().filename().string()) && at->is_regular_file(ignored) && fs::remove(at->path(), ignored))
+      ++removed;
   }
   return removed;
 }

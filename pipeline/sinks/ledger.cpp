@@ -77,9 +77,7 @@ void Ledger::read() {
         Record record = record_from(json);
         records_[key_of(record.input, record.output)] = std::move(record);
       }
-    } catch (const Json::exception&) {
-      continue;
-    }
+    } catch (const Json::exception&) { continue; }
   }
   // What is left without a newline is the line at which a run was killed: the next line must not be joined to it.
   struct stat info {};
@@ -140,9 +138,7 @@ void Ledger::compact() {
   for (const auto& [key, record] : records_) text += to_line(record) + '\n';
   try {
     write_file_atomically(file_, text.data(), text.size());
-  } catch (const FileError& e) {
-    throw EnvironmentError(e.what());
-  }
+  } catch (const FileError& e) { throw EnvironmentError(e.what()); }
   const int fresh = ::open(file_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
   if (fresh < 0) cannot_write(errno);
   ::close(fd_);

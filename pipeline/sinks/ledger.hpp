@@ -27,12 +27,12 @@ struct FileStamp {
 struct Record {
   enum class State { done, quarantined };
 
-  std::string input;                // absolute path, bytes
-  std::string output;               // below the output folder; empty for a folder that could not be read
+  std::string input;   // absolute path, bytes
+  std::string output;  // below the output folder; empty for a folder that could not be read
   State state = State::done;
-  std::string reason;               // of a quarantine
+  std::string reason;  // of a quarantine
   FileStamp stamp;
-  std::string settings;             // fingerprint, see Ledger::use
+  std::string settings;  // fingerprint, see Ledger::use
   double seconds = 0;
   std::vector<std::string> beside;  // further files written, below the output folder
 };

@@ -13,9 +13,7 @@ bool is_utf8(const std::string& bytes) {
   try {
     (void)Json(bytes).dump();
     return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
+  } catch (const Json::type_error&) { return false; }
 }
 
 void put_name(Json& json, const std::string& key, const std::string& name) {
@@ -65,7 +63,8 @@ Record record_from(const Json& json) {
   r.output = get_name(json, "output");
   r.state = json.at("state") == "done" ? Record::State::done : Record::State::quarantined;
   r.reason = json.value("reason", "");
-  r.stamp = {json.at("size").get<std::int64_t>(), json.at("modified_ns").get<std::int64_t>(), json.at("changed_ns").get<std::int64_t>()};
+  r.stamp = {json.at("size").get<std::int64_t>(), json.at("modified_ns").get<std::int64_t>(),
+             json.at("changed_ns").get<std::int64_t>()};
   r.settings = json.at("settings").get<std::string>();
   r.seconds = json.value("seconds", 0.0);
   if (const auto beside = json.find("beside"); beside != json.end())

@@ -68,7 +68,8 @@ class People final : public Progress {
     ticker_ = std::jthread([this](const std::stop_token& stopping) {
       std::unique_lock lock(mutex_);
       const auto pause = terminal_ ? std::chrono::milliseconds(250) : std::chrono::milliseconds(5000);
-      while (!wake_.wait_for(lock, stopping, pause, [&] { return stopping.stop_requested(); }) && !stopping.stop_requested()) draw();
+      while (!wake_.wait_for(lock, stopping, pause, [&] { return stopping.stop_requested(); }) && !stopping.stop_requested())
+        draw();
     });
   }
   void up_to_date(const std::string&) override { count(skipped_); }

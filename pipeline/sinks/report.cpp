@@ -46,24 +46,26 @@ std::string list_of(const std::vector<std::pair<std::string, std::string>>& fact
 std::string settings_list(const nlohmann::json& settings) {
   std::vector<std::pair<std::string, std::string>> facts;
   for (const auto& [key, value] : settings.items())
-    if (key != "model" && key != "weights" && key != "scale" && value != "") facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+    if (key != "model" && key != "weights" && key != "scale" && value != "")
+      facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   return list_of(facts);
 }
 
 std::string compare(const EntryPictures& p) {
-  return fmt::format(R"(<figure class="compare"><div class="frame"><img src="{}" alt="upscaled by the model"><img class="top" src="{}" alt="enlarged bicubically"><div class="bar"></div></div>
+  return fmt::format(
+      R"(<figure class="compare"><div class="frame"><img src="{}" alt="upscaled by the model"><img class="top" src="{}" alt="enlarged bicubically"><div class="bar"></div></div>
 <input type="range" min="0" max="100" value="50" aria-label="before and after"><figcaption>left of the line: bicubic; right: the model (both shrunk to fit)</figcaption></figure>
 )",
-                     p.after, p.before);
+      p.after, p.before);
 }
 
 std::string details(const EntryPictures& p) {
   const auto figure = [&](const std::string& uri, const char* text) {
-    return fmt::format("<figure><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n", uri, p.detail.width,
-                       p.detail.height, text);
+    return fmt::format("<figure><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n", uri,
+                       p.detail.width, p.detail.height, text);
   };
-  return "<div class=\"details\">" + figure(p.detail_before, "bicubic, at the output's own pixels") + figure(p.detail_after, "model, the same part") +
-         "</div>\n";
+  return "<div class=\"details\">" + figure(p.detail_before, "bicubic, at the output's own pixels") +
+         figure(p.detail_after, "model, the same part") + "</div>\n";
 }
 
 // One image of the report. What cannot be read any more is said in its place.
@@ -74,14 +76,15 @@ std::string entry(const fs::path& folder, const Record& record) {
   std::string text = fmt::format("<article><header><h3>{}</h3>", html(record.output));
   try {
     const EntryPictures p = make_entry_pictures(record.input, folder / record.output, overlays);
-    text += fmt::format("<span class=\"soft\">{} → {} · {:.1f} s</span></header>\n<div class=\"pictures\">", size_text(p.input), size_text(p.output),
-                        record.seconds);
+    text += fmt::format("<span class=\"soft\">{} → {} · {:.1f} s</span></header>\n<div class=\"pictures\">", size_text(p.input),
+                        size_text(p.output), record.seconds);
     text += compare(p) + details(p) + "</div>\n";
     if (!p.maps.empty()) {
       text += "<div class=\"maps\">";
       for (const std::string& map : p.maps) text += fmt::format("<figure><img src=\"{}\" alt=\"attention\"></figure>\n", map);
       text += "</div>\n";
-      text += fmt::format("<p class=\"soft\" style=\"padding:0 18px\">attention of the model, {} of {} maps; red is high</p>\n", p.maps.size(), overlays.size());
+      text += fmt::format("<p class=\"soft\" style=\"padding:0 18px\">attention of the model, {} of {} maps; red is high</p>\n",
+                          p.maps.size(), overlays.size());
     }
   } catch (const std::exception& e) {
     text += fmt::format("</header><p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p>\n", html(e.what()));
@@ -101,9 +104,12 @@ std::string entries(const fs::path& folder, const std::vector<const Record*>& do
   const auto some = chosen(done);
   std::vector<std::string> texts(some.size());
   tbb::task_arena arena(std::max(1, threads));
-  arena.execute([&] { tbb::parallel_for(std::size_t{0}, some.size(), [&](std::size_t i) { texts[i] = entry(folder, *some[i]); }); });
+  arena.execute(
+      [&] { tbb::parallel_for(std::size_t{0}, some.size(), [&](std::size_t i) { texts[i] = entry(folder, *some[i]); }); });
   std::string all = "<h2>Images</h2>\n";
-  if (some.size() < done.size()) all += fmt::format("<p class=\"soft\">{} of {}, spread over the run; all are in the list below.</p>\n", some.size(), done.size());
+  if (some.size() < done.size())
+    all += fmt::format("<p class=\"soft\">{} of {}, spread over the run; all are in the list below.</p>\n", some.size(),
+                       done.size());
   for (const std::string& text : texts) all += text;
   return all;
 }
@@ -117,11 +123,13 @@ std::string quarantine_table(const std::vector<const Record*>& records) {
 }
 
 std::string time_table(const std::vector<const Record*>& done) {
-  std::string text = "<h2>All images</h2>\n<details><summary>List with times</summary><table><tr><th>output</th><th>seconds</th></tr>\n";
+  std::string text =
+      "<h2>All images</h2>\n<details><summary>List with times</summary><table><tr><th>output</th><th>seconds</th></tr>\n";
   for (std::size_t i = 0; i < std::min(kReportRows, done.size()); ++i)
     text += fmt::format("<tr><td>{}</td><td class=\"n\">{:.2f}</td></tr>\n", html(done[i]->output), done[i]->seconds);
   text += "</table>";
-  if (done.size() > kReportRows) text += fmt::format("<p class=\"soft\">and {} more: see {}</p>", done.size() - kReportRows, kLedgerName);
+  if (done.size() > kReportRows)
+    text += fmt::format("<p class=\"soft\">and {} more: see {}</p>", done.size() - kReportRows, kLedgerName);
   return text + "</details>\n";
 }
 
@@ -132,7 +140,9 @@ std::string totals(const ReportFacts& facts, std::size_t done, std::size_t quara
   text += card(std::to_string(quarantined), "quarantined", quarantined > 0 ? "bad" : "");
   if (facts.result.left > 0) text += card(std::to_string(facts.result.left), "left: " + facts.result.stopped, "bad");
   text += card(clock_text(facts.result.wall), fmt::format("last run, {} thread{}", facts.threads, facts.threads == 1 ? "" : "s"));
-  if (facts.result.done > 0) text += card(fmt::format("{:.2f}", static_cast<double>(facts.result.done) / std::max(facts.result.wall, 1e-9)), "images a second");
+  if (facts.result.done > 0)
+    text += card(fmt::format("{:.2f}", static_cast<double>(facts.result.done) / std::max(facts.result.wall, 1e-9)),
+                 "images a second");
   return text + card(clock_text(cpu), "processor time") + "</div>\n";
 }
 
@@ -140,11 +150,14 @@ std::string totals(const ReportFacts& facts, std::size_t done, std::size_t quara
 
 fs::path write_report(const fs::path& folder, const Ledger& ledger, const ReportFacts& facts) {
   std::vector<const Record*> done, quarantined;
-  for (const auto& [key, record] : ledger.records()) (record.state == Record::State::done ? done : quarantined).push_back(&record);
+  for (const auto& [key, record] : ledger.records())
+    (record.state == Record::State::done ? done : quarantined).push_back(&record);
   std::string page = kPageHead;
   page += fmt::format("<h1>Fovea upscale</h1><p class=\"soft\">{}</p>\n", html(fs::absolute(folder).lexically_normal().string()));
   page += totals(facts, done.size(), quarantined.size());
-  page += "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div class=\"card\">";
+  page +=
+      "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div "
+      "class=\"card\">";
   page += list_of(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
   page += quarantine_table(quarantined);
   if (!done.empty()) page += entries(folder, done, facts.threads) + time_table(done);
@@ -152,9 +165,7 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
   const fs::path file = folder / kReportName;
   try {
     write_file_atomically(file, page.data(), page.size());
-  } catch (const FileError& e) {
-    throw EnvironmentError(e.what());
-  }
+  } catch (const FileError& e) { throw EnvironmentError(e.what()); }
   return file;
 }
 

@@ -28,7 +28,8 @@ std::string base64(const std::vector<std::uint8_t>& bytes) {
 
 cv::Size fitted(cv::Size size, int longest) {
   const double factor = std::min(1.0, static_cast<double>(longest) / std::max(size.width, size.height));
-  return {std::max(1, static_cast<int>(std::lround(size.width * factor))), std::max(1, static_cast<int>(std::lround(size.height * factor)))};
+  return {std::max(1, static_cast<int>(std::lround(size.width * factor))),
+          std::max(1, static_cast<int>(std::lround(size.height * factor)))};
 }
 
 cv::Mat resized(const cv::Mat& image, cv::Size size) {
@@ -69,7 +70,8 @@ cv::Mat displayable(const Image& image) {
     const auto* from = pixels.ptr<cv::Vec4b>(y);
     auto* to = bgr.ptr<cv::Vec3b>(y);
     for (int x = 0; x < pixels.cols; ++x)
-      for (int c = 0; c < 3; ++c) to[x][c] = static_cast<std::uint8_t>((from[x][c] * from[x][3] + 255 * (255 - from[x][3]) + 127) / 255);
+      for (int c = 0; c < 3; ++c)
+        to[x][c] = static_cast<std::uint8_t>((from[x][c] * from[x][3] + 255 * (255 - from[x][3]) + 127) / 255);
   }
   return bgr;
 }
@@ -92,7 +94,8 @@ cv::Rect most_detailed(const cv::Mat& bgr, int side) {
   cv::Point place;
   for (int y = 0; y + h <= edges.rows; ++y) {
     for (int x = 0; x + w <= edges.cols; ++x) {
-      const double sum = sums.at<double>(y + h, x + w) - sums.at<double>(y, x + w) - sums.at<double>(y + h, x) + sums.at<double>(y, x);
+      const double sum =
+          sums.at<double>(y + h, x + w) - sums.at<double>(y, x + w) - sums.at<double>(y + h, x) + sums.at<double>(y, x);
       if (sum > best) best = sum, place = {x * kStep, y * kStep};
     }
   }

@@ -20,11 +20,11 @@ cv::Rect most_detailed(const cv::Mat& bgr, int side);
 std::string jpeg_uri(const cv::Mat& bgr, int quality);
 
 struct EntryPictures {
-  cv::Size input, output;                  // in pixels
-  std::string before, after;               // the whole image: bicubic, and the output, at the same size
-  std::string detail_before, detail_after; // a part at the output's own pixels
+  cv::Size input, output;                   // in pixels
+  std::string before, after;                // the whole image: bicubic, and the output, at the same size
+  std::string detail_before, detail_after;  // a part at the output's own pixels
   cv::Size detail;
-  std::vector<std::string> maps;           // some of the overlays, small
+  std::vector<std::string> maps;  // some of the overlays, small
 };
 
 // Error when one of the files cannot be read.

@@ -75,7 +75,8 @@ std::vector<std::string> expand_braces(const std::string& pattern) {
   std::vector<std::string> all;
   for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
     const std::string part = pattern.substr(cuts[i] + 1, cuts[i + 1] - cuts[i] - 1);
-    for (std::string& one : expand_braces(pattern.substr(0, open) + part + pattern.substr(close + 1))) all.push_back(std::move(one));
+    for (std::string& one : expand_braces(pattern.substr(0, open) + part + pattern.substr(close + 1)))
+      all.push_back(std::move(one));
   }
   return all;
 }

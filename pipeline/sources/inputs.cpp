@@ -99,8 +99,8 @@ std::optional<Input> Inputs::walk_on() {
       pending_.pop_back();
       // Asked each time: the output folder may appear between two walks.
       const auto output = file_id(output_);
-      check(!output || !root_.pattern.empty() || file_id(root_.folder) != output, "the output folder is the input folder ", root_.shown,
-            ": choose another one (a folder inside it is fine)");
+      check(!output || !root_.pattern.empty() || file_id(root_.folder) != output, "the output folder is the input folder ",
+            root_.shown, ": choose another one (a folder inside it is fine)");
       walk_.emplace(root_.folder, root_.pattern, output);
     }
     if (auto entry = walk_->next()) {

@@ -25,8 +25,9 @@ std::string extension_of(const fs::path& file) {
 
 // Format by lower-case extension; empty when the extension is not an image's.
 std::string known_format(const std::string& extension) {
-  static const std::map<std::string, std::string> formats{{"png", "png"},  {"jpg", "jpg"},  {"jpeg", "jpg"}, {"jpe", "jpg"}, {"jfif", "jpg"},
-                                                          {"tif", "tif"},  {"tiff", "tif"}, {"bmp", "bmp"},  {"dib", "bmp"}, {"webp", "webp"}};
+  static const std::map<std::string, std::string> formats{{"png", "png"},  {"jpg", "jpg"},  {"jpeg", "jpg"}, {"jpe", "jpg"},
+                                                          {"jfif", "jpg"}, {"tif", "tif"},  {"tiff", "tif"}, {"bmp", "bmp"},
+                                                          {"dib", "bmp"},  {"webp", "webp"}};
   const auto found = formats.find(extension);
   return found == formats.end() ? std::string() : found->second;
 }
@@ -112,16 +113,18 @@ void Plan::refuse_conflicts(const std::vector<std::uint64_t>& shared, const std:
     const auto [first, fresh] = by_output.emplace(planned->output.lexically_normal(), planned->input);
     if (fresh) continue;
     const Input& other = first->second;
-    const bool same = same_file(other.file, planned->input.file) || other.file.lexically_normal() == planned->input.file.lexically_normal();
-    check(same, "two inputs would become one output, ", planned->output.string(), ": ", other.source, " and ", planned->input.source);
+    const bool same =
+        same_file(other.file, planned->input.file) || other.file.lexically_normal() == planned->input.file.lexically_normal();
+    check(same, "two inputs would become one output, ", planned->output.string(), ": ", other.source, " and ",
+          planned->input.source);
     given_twice_.insert(planned->output.lexically_normal().string());
     --count_;
   }
   inputs_.rewind();
   while (auto planned = read()) {
     const auto victim = victims.find(fs::absolute(planned->output).lexically_normal());
-    check(planned->relative.empty() || victim == victims.end(), "the output of ", planned->input.source, " would replace the input ",
-          victim == victims.end() ? "" : victim->second, ": choose another output folder");
+    check(planned->relative.empty() || victim == victims.end(), "the output of ", planned->input.source,
+          " would replace the input ", victim == victims.end() ? "" : victim->second, ": choose another output folder");
   }
 }
 

@@ -48,7 +48,8 @@ std::string Walk::list(Level& level) const {
       folder = known && S_ISDIR(info.st_mode);
       regular = !known || S_ISREG(info.st_mode);
     }
-    if (folder && (pattern_.empty() || path_may_lead_to_match(pattern_, components_of(relative)))) level.names.push_back(name + '/');
+    if (folder && (pattern_.empty() || path_may_lead_to_match(pattern_, components_of(relative))))
+      level.names.push_back(name + '/');
     if (regular && is_image_extension(relative) && (pattern_.empty() || path_matches(pattern_, components_of(relative))))
       level.names.push_back(name);
   }

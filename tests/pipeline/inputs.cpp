@@ -70,7 +70,8 @@ TEST_CASE("shell patterns match names byte by byte", "[pipeline]") {
 
 TEST_CASE("folders are walked in order and mirrored", "[pipeline]") {
   Folder dir;
-  for (const char* name : {"b.png", "a.JPG", "notes.txt", "sub/deep/c.webp", "sub/b.tiff", ".hidden.png", ".git/d.png"}) touch(dir / name);
+  for (const char* name : {"b.png", "a.JPG", "notes.txt", "sub/deep/c.webp", "sub/b.tiff", ".hidden.png", ".git/d.png"})
+    touch(dir / name);
   CHECK(walk({dir.path()}) == Names{"a.JPG", "b.png", "sub/b.tiff", "sub/deep/c.webp"});
   CHECK(walk({dir / "b.png", dir / "sub"}) == Names{"b.png", "b.tiff", "deep/c.webp"});
   CHECK(walk({dir / "notes.txt"}) == Names{"notes.txt"});  // named: tried, whatever it is called
@@ -102,7 +103,8 @@ TEST_CASE("names are bytes", "[pipeline]") {
 
 TEST_CASE("patterns the shell left alone are expanded", "[pipeline]") {
   Folder dir;
-  for (const char* name : {"p/1/a.png", "p/1/b.jpg", "p/2/a.png", "p/2/deep/a.png", "p/top.png", "p/[odd].png", "q/a.png"}) touch(dir / name);
+  for (const char* name : {"p/1/a.png", "p/1/b.jpg", "p/2/a.png", "p/2/deep/a.png", "p/top.png", "p/[odd].png", "q/a.png"})
+    touch(dir / name);
   CHECK(walk({dir / "p/*.png"}) == Names{"[odd].png", "top.png"});
   CHECK(walk({dir / "p/*/*.png"}) == Names{"1/a.png", "2/a.png"});
   CHECK(walk({dir / "p/**/a.png"}) == Names{"1/a.png", "2/a.png", "2/deep/a.png"});
@@ -183,7 +185,8 @@ TEST_CASE("two inputs for one output are refused, and both are named", "[pipelin
     return Plan(Inputs(arguments, dir / "out"), dir / "out", format);
   };
   CHECK(plan({dir.path()}, "same").count() == 4);
-  CHECK_THROWS_WITH(plan({dir.path()}, "png"), Catch::Contains("a.jpg") && Catch::Contains("a.png") && Catch::Contains("one output"));
+  CHECK_THROWS_WITH(plan({dir.path()}, "png"),
+                    Catch::Contains("a.jpg") && Catch::Contains("a.png") && Catch::Contains("one output"));
   CHECK_THROWS_WITH(plan({dir / "a.jpg", dir / "sub"}, "same"), Catch::Contains("sub/a.jpg"));
   CHECK_FALSE(fs::exists(dir / "out"));
 

@@ -26,7 +26,8 @@ std::string text_of(const fs::path& file) {
   return text.str();
 }
 
-Record record(const std::string& input, const std::string& output, const std::string& settings, Record::State state = Record::State::done) {
+Record record(const std::string& input, const std::string& output, const std::string& settings,
+              Record::State state = Record::State::done) {
   Record r;
   r.input = input;
   r.output = output;

@@ -30,8 +30,7 @@ class Probe final : public Stage {
   void close() override { ++counts_->closed; }
   void process(std::span<Frame> batch) override {
     const int now = ++counts_->inside;
-    for (int most = counts_->most; now > most && !counts_->most.compare_exchange_weak(most, now);) {
-    }
+    for (int most = counts_->most; now > most && !counts_->most.compare_exchange_weak(most, now);) {}
     struct Leave {
       std::atomic<int>& count;
       ~Leave() { --count; }
@@ -91,16 +90,18 @@ TEST_CASE("results are typed", "[pipeline]") {
 TEST_CASE("frames in flight and lanes are bounded, every frame arrives once", "[pipeline]") {
   Probe::Counts load, work, save;
   std::atomic<int> in_flight{0}, most{0};
-  const auto pause = [](Frame&) { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
-  Runner runner = chain(step(Contract().gives(kNumber),
-                             [&](Frame& f) {
-                               f.results.put(kNumber, static_cast<int>(f.index));
-                               const int now = ++in_flight;
-                               for (int m = most; now > m && !most.compare_exchange_weak(m, now);) {
-                               }
-                             },
-                             2, &load),
-                        step(Contract().needs(kNumber), pause, 3, &work), step(Contract(), pause, 1, &save));
+  const auto pause = [](Frame&) { std::this_thread::sleep_for(std::chrono::milliseconds(3)); };
+  Runner runner = chain(step(
+                            Contract().gives(kNumber),
+                            [&](Frame& f) {
+                              f.results.put(kNumber, static_cast<int>(f.index));
+                              const int now = ++in_flight;
+                              for (int m = most; now > m && !most.compare_exchange_weak(m, now);) {}
+                            },
+                            2, &load),
+                        step(Contract().needs(kNumber), pause, 3, &work),
+                        step(
+                            Contract(), [](Frame&) {}, 1, &save));
   std::set<std::size_t> seen;
   runner.run(numbers(200), [&](Frame& f) {
     --in_flight;
@@ -119,14 +120,16 @@ TEST_CASE("frames in flight and lanes are bounded, every frame arrives once", "[
 TEST_CASE("one frame's exception is that frame's error", "[pipeline]") {
   Probe::Counts after;
   std::atomic<int> passed{0};
-  Runner runner = chain(step(Contract(),
-                             [](Frame& f) {
-                               if (f.index == 3) fail("bad");
-                               if (f.index == 4) throw std::bad_alloc();
-                               if (f.index == 5) throw EnvironmentError("disk");
-                             },
-                             2),
-                        step(Contract(), [&](Frame&) { ++passed; }, 2, &after));
+  Runner runner = chain(step(
+                            Contract(),
+                            [](Frame& f) {
+                              if (f.index == 3) fail("bad");
+                              if (f.index == 4) throw std::bad_alloc();
+                              if (f.index == 5) throw EnvironmentError("disk");
+                            },
+                            2),
+                        step(
+                            Contract(), [&](Frame&) { ++passed; }, 2, &after));
   std::map<std::size_t, FrameError> errors;
   runner.run(numbers(10), [&](Frame& f) {
     if (f.error) errors[f.index] = *f.error;
@@ -140,15 +143,16 @@ TEST_CASE("one frame's exception is that frame's error", "[pipeline]") {
 
 TEST_CASE("a lane sets the width that kernels see, and its other threads' time is counted", "[pipeline]") {
   std::atomic<int> width{0};
-  Runner runner = chain(step(Contract(),
-                             [&](Frame&) {
-                               width = threads();
-                               parallel_blocks(2, [](std::int64_t) {
-                                 volatile double x = 1;
-                                 for (int i = 0; i < 20'000'000; ++i) x = x * 1.0000001;
-                               });
-                             },
-                             1, nullptr, 2));
+  Runner runner = chain(step(
+      Contract(),
+      [&](Frame&) {
+        width = threads();
+        parallel_blocks(2, [](std::int64_t) {
+          volatile double x = 1;
+          for (int i = 0; i < 20'000'000; ++i) x = x * 1.0000001;
+        });
+      },
+      1, nullptr, 2));
   double cpu = 0, wall = 0;
   runner.run(numbers(1), [&](Frame& f) { cpu = f.times[0].cpu, wall = f.times[0].wall; });
   CHECK(width == 2);
