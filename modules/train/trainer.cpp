@@ -8,6 +8,7 @@
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
 #include "modules/io/safetensors.hpp"
+#include "modules/nn/training.hpp"
 #include "modules/train/curve.hpp"
 
 namespace fovea {
@@ -64,7 +65,8 @@ Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out)
       options_(std::move(options)),
       out_(std::move(out)),
       optimizer_(model_.params(), options_.optimizer),
-      precision_(parse_precision(options_.precision)) {
+      precision_(parse_precision(options_.precision)),
+      random_(options_.seed) {
   if (!options_.weights.empty()) start_from(*model_.params(), options_.weights);
   if (options_.ema > 0) ema_ = std::make_unique<Ema>(model_.params(), options_.ema);
   std::filesystem::create_directories(out_);
@@ -77,6 +79,8 @@ void Trainer::resume() {
   model_.params()->load(take_all(file, "model."));
   optimizer_.restore(take_all(file, "optimizer."), state.at("optimizer_steps"));
   if (ema_) ema_->restore(take_all(file, "average."), state.at("average_count"));
+  const auto& random = state.at("random");
+  random_.restore({random.at(0), random.at(1), random.at(2)});
   step_ = state.at("step");
   best_ = state.at("best");
   records_.clear();
@@ -96,7 +100,7 @@ void Trainer::save_checkpoint() const {
   file.metadata["fovea.recipe"] = model_.recipe();
   file.metadata["fovea.train"] = nlohmann::json{{"step", step_},
                                                 {"best", best_},
-                                                {"seed", options_.seed},
+                                                {"random", {random_.state().seed, random_.state().stream, random_.state().drawn}},
                                                 {"optimizer_steps", optimizer_.steps()},
                                                 {"average_count", ema_ ? ema_->count() : 0},
                                                 {"records", records_.size()}}
@@ -111,6 +115,7 @@ void Trainer::log(const nlohmann::json& record) {
 
 double Trainer::step_once(const Batch& batch, const Loss& loss) {
   Precision precision(precision_);
+  Training training(random_);
   model_.params()->zero_grad();
   const Var value = loss(model_.forward(Var(batch.input)), Var(batch.target));
   value.backward();

@@ -52,6 +52,7 @@ class Trainer {
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
   DType precision_;
+  Random random_;  // what the network draws while training
   std::int64_t step_ = 0;
   double best_ = -1e300;
   std::vector<nlohmann::json> records_;  // the log so far; the file is cut back to them on resume

@@ -83,7 +83,7 @@ double pytorch_ms(int threads, std::string& reason) {
   const std::filesystem::path script = given ? given : FOVEA_SOURCE_DIR "/../shared/bench/torch_train_bench.py";
   if (!std::filesystem::exists(script)) return reason = "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)", 0;
   try {
-    const std::string text = output_of({"/usr/bin/env", "OMP_WAIT_POLICY=active", "/usr/bin/python3", script.string(), std::to_string(threads), "a2n"});
+    const std::string text = output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", script.string(), std::to_string(threads), "a2n"});
     return std::atof(text.substr(text.rfind(' ') + 1).c_str());
   } catch (const std::exception&) {
     return reason = "Debian's python3-torch and python3-torchvision are not installed", 0;

@@ -1,0 +1,18 @@
+#include "modules/nn/training.hpp"
+
+#include <utility>
+
+namespace fovea {
+namespace {
+thread_local Training* current = nullptr;
+}
+
+Training::Training(Random& random) : random_(random), previous_(std::exchange(current, this)) {}
+Training::~Training() { current = previous_; }
+bool Training::active() { return current != nullptr; }
+Random& Training::random() {
+  check(current != nullptr, "training: random numbers were asked for outside training");
+  return current->random_;
+}
+
+}  // namespace fovea
