@@ -129,7 +129,7 @@ void Trainer::validate(const Validate& validate, const std::function<void(const 
   Averaged averaged(*model_.params(), ema_.get());
   const Validation v = validate(model_);
   nlohmann::json record{{"step", step_}, {"score", v.score}};
-  record.update(v.details);
+  if (v.details.is_object()) record.update(v.details);  // a training without validation sets has none
   log(record);
   if (v.score >= best_) {  // of equals the latest: without a validation set, the last weights
     best_ = v.score;
