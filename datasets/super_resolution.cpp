@@ -76,7 +76,10 @@ std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scal
 }
 
 PatchSource::PatchSource(std::vector<ImagePair> pairs, const Options& options) : pairs_(std::move(pairs)), options_(options) {
+  check(!pairs_.empty(), "training data: no images");
   double total = 0;
+  for (const ImagePair& p : pairs_)
+    check(std::min(p.low.rows, p.low.cols) >= options_.patch, "training data: ", p.name, " is smaller than a patch of ", options_.patch);
   for (const ImagePair& p : pairs_) cumulative_.push_back(total += static_cast<double>(p.low.total()));
 }
 
@@ -128,7 +131,7 @@ EvalSet load_eval_set(const fs::path& folder, int scale) {
   }
   check(!set.pairs.empty(), folder.string(), ": no images for x", scale);
   for (const ImagePair& p : set.pairs)
-    check(p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name, ": the pair is not x", scale);
+    check(!p.low.empty() && p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name, ": the pair is not x", scale);
   return set;
 }
 

@@ -31,7 +31,7 @@ std::unique_ptr<Block> build(const Yaml& recipe, const Scope& scope) {
   recipe.only({"fovea", "model", "preprocess", "pipeline", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
   const Yaml& model = recipe.at("model");
-  model.only({"backbone", "attention", "head"});
+  model.only({"head"});
   const Yaml& head = model.at("head");
   const std::string type = head.at("type").scalar();
   Args args = head.args();

@@ -1,6 +1,8 @@
 // A light super-resolution network on A2N's attention block: everything runs at the input's resolution, and one convolution
 // with 3 s^2 outputs and a pixel shuffle make the enlarged image, because convolutions with few outputs at high resolution are
 // the slowest there are. conv_first -> blocks -> trunk_conv + skip -> tail -> pixel shuffle, plus the bilinearly enlarged input.
+#include <algorithm>
+
 #include "modules/heads/upscale.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
@@ -15,6 +17,8 @@ class A2nLight final : public UpscaleNetwork {
   A2nLight(const Scope& s, int scale, int width, int blocks, int plain_kernel)
       : UpscaleNetwork(s),
         scale_(scale),
+        // A block's attention branch reaches 2 pixels: two 3x3 in a row.
+        radius_(1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1),
         conv_first_(s / "conv_first", {.in = 3, .out = width, .kernel = 3, .pad = 1}),
         trunk_conv_(s / "trunk_conv", {.in = width, .out = width, .kernel = 3, .pad = 1}),
         tail_(s / "tail", {.in = width, .out = 3 * scale * scale, .kernel = 3, .pad = 1}) {
@@ -25,7 +29,7 @@ class A2nLight final : public UpscaleNetwork {
   }
 
   UpscaleFacts facts() const override {
-    return {scale_, 1 + 2 * static_cast<int>(trunk_.size()) + 1 + 1, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"};
+    return {scale_, radius_, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"};
   }
 
  protected:
@@ -38,7 +42,7 @@ class A2nLight final : public UpscaleNetwork {
   }
 
  private:
-  int scale_;
+  int scale_, radius_;
   Conv2d conv_first_;
   std::vector<std::unique_ptr<Block>> trunk_;
   Conv2d trunk_conv_, tail_;

@@ -37,7 +37,8 @@ class YamlReader {
     check(key.IsScalar(), y.where(), ": keys must be plain text");
     check(!y.has(key.Scalar()), file_, ":", key.Mark().line + 1, ": '", key.Scalar(), "' is given twice");
     y.order_.push_back(key.Scalar());
-    y.children_.emplace(key.Scalar(), read(value, depth + 1));
+    Yaml& child = y.children_.emplace(key.Scalar(), read(value, depth + 1)).first->second;
+    child.line_ = key.Mark().line + 1;  // a mapping begins below its key; messages mean the key
   }
 
   std::string file_;
@@ -77,9 +78,11 @@ void Yaml::only(const std::vector<std::string>& known) const {
 
 Args Yaml::args() const {
   std::map<std::string, std::string> values;
+  std::set<std::string> nested;
   for (const auto& [key, child] : children_)
     if (child.kind_ == Kind::scalar) values[key] = child.scalar_;
-  return {where(), values};
+    else nested.insert(key);
+  return {where(), values, nested};
 }
 
 const std::string& Yaml::scalar() const {

@@ -1,7 +1,10 @@
 #include "modules/nn/args.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 namespace fovea {
@@ -12,6 +15,7 @@ T parse(const std::string& where, const std::string& name, const std::string& te
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   check(error == std::errc() && end == text.data() + text.size(), where, ": ", name, ": expected a number, got '", text, "'");
+  check(std::isfinite(static_cast<double>(value)), where, ": ", name, ": expected a finite number, got '", text, "'");
   return value;
 }
 
@@ -19,6 +23,7 @@ T parse(const std::string& where, const std::string& name, const std::string& te
 
 const std::string* Args::find(const std::string& name, const std::string& fallback, const std::string& text) {
   described_.push_back({name, fallback, text});
+  check(!nested_.count(name), where_, ": ", name, ": expected one value, got a list or a mapping");
   const auto it = values_.find(name);
   return it == values_.end() ? nullptr : &it->second;
 }
@@ -29,7 +34,7 @@ int Args::get(const std::string& name, int fallback, const std::string& text) {
 }
 
 double Args::get(const std::string& name, double fallback, const std::string& text) {
-  const std::string* given = find(name, std::to_string(fallback), text);
+  const std::string* given = find(name, fmt::format("{}", fallback), text);
   return given ? parse<double>(where_, name, *given) : fallback;
 }
 
@@ -54,7 +59,9 @@ int Args::require(const std::string& name, const std::string& text) {
 void Args::done() const {
   std::vector<std::string> known;
   for (const Described& d : described_) known.push_back(d.name);
-  for (const auto& [name, value] : values_) {
+  std::vector<std::string> given(nested_.begin(), nested_.end());
+  for (const auto& [name, value] : values_) given.push_back(name);
+  for (const std::string& name : given) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     std::string message = where_ + ": unknown option '" + name + "'";
     if (const std::string near = nearest(name, known); !near.empty()) message += "; did you mean '" + near + "'?";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ class Args {
   };
 
   Args() = default;
-  // `where` opens messages ("recipe.yaml:12"); values are the recipe's scalars as text.
-  Args(std::string where, std::map<std::string, std::string> values) : where_(std::move(where)), values_(std::move(values)) {}
+  // `where` opens messages ("recipe.yaml:12"); values are the recipe's scalars as text. `nested` names lists and mappings: nobody
+  // can read them here, so that asking for one, or leaving one over, is an error.
+  Args(std::string where, std::map<std::string, std::string> values, std::set<std::string> nested = {})
+      : where_(std::move(where)), values_(std::move(values)), nested_(std::move(nested)) {}
 
   int get(const std::string& name, int fallback, const std::string& text);
   double get(const std::string& name, double fallback, const std::string& text);
@@ -34,6 +37,7 @@ class Args {
 
   std::string where_;
   std::map<std::string, std::string> values_;
+  std::set<std::string> nested_;
   std::vector<Described> described_;
 };
 

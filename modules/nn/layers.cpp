@@ -5,6 +5,13 @@
 namespace fovea {
 namespace {
 
+// Before any division by groups: a member initialiser cannot check first.
+std::int64_t per_group(const Scope& scope, const char* what, std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t divided) {
+  check(in > 0 && out > 0 && groups > 0 && in % groups == 0 && out % groups == 0, scope.path(), ": ", what, ": ", in, " -> ", out,
+        " channels do not divide into ", groups, " groups");
+  return divided / groups;
+}
+
 Var bias_of(const Scope& scope, bool wanted, std::int64_t out, std::int64_t fan_in) {
   return wanted ? scope.param("bias", {out}, init::fan_in_uniform(fan_in)) : Var();
 }
@@ -12,7 +19,8 @@ Var bias_of(const Scope& scope, bool wanted, std::int64_t out, std::int64_t fan_
 }  // namespace
 
 Conv2d::Conv2d(const Scope& scope, const Options& o)
-    : weight(scope.param("weight", {o.out, o.in / o.groups, o.kernel, o.kernel}, init::fan_in_uniform(o.in / o.groups * o.kernel * o.kernel))),
+    : weight(scope.param("weight", {o.out, per_group(scope, "conv2d", o.in, o.out, o.groups, o.in), o.kernel, o.kernel},
+                         init::fan_in_uniform(o.in / o.groups * o.kernel * o.kernel))),
       bias(bias_of(scope, o.bias, o.out, o.in / o.groups * o.kernel * o.kernel)),
       path_(scope.path()),
       options_{.stride = {o.stride, o.stride},
@@ -21,10 +29,7 @@ Conv2d::Conv2d(const Scope& scope, const Options& o)
                .pad_end = {o.pad, o.pad},
                .groups = o.groups,
                .activation = o.activation,
-               .slope = o.slope} {
-  check(o.in > 0 && o.out > 0 && o.groups > 0 && o.in % o.groups == 0 && o.out % o.groups == 0, path_, ": conv2d: ", o.in, " -> ", o.out,
-        " channels do not divide into ", o.groups, " groups");
-}
+               .slope = o.slope} {}
 
 Var Conv2d::operator()(const Var& x, const Var& residual) const {
   PathScope where(path_);
@@ -33,7 +38,8 @@ Var Conv2d::operator()(const Var& x, const Var& residual) const {
 
 ConvTranspose2d::ConvTranspose2d(const Scope& scope, const Options& o)
     // PyTorch reads fan_in from dimension 1 here too, which is out / groups.
-    : weight(scope.param("weight", {o.in, o.out / o.groups, o.kernel, o.kernel}, init::fan_in_uniform(o.out / o.groups * o.kernel * o.kernel))),
+    : weight(scope.param("weight", {o.in, per_group(scope, "conv_transpose2d", o.in, o.out, o.groups, o.out), o.kernel, o.kernel},
+                         init::fan_in_uniform(o.out / o.groups * o.kernel * o.kernel))),
       bias(bias_of(scope, o.bias, o.out, o.out / o.groups * o.kernel * o.kernel)),
       path_(scope.path()),
       options_{.stride = {o.stride, o.stride},

@@ -13,14 +13,15 @@ namespace {
 constexpr std::int64_t kGrain = 16384;
 
 struct AdamStep {
-  float lr, beta1, beta2, epsilon, correction1, correction2, decay, decoupled;
+  float lr, beta1, beta2, rest1, rest2;  // rest = 1 - beta, from the double: 1 - 0.999f is off by 1e-5
+  float epsilon, correction1, correction2, decay, decoupled;
 };
 
 FOVEA_SIMD void adam_row(float* w, const float* g, float* m, float* v, std::int64_t n, const AdamStep& s) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float grad = g[i] + s.decay * w[i];
-    m[i] = s.beta1 * m[i] + (1.0f - s.beta1) * grad;
-    v[i] = s.beta2 * v[i] + (1.0f - s.beta2) * grad * grad;
+    m[i] = s.beta1 * m[i] + s.rest1 * grad;
+    v[i] = s.beta2 * v[i] + s.rest2 * grad * grad;
     const float update = m[i] * s.correction1 / (std::sqrt(v[i] * s.correction2) + s.epsilon);
     w[i] = w[i] * (1.0f - s.lr * s.decoupled) - s.lr * update;
   }
@@ -58,6 +59,9 @@ double squared_norm(const Tensor& t) {
 
 Optimizer::Optimizer(std::shared_ptr<ParamStore> store, const OptimizerOptions& options) : store_(std::move(store)), options_(options) {
   check(options.type == "sgd" || options.type == "adam" || options.type == "adamw", "optimizer: expected sgd, adam or adamw, got '", options.type, "'");
+  const auto fraction = [](double v) { return v >= 0 && v < 1; };
+  check(fraction(options.momentum) && fraction(options.beta1) && fraction(options.beta2) && options.epsilon >= 0,
+        "optimizer: expected momentum, beta1 and beta2 in [0, 1) and epsilon >= 0");
 }
 
 Tensor& Optimizer::slot(const std::string& name, const Var& parameter) {
@@ -73,6 +77,8 @@ void Optimizer::step(double lr) {
   const AdamStep adam{static_cast<float>(lr),
                       static_cast<float>(options_.beta1),
                       static_cast<float>(options_.beta2),
+                      static_cast<float>(1 - options_.beta1),
+                      static_cast<float>(1 - options_.beta2),
                       static_cast<float>(options_.epsilon),
                       static_cast<float>(1 / (1 - std::pow(options_.beta1, n))),
                       static_cast<float>(1 / (1 - std::pow(options_.beta2, n))),
@@ -99,7 +105,13 @@ void Optimizer::step(double lr) {
 std::map<std::string, Tensor> Optimizer::state() const { return state_; }
 
 void Optimizer::restore(const std::map<std::string, Tensor>& state, std::int64_t steps) {
-  for (const auto& [name, value] : state) state_[name] = value.clone();
+  for (const auto& [name, value] : state) {
+    const auto* parameter = store_->find(name.substr(0, name.rfind('.')));
+    check(parameter && parameter->value.shape() == value.shape() && value.dtype() == DType::f32, "optimizer: ", name,
+          ": no such state, or not of its parameter's shape in f32");
+  }
+  state_.clear();
+  for (const auto& [name, value] : state) state_[name] = value.contiguous(Layout::row_major).clone();
   steps_ = steps;
 }
 

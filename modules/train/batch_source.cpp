@@ -8,6 +8,7 @@ namespace fovea {
 
 Prefetcher::Prefetcher(const BatchSource& source, std::int64_t first, int threads, int ahead)
     : source_(source), to_make_(first), to_give_(first), ahead_(ahead) {
+  check(threads > 0 && ahead > 0, "loader: expected at least one thread and one batch ahead");
   for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
 }
 
@@ -24,20 +25,19 @@ void Prefetcher::work() {
   Lane lane(1);
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stop_ || error_ || to_make_ < to_give_ + ahead_; });
-    if (stop_ || error_) return;
+    changed_.wait(lock, [&] { return stop_ || to_make_ < to_give_ + ahead_; });
+    if (stop_) return;
     const std::int64_t number = to_make_++;
     lock.unlock();
-    Batch made;
-    std::exception_ptr error;
+    Made made;
     try {
-      made = source_.batch(number);
+      made.batch = source_.batch(number);
     } catch (...) {
-      error = std::current_exception();
+      made.error = std::current_exception();
     }
     lock.lock();
-    if (error) error_ = error;
-    else ready_[number] = std::move(made);
+    stop_ = stop_ || made.error;
+    ready_[number] = std::move(made);
     changed_.notify_all();
   }
 }
@@ -45,10 +45,11 @@ void Prefetcher::work() {
 Batch Prefetcher::next() {
   const auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return error_ || ready_.count(to_give_); });
+  changed_.wait(lock, [&] { return ready_.count(to_give_) > 0; });
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!ready_.count(to_give_)) std::rethrow_exception(error_);
-  Batch b = std::move(ready_[to_give_]);
+  Made& made = ready_[to_give_];
+  if (made.error) std::rethrow_exception(made.error);
+  Batch b = std::move(made.batch);
   ready_.erase(to_give_++);
   changed_.notify_all();
   return b;

@@ -28,19 +28,22 @@ class Prefetcher {
  public:
   Prefetcher(const BatchSource& source, std::int64_t first, int threads = 1, int ahead = 4);
   ~Prefetcher();
-  Batch next();  // rethrows what the source threw
+  Batch next();  // rethrows what the source threw for this batch, after all before it
   double waited() const { return waited_; }  // seconds that next() had to wait
 
  private:
+  struct Made {
+    Batch batch;
+    std::exception_ptr error;
+  };
   void work();
 
   const BatchSource& source_;
   std::int64_t to_make_, to_give_;
   std::int64_t ahead_;
-  bool stop_ = false;
+  bool stop_ = false;  // no new batches: destroyed, or one failed
   double waited_ = 0;
-  std::map<std::int64_t, Batch> ready_;
-  std::exception_ptr error_;
+  std::map<std::int64_t, Made> ready_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::thread> workers_;

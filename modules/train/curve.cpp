@@ -53,7 +53,8 @@ std::string training_curve(const std::vector<nlohmann::json>& records) {
     const double step = r.at("step");
     last = std::max(last, step);
     if (r.contains("loss") && r["loss"].get<double>() > 0) loss.points.emplace_back(step, std::log10(r["loss"].get<double>()));
-    if (r.contains("score")) score.points.emplace_back(step, r["score"].get<double>());
+    // A perfect score is infinite, and null once it was written as JSON.
+    if (r.contains("score") && r["score"].is_number() && std::isfinite(r["score"].get<double>())) score.points.emplace_back(step, r["score"].get<double>());
   }
   loss.fit();
   score.fit();

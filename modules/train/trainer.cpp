@@ -74,8 +74,10 @@ Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out)
 
 void Trainer::resume() {
   const TensorFile file = read_safetensors(out_ / "last.safetensors");
-  const auto state = nlohmann::json::parse(file.metadata.at("fovea.train"));
-  check(file.metadata.at("fovea.recipe") == model_.recipe(), out_.string(), ": the checkpoint was made by another recipe; use a new folder");
+  const auto text = file.metadata.find("fovea.train"), recipe = file.metadata.find("fovea.recipe");
+  check(text != file.metadata.end() && recipe != file.metadata.end(), out_.string(), ": last.safetensors is not a checkpoint of a training");
+  const auto state = nlohmann::json::parse(text->second);
+  check(recipe->second == model_.recipe(), out_.string(), ": the checkpoint was made by another recipe; use a new folder");
   model_.params()->load(take_all(file, "model."));
   optimizer_.restore(take_all(file, "optimizer."), state.at("optimizer_steps"));
   if (ema_) ema_->restore(take_all(file, "average."), state.at("average_count"));
@@ -119,9 +121,9 @@ double Trainer::step_once(const Batch& batch, const Loss& loss) {
   model_.params()->zero_grad();
   const Var value = loss(model_.forward(Var(batch.input)), Var(batch.target));
   value.backward();
-  clip_gradients(*model_.params(), options_.clip);
-  const double result = value.value().item();
-  check(std::isfinite(result), "train: the loss is not finite at step ", step_, "; lower the learning rate or clip gradients");
+  const double norm = clip_gradients(*model_.params(), options_.clip), result = value.value().item();
+  // Before the step: weights that are not finite must never reach a checkpoint.
+  check(std::isfinite(result) && std::isfinite(norm), "train: the loss or its gradient is not finite at step ", step_, "; lower the learning rate or clip gradients");
   optimizer_.step(optimizer_.lr() * schedule(options_.schedule, step_));
   if (ema_) ema_->update();
   ++step_;
@@ -132,9 +134,9 @@ void Trainer::validate(const Validate& validate, const std::function<void(const 
   Averaged averaged(*model_.params(), ema_.get());
   const Validation v = validate(model_);
   nlohmann::json record{{"step", step_}, {"score", v.score}};
-  record.update(v.details);
+  if (v.details.is_object()) record.update(v.details);  // a training without validation sets has none
   log(record);
-  if (v.score > best_) {
+  if (v.score >= best_) {  // of equals the latest: without a validation set, the last weights
     best_ = v.score;
     model_.save(out_ / "best.safetensors", DType::f32, {{"fovea.step", std::to_string(step_)}, {"fovea.score", std::to_string(best_)}});
   }

@@ -1,0 +1,204 @@
+#include "modules/model.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <thread>
+
+#include "modules/autograd/apply.hpp"
+#include "modules/io/files.hpp"
+#include "modules/io/safetensors.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/check_op.hpp"
+#include "tests/support/errors.hpp"
+#include "tests/support/folder.hpp"
+
+using namespace fovea;
+using fovea::test::fails_with;
+
+namespace {
+
+std::string recipe(const std::string& head) { return "fovea: 1\nmodel:\n  head: " + head + "\n"; }
+const std::string kSmall = recipe("{type: a2n_light, scale: 2, width: 32, blocks: 2}");
+
+Tensor picture(std::int64_t h, std::int64_t w, std::uint64_t seed = 1) {
+  Tensor t = Tensor::empty({1, 3, h, w}, DType::f32, Layout::channels_last);
+  Random(seed).fill_uniform(t, 0, 1);
+  return t;
+}
+
+struct ZooAt {
+  explicit ZooAt(const std::filesystem::path& folder) { ::setenv("FOVEA_ZOO", folder.c_str(), 1); }
+  ~ZooAt() { ::unsetenv("FOVEA_ZOO"); }
+};
+
+}  // namespace
+
+TEST_CASE("model: a wrong recipe fails at once, with its line and what was meant") {
+  const auto refused = [](const std::string& yaml, const std::string& message) {
+    INFO(yaml);
+    return fails_with([&] { Model::from_recipe(yaml); }, message);
+  };
+  CHECK(refused("", "expected 'fovea: 1'"));
+  CHECK(refused("model: {head: {type: a2n, scale: 2}}\n", "expected 'fovea: 1'"));
+  CHECK(refused("fovea: 2\nmodel: {head: {type: a2n, scale: 2}}\n", "expected 'fovea: 1'"));
+  CHECK(refused("fovea: 1\n", "expected a key 'model'"));
+  CHECK(refused("fovea: 1\nmodel: {}\n", "expected a key 'head'"));
+  CHECK(refused("fovea: 1\nmodel: 5\n", "expected a key 'head'"));
+  CHECK(refused(recipe("{scale: 2}"), "recipe:3: expected a key 'type'"));
+  CHECK(refused("fovea: 1\nmodle: {head: {type: a2n}}\n", "recipe:2: unknown key 'modle'; did you mean 'model'?"));
+  CHECK(refused("fovea: 1\nmodel:\n  haed: {type: a2n}\n", "recipe:3: unknown key 'haed'; did you mean 'head'?"));
+  CHECK(refused(recipe("{type: a2n_ligth, scale: 2}"), "did you mean 'a2n_light'?"));
+  CHECK(refused(recipe("{type: a2n, scale: 5}"), "a scale of 2, 3 or 4"));
+  CHECK(refused(recipe("{type: a2n, scale: two}"), "expected a number, got 'two'"));
+  CHECK(refused(recipe("{type: a2n}"), "scale is missing"));
+  CHECK(refused(recipe("{type: a2n, scale: 2, widht: 8}"), "did you mean 'width'?"));
+  CHECK(refused(recipe("{type: a2n, scale: 2, widht: [8]}"), "did you mean 'width'?"));
+  CHECK(refused(recipe("{type: a2n, scale: 2, channels: 1}"), "1 channels"));
+  CHECK(refused("fovea: 1\nmodel: [", "recipe:"));
+}
+
+TEST_CASE("model: the seed decides the weights") {
+  const Tensor x = picture(6, 5);
+  CHECK(Model::from_recipe(kSmall, 3).run(x).values() == Model::from_recipe(kSmall, 3).run(x).values());
+  CHECK(Model::from_recipe(kSmall, 3).run(x).values() != Model::from_recipe(kSmall, 4).run(x).values());
+}
+
+TEST_CASE("model: saved and loaded in f32 it gives the same bits; in f16 the rounded weights; metadata travels") {
+  const test::Folder folder;
+  const Model model = Model::from_recipe(kSmall, 3);
+  const Tensor x = picture(7, 9);
+  model.save(folder / "m.safetensors", DType::f32, {{"licence", "Apache-2.0"}});
+  const Model same = Model::load((folder / "m.safetensors").string());
+  CHECK(same.run(x).values() == model.run(x).values());
+  CHECK(same.recipe() == model.recipe());
+  CHECK(same.name() == "m");
+  CHECK(same.metadata().at("licence") == "Apache-2.0");
+  CHECK(same.metadata().at("fovea.format") == "1");
+  CHECK(same.upscale().scale == 2);
+
+  same.save(folder / "half.safetensors", DType::f16);
+  const Model half = Model::load((folder / "half.safetensors").string());
+  CHECK(half.metadata().at("licence") == "Apache-2.0");
+  for (const auto& [name, value] : half.params()->values()) {
+    CHECK(value.dtype() == DType::f32);
+    CHECK(value.values() == model.params()->values().at(name).to(DType::f16).values());
+  }
+  CHECK(std::filesystem::file_size(folder / "half.safetensors") < 0.6 * static_cast<double>(std::filesystem::file_size(folder / "m.safetensors")));
+  CHECK(fails_with([&] { model.save(folder / "b.safetensors", DType::bf16); }, "expected f32 or f16"));
+}
+
+TEST_CASE("model: a name that is nowhere lists the zoo; a name in the zoo is found there") {
+  const test::Folder folder;
+  const ZooAt zoo(folder.path());
+  CHECK(fails_with([] { Model::load("x9"); }, "the zoo has none"));
+  for (const char* name : {"two", "one", "empty"}) std::filesystem::create_directories(folder / name);
+  const Model model = Model::from_recipe(kSmall);
+  model.save(folder / "one" / "model.safetensors");
+  model.save(folder / "two" / "model.safetensors");
+  CHECK(Model::zoo() == std::vector<std::string>{"one", "two"});
+  CHECK(fails_with([] { Model::load("x9"); }, "'x9': no such file, and no model of the zoo is called so; the zoo has one, two"));
+  CHECK(Model::load("two").name() == "two");
+}
+
+TEST_CASE("model: files that are no Fovea model, or not whole, are refused with the reason") {
+  const test::Folder folder;
+  const auto refused = [&](const TensorFile& file, const std::string& message) {
+    write_safetensors(folder / "f.safetensors", file);
+    return fails_with([&] { Model::load((folder / "f.safetensors").string()); }, message);
+  };
+  const Model model = Model::from_recipe(kSmall);
+  model.save(folder / "good.safetensors");
+  TensorFile good = read_safetensors(folder / "good.safetensors");
+  CHECK(refused({{{"w", Tensor::zeros({2})}}, {}}, "not a Fovea model"));
+  TensorFile other = good;
+  other.metadata["fovea.format"] = "2";
+  CHECK(refused(other, "not a Fovea model"));
+  other = good;
+  other.tensors.erase("conv_first.bias");
+  CHECK(refused(other, "no value for conv_first.bias"));
+  other = good;
+  other.tensors["extra"] = Tensor::zeros({1});
+  CHECK(refused(other, "nothing is called extra"));
+  other = good;
+  other.tensors["conv_first.bias"] = Tensor::zeros({31});
+  CHECK(refused(other, "conv_first.bias: expected shape 32, got 31"));
+  const auto bytes = read_file(folder / "good.safetensors");
+  write_file_atomically(folder / "cut.safetensors", bytes.data(), bytes.size() / 2);
+  CHECK(fails_with([&] { Model::load((folder / "cut.safetensors").string()); }, "cut.safetensors"));
+  CHECK(fails_with([&] { Model::load(folder.path().string()); }, folder.path().filename().string()));
+}
+
+TEST_CASE("model: taps are kept by glob, and pinned values take their place") {
+  const Model model = Model::from_recipe(kSmall, 3);
+  const Tensor x = picture(6, 7);
+  const auto all = model.run(x, {.keep = "**"});
+  REQUIRE(all.taps.size() == 4);
+  CHECK(all.taps[0].name == "AAB_trunk.0.weights");
+  CHECK(all.taps[0].value.shape() == Shape{1, 2});
+  CHECK(all.taps[1].name == "AAB_trunk.0.attention.gate");
+  CHECK(all.taps[1].value.shape() == Shape{1, 32, 6, 7});
+  CHECK(all.output.values() == model.run(x).values());
+  CHECK(model.run(x, {.keep = model.upscale().maps}).taps.size() == 2);
+  CHECK(model.run(x, {.keep = "nothing.*"}).taps.empty());
+
+  const Tensor pin = Tensor::from(std::vector<float>{1, 0}, {1, 2});
+  const auto pinned = model.run(x, {.keep = "**.weights", .pins = {{"AAB_trunk.0.weights", pin}}});
+  CHECK(pinned.output.values() != all.output.values());
+  CHECK(pinned.taps.at(0).value.values() == pin.values());
+  const auto same = model.run(x, {.pins = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
+  CHECK(same.output.values() == all.output.values());
+}
+
+TEST_CASE("model: bf16 stays close to f32") {
+  try {
+    parse_precision("bf16");
+  } catch (const Error& e) {
+    WARN("skipped: " << e.what());
+    return;
+  }
+  const Model model = Model::from_recipe(kSmall, 3);
+  const Tensor x = picture(40, 33);
+  const Tensor fine = model.run(x), coarse = model.run(x, {.precision = DType::bf16}).output;
+  CHECK(coarse.dtype() == DType::f32);
+  // Some 12 roundings of 2^-9 lie on each way through the network; they are independent, so they add up like a walk, and the
+  // largest of 8000 values stands 4 deviations out: 4 x sqrt(12) x 2^-9 of the largest value.
+  double size = 0;
+  for (const double v : fine.values()) size = std::max(size, std::abs(v));
+  const double difference = test::max_difference(coarse, fine);
+  CHECK(difference < 4 * std::sqrt(12.0) * 0x1p-9 * size);
+  CHECK(difference > 0);  // it did compute in bf16
+}
+
+TEST_CASE("model: runs from four threads at once give the bits of one alone") {
+  const Model model = Model::from_recipe(kSmall, 3);
+  std::vector<Tensor> in;
+  std::vector<std::vector<double>> want;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    in.push_back(picture(8 + static_cast<std::int64_t>(i) * 5, 12, i));
+    want.push_back(Model::from_recipe(kSmall, 3).run(in.back()).values());
+  }
+  std::atomic<int> equal{0};
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (std::size_t k = 0; k < 8; ++k) equal += model.run(in[(t + k) % 4]).values() == want[(t + k) % 4];
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(equal == 32);
+}
+
+TEST_CASE("model: multiply-adds are those of its convolutions") {
+  // Per pixel of 32 channels, x2: first 3x32x9; a block 32x32 x (1x1 twice, k2, and 3x3 four times); trunk 32x32x9; tail 32x12x9.
+  const Model model = Model::from_recipe(recipe("{type: a2n_light, scale: 2, width: 32, blocks: 2}"));
+  const std::int64_t convolutions = 3 * 32 * 9 + 2 * 32 * 32 * (3 + 4 * 9) + 32 * 32 * 9 + 32 * 12 * 9;
+  const std::int64_t counted = model.multiply_adds({1, 3, 16, 16});
+  CHECK(counted >= convolutions * 256);
+  CHECK(static_cast<double>(counted) <= 1.01 * static_cast<double>(convolutions * 256));  // the mixing weights' two matrices
+  CHECK(static_cast<double>(model.multiply_adds({1, 3, 32, 32})) == Approx(4.0 * static_cast<double>(counted)).epsilon(0.01));
+}
+
+TEST_CASE("model: one that does not enlarge says so") {
+  const Model model = Model::from_recipe(recipe("{type: pixel_attention, channels: 4}"));
+  CHECK(fails_with([&] { model.upscale(); }, "pixel_attention: not an upscaling model"));
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""A training killed by -9 several times and resumed ends with the bytes of an undisturbed one.
+
+usage: train_resume.py FOVEA
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+STEPS, KILLS = 400, 4
+
+RECIPE = f"""fovea: 1
+model:
+  head: {{type: a2n_light, scale: 2, width: 8, blocks: 1}}
+train:
+  task: upscale
+  data: [train]
+  validate: [valid]
+  patch: 16
+  batch: 4
+  steps: {STEPS}
+  seed: 5
+  threads: 1
+  loaders: 2
+  ema: 0.99
+  clip: 1
+  log_every: 20
+  validate_every: 100
+  checkpoint_every: 10
+  optimizer: {{type: adamw, lr: 0.002, weight_decay: 0.01}}
+  schedule: {{type: cosine, warmup: 20}}
+"""
+
+
+def png(width, height, seed):
+    """A colour PNG with noise over a gradient; no library needed."""
+    rng = random.Random(seed)
+    rows = b"".join(
+        b"\0" + bytes((x * 3 + y * 5 + c * 40 + rng.randrange(32)) & 255 for x in range(width) for c in range(3))
+        for y in range(height))
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tensors(file):
+    """Name -> (type, shape, bytes) of a safetensors file."""
+    data = file.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    body = data[8 + size:]
+    return {n: (t["dtype"], t["shape"], body[slice(*t["data_offsets"])]) for n, t in header.items()}
+
+
+def logged(out):
+    """Steps with their losses and scores; times and the losses of intervals cut by a kill apart."""
+    records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [(r["step"], r.get("score"), r.get("lr")) for r in records]
+
+
+def start(arguments):
+    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(arguments):
+    process = start(arguments)
+    errors = process.communicate()[1]
+    assert process.returncode == 0, f"exit code {process.returncode}:\n{errors}"
+
+
+def killed_at(arguments, log, step, rng):
+    """Kills a run with -9 somewhere after it logged `step`: in a step, a checkpoint or a validation."""
+    process = start(arguments)
+    try:
+        until = time.monotonic() + 300
+        while not (log.exists() and any(int(json.loads(l)["step"]) >= step for l in log.read_text().split("\n")[:-1])):
+            assert process.poll() is None, "the run ended before it was killed:\n" + process.stderr.read()
+            assert time.monotonic() < until, f"step {step} was not reached"
+            time.sleep(0.002)
+        time.sleep(rng.random() * 0.05)
+        assert process.poll() is None, "the run ended before it was killed"
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def main():
+    fovea = sys.argv[1]
+    rng = random.Random()
+    folder = Path(tempfile.mkdtemp(prefix="fovea-train-"))
+    try:
+        for name, count in (("train", 4), ("valid", 1)):
+            (folder / name).mkdir()
+            for i in range(count):
+                (folder / name / f"{i}.png").write_bytes(png(80, 72, f"{name}{i}"))
+        recipe = folder / "recipe.yaml"
+        recipe.write_text(RECIPE)
+        calm, torn = folder / "calm", folder / "torn"
+        command = [fovea, "train", str(recipe), "--data-root", str(folder)]
+        finish(command + ["-o", str(calm)])
+
+        for kill in range(KILLS):
+            step = STEPS * (kill + 1) // (KILLS + 1) // 20 * 20
+            killed_at(command + ["-o", str(torn)] + (["--resume"] if kill else []), torn / "log.jsonl", step, rng)
+            assert (torn / "last.safetensors").exists(), "no checkpoint was left"
+        finish(command + ["-o", str(torn), "--resume"])
+
+        for file in ("last.safetensors", "best.safetensors"):
+            a, b = tensors(calm / file), tensors(torn / file)
+            assert a.keys() == b.keys(), f"{file}: other tensors"
+            differing = [n for n in a if a[n] != b[n]]
+            assert not differing, f"{file}: {len(differing)} of {len(a)} tensors differ, first {differing[0]}"
+        assert any(n.startswith("optimizer.") for n in tensors(calm / "last.safetensors"))
+        assert any(n.startswith("average.") for n in tensors(calm / "last.safetensors"))
+        assert logged(calm) == logged(torn), "logs differ"
+        print(f"ok: {STEPS} steps, {KILLS} kills, equal weights, averages and optimiser state")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
