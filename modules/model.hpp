@@ -1,6 +1,6 @@
 // The face of modules/: build a network from a recipe or load one, run it, ask for its maps.
 //
-//   Model model = Model::load("x2");                          // a zoo name or a .safetensors file
+//   Model model = Model::load("upscale-x2");                  // a zoo name or a .safetensors file
 //   Tensor y = model.run(x);                                  // x: 1x3xHxW, RGB, 0..1
 //   Model::Result r = model.run(x, {.keep = "**.gate"});      // r.taps: the attention maps that match
 #pragma once

@@ -48,7 +48,7 @@ class Precision {
 };
 
 // "f32", "bf16" or "auto" (bf16 only where the processor multiplies matrices in it: AMX). Refuses bf16 by name on a processor
-// without avx512_core; `warning` is set where it works but is not expected to be faster.
+// without avx512_core; `warning` is set where it works but without instructions of its own (AMX or AVX512_BF16).
 DType parse_precision(const std::string& text, std::string* warning = nullptr);
 
 // What a trace records: values are numbered in order of appearance.

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace fovea {
 
 modes::State& modes::state() {
@@ -21,20 +25,33 @@ Precision::Precision(DType compute) : previous_(modes::state().precision) {
 Precision::~Precision() { modes::state().precision = previous_; }
 DType Precision::current() { return modes::state().precision; }
 
-DType parse_precision(const std::string& text, std::string* warning) {
+namespace {
+
+// What the processor can do in bf16. AVX-512 (avx512_core) is what oneDNN needs; the other two make it worth while.
+struct Bf16Support {
+  bool works = false, instructions = false, amx = false;
+};
+
+Bf16Support bf16_support() {
+  Bf16Support s;
 #if defined(__x86_64__)
-  const bool works = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  unsigned a = 7, b = 0, c = 0, d = 0;
-  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  const bool amx = (d >> 22 & 1u) && (d >> 24 & 1u);  // AMX-BF16, AMX-TILE
-#else
-  const bool works = false, amx = false;
+  s.works = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) s.amx = (d >> 22 & 1u) && (d >> 24 & 1u);  // AMX-BF16, AMX-TILE
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) s.instructions = a >> 5 & 1u;              // AVX512_BF16
 #endif
+  return s;
+}
+
+}  // namespace
+
+DType parse_precision(const std::string& text, std::string* warning) {
+  const Bf16Support support = bf16_support();
   if (text == "f32") return DType::f32;
-  if (text == "auto") return amx ? DType::bf16 : DType::f32;
+  if (text == "auto") return support.amx ? DType::bf16 : DType::f32;
   check(text == "bf16", "precision: expected f32, bf16 or auto, got '", text, "'");
-  check(works, "precision: bf16 needs a processor with AVX-512 (avx512_core); use f32");
-  if (!amx && warning) *warning = "bf16 without AMX may bring little speed on this processor";
+  check(support.works, "precision: bf16 needs a processor with AVX-512 (avx512_core); use f32");
+  if (!support.amx && !support.instructions && warning) *warning = "this processor has no bf16 instructions; f32 may be faster";
   return DType::bf16;
 }
 
