@@ -25,8 +25,8 @@ class Model {
     Tensor value;      // f32
   };
   struct RunOptions {
-    std::string keep;                    // glob of taps to return; empty: none
-    std::map<std::string, Tensor> pins;  // taps to replace by a given value (how tiles share a whole image's statistics)
+    std::string keep = {};               // glob of taps to return; empty: none
+    std::map<std::string, Tensor> pins = {};  // taps to replace by a given value (how tiles share a whole image's statistics)
     DType precision = DType::f32;        // f32 or bf16
   };
   struct Result {

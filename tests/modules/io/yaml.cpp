@@ -102,7 +102,7 @@ TEST_CASE("yaml: scalars become arguments; lists do not pass unseen") {
 }
 
 TEST_CASE("yaml: what is written reads back the same") {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string("{}"), std::string("[]"), std::string("plain"), kRecipe, std::string("a: [[1, 2], [], [{b: c}, {}]]\n"),
         std::string("a: ''\nb: ~\nc: 'null'\nd: 'true'\ne: \"line\\nbreak \\\"quoted\\\" \\\\ tab\\t\"\nf: '# no comment'\ng: ' padded '\n"),
         std::string("a: '- x'\nb: 'x: y'\nc: '[1]'\nd: '&e'\nf: '*g'\nh: '!i'\nj: '%k'\nl: '@m'\nn: '`o'\np: '|'\nq: '?'\n"),

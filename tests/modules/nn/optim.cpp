@@ -213,8 +213,8 @@ TEST_CASE("schedules: the factor at key steps") {
 }
 
 TEST_CASE("average: a moving mean that fades early values; buffers are copied") {
-  const Line line({1});
-  const Var mean = Scope(line.store).buffer("mean", {1}, 5);
+  Line line({1});
+  Var mean = Scope(line.store).buffer("mean", {1}, 5);
   Ema ema(line.store, 0.5);
   double expected = 1;
   for (int k = 0; k < 20; ++k) {
