@@ -9,7 +9,12 @@
 namespace fovea {
 namespace {
 
-using Gradients = std::unordered_map<TapeNode*, Tensors>;
+// What has come so far: for each node, the gradients of its outputs; for each leaf, its own. A leaf's sum is joined to what earlier
+// backwards left only when it is whole, so that two backwards give exactly twice the gradient.
+struct Gradients {
+  std::unordered_map<TapeNode*, Tensors> nodes;
+  std::unordered_map<std::shared_ptr<VarState>, Tensor> leaves;
+};
 
 // Every node that `root` depends on, latest first: a node's consumers all come before it.
 std::vector<std::shared_ptr<TapeNode>> collect(const std::shared_ptr<TapeNode>& root) {
@@ -32,13 +37,13 @@ void add_gradient(Tensor& sum, Tensor grad) {
   else accumulate(sum, grad);
 }
 
-void give(Gradients& gradients, VarState& target, Tensor grad) {
-  if (target.producer) {
-    Tensors& slots = gradients[target.producer.get()];
-    slots.resize(target.producer->output_shapes.size());
-    add_gradient(slots[target.output_index], std::move(grad));
-  } else if (target.requires_grad) {
-    add_gradient(target.grad, std::move(grad));
+void give(Gradients& gradients, const std::shared_ptr<VarState>& target, Tensor grad) {
+  if (target->producer) {
+    Tensors& slots = gradients.nodes[target->producer.get()];
+    slots.resize(target->producer->output_shapes.size());
+    add_gradient(slots[target->output_index], std::move(grad));
+  } else if (target->requires_grad) {
+    add_gradient(gradients.leaves[target], std::move(grad));
   }
 }
 
@@ -54,7 +59,7 @@ void run_backward(TapeNode& node, Tensors grads, Gradients& gradients) {
     if (!inputs[i] || !results[i].defined()) continue;
     check(results[i].shape() == inputs[i]->shape, node.op->name(), ": gradient of input ", i, ": expected ", inputs[i]->shape, ", got ",
           results[i].shape());
-    give(gradients, *inputs[i], std::move(results[i]));
+    give(gradients, inputs[i], std::move(results[i]));
   }
 }
 
@@ -93,16 +98,17 @@ void Var::backward(const Tensor& seed) const {
     return;
   }
   auto nodes = collect(state_->producer);
-  give(gradients, *state_, std::move(start));
+  give(gradients, state_, std::move(start));
   for (auto& node : nodes) {
-    auto it = gradients.find(node.get());
-    if (it != gradients.end()) {
+    auto it = gradients.nodes.find(node.get());
+    if (it != gradients.nodes.end()) {
       Tensors grads = std::move(it->second);
-      gradients.erase(it);
+      gradients.nodes.erase(it);
       run_backward(*node, std::move(grads), gradients);
     }
     node.reset();
   }
+  for (auto& [leaf, grad] : gradients.leaves) add_gradient(leaf->grad, std::move(grad));
 }
 
 }  // namespace fovea

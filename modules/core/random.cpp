@@ -22,7 +22,11 @@ std::array<std::uint32_t, 4> philox(std::uint64_t counter, std::uint64_t stream,
 
 template <class Draw>
 void fill(Tensor& t, const Draw& draw) {
-  check(t.is_dense(Layout::row_major), "random: expected a dense row-major tensor");
+  if (!t.is_dense(Layout::row_major)) {  // the same numbers at the same logical places, whatever the layout
+    Tensor values = Tensor::empty(t.shape(), t.dtype());
+    fill(values, draw);
+    return t.copy_from(values);
+  }
   dispatch_compute(t.dtype(), "random", [&](auto zero) {
     using T = decltype(zero);
     T* out = t.data<T>();

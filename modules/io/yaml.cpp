@@ -92,7 +92,9 @@ const std::string& Yaml::scalar() const {
 
 std::string Yaml::where() const { return line_ > 0 ? file_ + ":" + std::to_string(line_) : file_; }
 
-void Yaml::set(const std::string& path, const std::string& value) {
+void Yaml::set(const std::string& path, const std::string& value) { assign(path, parse(value, path)); }
+
+void Yaml::assign(const std::string& path, Yaml value) {
   const auto dot = path.find('.');
   const std::string key = path.substr(0, dot);
   check(kind_ == Kind::mapping && !key.empty(), "cannot set '", path, "': not a mapping");
@@ -100,9 +102,8 @@ void Yaml::set(const std::string& path, const std::string& value) {
     order_.push_back(key);
     children_[key].file_ = file_;
   }
-  if (dot != std::string::npos) return children_[key].set(path.substr(dot + 1), value);
-  Yaml parsed = parse(value, path);
-  children_[key] = std::move(parsed);
+  if (dot == std::string::npos) children_[key] = std::move(value);
+  else children_[key].assign(path.substr(dot + 1), std::move(value));
 }
 
 std::string Yaml::str() const {

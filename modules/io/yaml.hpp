@@ -32,6 +32,7 @@ class Yaml {
 
  private:
   friend class YamlReader;
+  void assign(const std::string& path, Yaml value);
   void write(std::string& out, int indent) const;
 
   enum class Kind : std::uint8_t { scalar, mapping, sequence } kind_ = Kind::mapping;

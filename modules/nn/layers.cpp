@@ -5,11 +5,14 @@
 namespace fovea {
 namespace {
 
-// Before any division by groups: a member initialiser cannot check first.
-std::int64_t per_group(const Scope& scope, const char* what, std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t divided) {
+// The weight, after the check that everything divides: function arguments are evaluated in any
+// order, so a member initialiser cannot check first.
+Var conv_weight(const Scope& scope, const char* what, std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel, bool transposed) {
   check(in > 0 && out > 0 && groups > 0 && in % groups == 0 && out % groups == 0, scope.path(), ": ", what, ": ", in, " -> ", out,
         " channels do not divide into ", groups, " groups");
-  return divided / groups;
+  // PyTorch reads fan_in from dimension 1 of transposed weights too, which is out / groups.
+  const Shape shape = transposed ? Shape{in, out / groups, kernel, kernel} : Shape{out, in / groups, kernel, kernel};
+  return scope.param("weight", shape, init::fan_in_uniform(shape[1] * kernel * kernel));
 }
 
 Var bias_of(const Scope& scope, bool wanted, std::int64_t out, std::int64_t fan_in) {
@@ -19,8 +22,7 @@ Var bias_of(const Scope& scope, bool wanted, std::int64_t out, std::int64_t fan_
 }  // namespace
 
 Conv2d::Conv2d(const Scope& scope, const Options& o)
-    : weight(scope.param("weight", {o.out, per_group(scope, "conv2d", o.in, o.out, o.groups, o.in), o.kernel, o.kernel},
-                         init::fan_in_uniform(o.in / o.groups * o.kernel * o.kernel))),
+    : weight(conv_weight(scope, "conv2d", o.in, o.out, o.groups, o.kernel, false)),
       bias(bias_of(scope, o.bias, o.out, o.in / o.groups * o.kernel * o.kernel)),
       path_(scope.path()),
       options_{.stride = {o.stride, o.stride},
@@ -37,9 +39,7 @@ Var Conv2d::operator()(const Var& x, const Var& residual) const {
 }
 
 ConvTranspose2d::ConvTranspose2d(const Scope& scope, const Options& o)
-    // PyTorch reads fan_in from dimension 1 here too, which is out / groups.
-    : weight(scope.param("weight", {o.in, per_group(scope, "conv_transpose2d", o.in, o.out, o.groups, o.out), o.kernel, o.kernel},
-                         init::fan_in_uniform(o.out / o.groups * o.kernel * o.kernel))),
+    : weight(conv_weight(scope, "conv_transpose2d", o.in, o.out, o.groups, o.kernel, true)),
       bias(bias_of(scope, o.bias, o.out, o.out / o.groups * o.kernel * o.kernel)),
       path_(scope.path()),
       options_{.stride = {o.stride, o.stride},
