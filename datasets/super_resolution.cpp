@@ -22,17 +22,23 @@ std::vector<fs::path> images_below(const fs::path& folder) {
   return files;
 }
 
-// 8-bit BGR whatever the file holds.
-cv::Mat read_bgr(const fs::path& file) {
+// 8 bits, BGR or grey, whatever the file holds.
+cv::Mat read_photo(const fs::path& file) {
   cv::Mat pixels = read_image(file).pixels;
   if (pixels.depth() == CV_16U) pixels.convertTo(pixels, CV_8U, 1.0 / 257);
-  if (pixels.channels() == 1) cv::cvtColor(pixels, pixels, cv::COLOR_GRAY2BGR);
   if (pixels.channels() == 4) cv::cvtColor(pixels, pixels, cv::COLOR_BGRA2BGR);
   return pixels;
 }
 
+cv::Mat as_bgr(const cv::Mat& image) {
+  if (image.channels() == 3) return image;
+  cv::Mat bgr;
+  cv::cvtColor(image, bgr, cv::COLOR_GRAY2BGR);
+  return bgr;
+}
+
 ImagePair make_pair(const fs::path& file, int scale) {
-  const cv::Mat whole = read_bgr(file);
+  const cv::Mat whole = read_photo(file);
   const cv::Mat high = whole(cv::Rect(0, 0, whole.cols / scale * scale, whole.rows / scale * scale)).clone();
   if (high.empty()) return {file.stem().string(), high, {}};
   // Public training and test images repeat edge pixels; see resize.hpp.
@@ -67,7 +73,7 @@ std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scal
   for (const fs::path& folder : folders)
     for (const fs::path& file : images_below(folder)) {
       ImagePair pair = make_pair(file, scale);
-      if (std::min(pair.low.rows, pair.low.cols) >= patch) pairs.push_back(std::move(pair));
+      if (std::min(pair.low.rows, pair.low.cols) >= patch) pairs.push_back({pair.name, as_bgr(pair.high), as_bgr(pair.low)});
       else ++left_out;
     }
   if (too_small) *too_small = left_out;
@@ -79,7 +85,8 @@ PatchSource::PatchSource(std::vector<ImagePair> pairs, const Options& options) :
   check(!pairs_.empty(), "training data: no images");
   double total = 0;
   for (const ImagePair& p : pairs_)
-    check(std::min(p.low.rows, p.low.cols) >= options_.patch, "training data: ", p.name, " is smaller than a patch of ", options_.patch);
+    check(std::min(p.low.rows, p.low.cols) >= options_.patch, "training data: ", p.name, " is smaller than a patch of ",
+          options_.patch);
   for (const ImagePair& p : pairs_) cumulative_.push_back(total += static_cast<double>(p.low.total()));
 }
 
@@ -90,9 +97,11 @@ Batch PatchSource::batch(std::int64_t number) const {
               Tensor::empty({options_.batch, 3, p * s, p * s}, DType::f32, Layout::channels_last)};
   for (int i = 0; i < options_.batch; ++i) {
     const double at = random.uniform() * cumulative_.back();
-    const auto index = static_cast<std::size_t>(std::upper_bound(cumulative_.begin(), cumulative_.end() - 1, at) - cumulative_.begin());
+    const auto index =
+        static_cast<std::size_t>(std::upper_bound(cumulative_.begin(), cumulative_.end() - 1, at) - cumulative_.begin());
     const ImagePair& pair = pairs_[index];
-    const int x = static_cast<int>(random.below(pair.low.cols - p + 1)), y = static_cast<int>(random.below(pair.low.rows - p + 1));
+    const int x = static_cast<int>(random.below(pair.low.cols - p + 1)),
+              y = static_cast<int>(random.below(pair.low.rows - p + 1));
     const int orientation = static_cast<int>(random.below(8));
     put(batch.input, i, oriented(pair.low, {x, y, p, p}, orientation));
     put(batch.target, i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation));
@@ -101,9 +110,8 @@ Batch PatchSource::batch(std::int64_t number) const {
 }
 
 Tensor to_tensor(const cv::Mat& image) {
-  cv::Mat bgr = image;
-  if (image.channels() == 1) cv::cvtColor(image, bgr, cv::COLOR_GRAY2BGR);
-  check(bgr.type() == CV_8UC3, "to_tensor: expected 8 bit and 1 or 3 channels");
+  check(image.type() == CV_8UC1 || image.type() == CV_8UC3, "to_tensor: expected 8 bit and 1 or 3 channels");
+  const cv::Mat bgr = as_bgr(image);
   Tensor t = Tensor::empty({1, 3, bgr.rows, bgr.cols}, DType::f32, Layout::channels_last);
   put(t, 0, bgr);
   return t;
@@ -127,11 +135,13 @@ EvalSet load_eval_set(const fs::path& folder, int scale) {
   } else {
     const auto high = images_below(prepared / "HR"), low = images_below(prepared / "LR");
     check(high.size() == low.size(), prepared.string(), ": HR has ", high.size(), " images, LR ", low.size());
-    for (std::size_t i = 0; i < high.size(); ++i) set.pairs.push_back({high[i].stem().string(), read_bgr(high[i]), read_bgr(low[i])});
+    for (std::size_t i = 0; i < high.size(); ++i)
+      set.pairs.push_back({high[i].stem().string(), read_photo(high[i]), read_photo(low[i])});
   }
   check(!set.pairs.empty(), folder.string(), ": no images for x", scale);
   for (const ImagePair& p : set.pairs)
-    check(!p.low.empty() && p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name, ": the pair is not x", scale);
+    check(!p.low.empty() && p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name,
+          ": the pair is not x", scale);
   return set;
 }
 
@@ -147,8 +157,8 @@ EvalTable evaluate_upscaling(const EvalSet& set, int scale, const std::function<
   EvalTable table{set.name, {}};
   for (const ImagePair& pair : set.pairs) {
     const cv::Mat image = upscale(pair.low), bicubic = imresize(pair.low, pair.high.size());
-    table.rows.push_back({pair.name, psnr_y(image, pair.high, scale), ssim_y(image, pair.high, scale), psnr_y(bicubic, pair.high, scale),
-                          ssim_y(bicubic, pair.high, scale)});
+    table.rows.push_back({pair.name, psnr_y(image, pair.high, scale), ssim_y(image, pair.high, scale),
+                          psnr_y(bicubic, pair.high, scale), ssim_y(bicubic, pair.high, scale)});
   }
   return table;
 }

@@ -10,14 +10,15 @@
 
 namespace fovea {
 
-// One 8-bit BGR photograph, cut to a multiple of the scale, and its low-resolution image (MATLAB's antialiased bicubic).
+// One 8-bit photograph, BGR (or grey, in validation sets only: its luminance is the grey itself), cut to a multiple of the scale, and its low-resolution image (MATLAB's antialiased bicubic).
 struct ImagePair {
   std::string name;
   cv::Mat high, low;
 };
 
 // Every image below the folders, sorted by path. Images whose low-resolution side is under `patch` are left out and counted.
-std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch, int* too_small = nullptr);
+std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch,
+                                  int* too_small = nullptr);
 
 // Random patches with flips and quarter turns. Batch k depends on (seed, k) alone.
 class PatchSource final : public BatchSource {
@@ -49,7 +50,7 @@ EvalSet load_eval_set(const std::filesystem::path& folder, int scale);
 
 struct EvalRow {
   std::string image;
-  double psnr = 0, ssim = 0;                    // of the model, on Y, border = scale
+  double psnr = 0, ssim = 0;  // of the model, on Y, border = scale
   double bicubic_psnr = 0, bicubic_ssim = 0;
 };
 struct EvalTable {
@@ -57,7 +58,7 @@ struct EvalTable {
   std::vector<EvalRow> rows;
   EvalRow mean() const;
 };
-// `upscale` makes an 8-bit BGR image of `scale` times the size. Measured on 8 bits, as images are saved.
+// `upscale` makes an 8-bit image of `scale` times the size, grey from grey. Measured on 8 bits, as images are saved.
 EvalTable evaluate_upscaling(const EvalSet& set, int scale, const std::function<cv::Mat(const cv::Mat&)>& upscale);
 
 }  // namespace fovea

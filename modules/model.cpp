@@ -49,7 +49,8 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_ = std::make_shared<State>();
   const Yaml recipe = Yaml::parse(yaml, "recipe");
   model.state_->recipe = recipe.str();
-  model.state_->name = recipe.has("model") && recipe.at("model").has("head") ? recipe.at("model").at("head").at("type").scalar() : "model";
+  model.state_->name =
+      recipe.has("model") && recipe.at("model").has("head") ? recipe.at("model").at("head").at("type").scalar() : "model";
   model.state_->params = std::make_shared<ParamStore>(seed);
   model.state_->network = build(recipe, Scope(model.state_->params));
   return model;

@@ -25,9 +25,9 @@ class Model {
     Tensor value;      // f32
   };
   struct RunOptions {
-    std::string keep = {};               // glob of taps to return; empty: none
+    std::string keep = {};                    // glob of taps to return; empty: none
     std::map<std::string, Tensor> pins = {};  // taps to replace by a given value (how tiles share a whole image's statistics)
-    DType precision = DType::f32;        // f32 or bf16
+    DType precision = DType::f32;             // f32 or bf16
   };
   struct Result {
     Tensor output;  // f32
@@ -41,17 +41,18 @@ class Model {
   static std::filesystem::path zoo_folder();
 
   // Writes one .safetensors file with the recipe and `metadata` in it. `storage` is f32 or f16.
-  void save(const std::filesystem::path& file, DType storage = DType::f32, std::map<std::string, std::string> metadata = {}) const;
+  void save(const std::filesystem::path& file, DType storage = DType::f32,
+            std::map<std::string, std::string> metadata = {}) const;
 
   Var forward(const Var& x) const;  // for training: records on the tape
   Tensor run(const Tensor& x) const;
   Result run(const Tensor& x, const RunOptions& options) const;
 
-  const std::string& recipe() const;  // resolved YAML
-  const std::string& name() const;    // zoo name or file stem
+  const std::string& recipe() const;                           // resolved YAML
+  const std::string& name() const;                             // zoo name or file stem
   const std::map<std::string, std::string>& metadata() const;  // of the file it was loaded from
   const std::shared_ptr<ParamStore>& params() const;
-  UpscaleFacts upscale() const;       // Error when the head is not an upscaling one
+  UpscaleFacts upscale() const;  // Error when the head is not an upscaling one
   std::int64_t multiply_adds(const Shape& input) const;
 
  private:

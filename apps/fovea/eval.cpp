@@ -5,10 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/fovea/commands.hpp"
-#include "datasets/super_resolution.hpp"
+#include "apps/fovea/evaluate.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
-#include "pipeline/stages/upscale.hpp"
 
 namespace fovea {
 namespace {
@@ -33,11 +32,16 @@ std::string model_of(const std::string& name) {
 }
 
 nlohmann::json to_json(const EvalRow& r) {
-  return {{"image", r.image}, {"psnr_y", r.psnr}, {"ssim_y", r.ssim}, {"bicubic_psnr_y", r.bicubic_psnr}, {"bicubic_ssim_y", r.bicubic_ssim}};
+  return {{"image", r.image},
+          {"psnr_y", r.psnr},
+          {"ssim_y", r.ssim},
+          {"bicubic_psnr_y", r.bicubic_psnr},
+          {"bicubic_ssim_y", r.bicubic_ssim}};
 }
 
 void print(const EvalRow& r) {
-  std::cout << fmt::format("{:<28} {:>8.2f} {:>8.4f} {:>9.2f} {:>9.4f}\n", r.image, r.psnr, r.ssim, r.bicubic_psnr, r.bicubic_ssim);
+  std::cout << fmt::format("{:<28} {:>8.2f} {:>8.4f} {:>9.2f} {:>9.4f}\n", r.image, r.psnr, r.ssim, r.bicubic_psnr,
+                           r.bicubic_ssim);
 }
 
 int run_eval(const Settings& s) {
@@ -45,14 +49,16 @@ int run_eval(const Settings& s) {
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
   const int scale = model.upscale().scale;
-  nlohmann::json all{{"model", model.name()}, {"scale", scale}, {"precision", std::string(name_of(precision))}, {"self_ensemble", s.self_ensemble}};
+  nlohmann::json all{{"model", model.name()},
+                     {"scale", scale},
+                     {"precision", std::string(name_of(precision))},
+                     {"self_ensemble", s.self_ensemble}};
   const UpscaleOptions options{.tile = 0, .self_ensemble = s.self_ensemble, .precision = precision};
-  std::cout << fmt::format("{}: x{}, {} parameters, {}{}\n", model.name(), scale, model.params()->count(), name_of(precision), s.self_ensemble ? ", self-ensemble" : "");
+  std::cout << fmt::format("{}: x{}, {} parameters, {}{}\n", model.name(), scale, model.params()->count(), name_of(precision),
+                           s.self_ensemble ? ", self-ensemble" : "");
   for (const std::string& folder : s.data) {
     const EvalSet set = load_eval_set(folder, scale);
-    const EvalTable table = evaluate_upscaling(set, scale, [&](const cv::Mat& low) {
-      return upscale_image(model, Image{low, false, {}}, options).image.pixels;
-    });
+    const EvalTable table = evaluate(model, set, options);
     std::cout << fmt::format("{:<28} {:>8} {:>8} {:>9} {:>9}\n", set.name, "PSNR-Y", "SSIM-Y", "(bicubic", "SSIM-Y)");
     for (const EvalRow& r : table.rows) {
       print(r);

@@ -39,7 +39,8 @@ int run_export(const Settings& s) {
   Model model = Model::load(s.model);
   if (!s.recipe.empty()) model = with_recipe(model, s.recipe);
   model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, read_metadata(s.metadata));
-  std::cout << fmt::format("{}: {} parameters in {}, {} bytes\n", s.out, model.params()->count(), s.storage, std::filesystem::file_size(s.out));
+  std::cout << fmt::format("{}: {} parameters in {}, {} bytes\n", s.out, model.params()->count(), s.storage,
+                           std::filesystem::file_size(s.out));
   return 0;
 }
 
@@ -50,7 +51,9 @@ void add_export(CLI::App& app, Run& run) {
   auto s = std::make_shared<Settings>();
   command->add_option("model", s->model, "Zoo name or .safetensors file")->required();
   command->add_option("-o,--out", s->out, "File to write")->required();
-  command->add_option("--storage", s->storage, "f16 halves the file; f32 keeps every bit")->check(CLI::IsMember({"f16", "f32"}))->capture_default_str();
+  command->add_option("--storage", s->storage, "f16 halves the file; f32 keeps every bit")
+      ->check(CLI::IsMember({"f16", "f32"}))
+      ->capture_default_str();
   command->add_option("--recipe", s->recipe, "Store this recipe instead (its network must have the same parameters)");
   command->add_option("--metadata", s->metadata, "key=value, for example licence=Apache-2.0");
   command->callback([s, &run] { run = [s] { return run_export(*s); }; });

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
-#include "datasets/super_resolution.hpp"
+#include "apps/fovea/evaluate.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
@@ -51,7 +51,8 @@ UpscaleTask read_task(const Yaml& train, const TrainOptions& options, int scale,
     for (const Yaml& item : train.at("validate").items()) task.sets.push_back(root / item.scalar());
   Args a = train.args();
   task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed};
-  check(!task.data.empty() && task.patches.patch > 0 && task.patches.batch > 0, train.where(), ": expected folders under data, patch and batch > 0");
+  check(!task.data.empty() && task.patches.patch > 0 && task.patches.batch > 0, train.where(),
+        ": expected folders under data, patch and batch > 0");
   return task;
 }
 
@@ -66,9 +67,7 @@ Trainer::Loss loss_called(const std::string& name, const std::string& where) {
 Validation validate(const Model& model, const std::vector<EvalSet>& sets) {
   Validation v;
   for (const EvalSet& set : sets) {
-    const EvalTable table = evaluate_upscaling(set, model.upscale().scale, [&](const cv::Mat& low) {
-      return to_image(model.run(to_tensor(low)));
-    });
+    const EvalTable table = evaluate(model, set, {.tile = 0});
     v.details["psnr_y"][set.name] = table.mean().psnr;
     v.details["ssim_y"][set.name] = table.mean().ssim;
     if (&set == &sets.front()) v.score = table.mean().psnr;
@@ -84,16 +83,16 @@ void print_progress(const Trainer::Progress& p) {
     return;
   }
   const double left = p.steps_per_second > 0 ? static_cast<double>(p.steps - p.step) / p.steps_per_second : 0;
-  const std::string line = fmt::format("step {}/{}  loss {:.5f}  lr {:.2e}  {:.2f} steps/s  {:.0f} min left", p.step, p.steps, p.loss, p.lr,
-                                       p.steps_per_second, left / 60);
+  const std::string line = fmt::format("step {}/{}  loss {:.5f}  lr {:.2e}  {:.2f} steps/s  {:.0f} min left", p.step, p.steps,
+                                       p.loss, p.lr, p.steps_per_second, left / 60);
   if (!terminal) {
     std::cerr << line << "\n";
     return;
   }
   constexpr int kBar = 24;
   const int full = static_cast<int>(p.step * kBar / std::max<std::int64_t>(1, p.steps));
-  std::cerr << "\r\033[K[" << std::string(static_cast<std::size_t>(full), '=') << std::string(static_cast<std::size_t>(kBar - full), ' ') << "] " << line
-            << std::flush;
+  std::cerr << "\r\033[K[" << std::string(static_cast<std::size_t>(full), '=')
+            << std::string(static_cast<std::size_t>(kBar - full), ' ') << "] " << line << std::flush;
 }
 
 int run_train(const Settings& s) {
@@ -115,9 +114,10 @@ int run_train(const Settings& s) {
   std::vector<EvalSet> sets;
   for (const fs::path& folder : task.sets) sets.push_back(load_eval_set(folder, scale));
   if (!s.quiet)
-    std::cerr << fmt::format("{}: {} parameters, {:.1f} k multiply-adds an input pixel; {} images ({} too small left out); {} on {} threads\n",
-                             model.name(), model.params()->count(), static_cast<double>(model.multiply_adds({1, 3, 64, 64})) / 4096e3, pairs.size(),
-                             too_small, name_of(precision), options.threads > 0 ? options.threads : cpu_budget());
+    std::cerr << fmt::format(
+        "{}: {} parameters, {:.1f} k multiply-adds an input pixel; {} images ({} too small left out); {} on {} threads\n",
+        model.name(), model.params()->count(), static_cast<double>(model.multiply_adds({1, 3, 64, 64})) / 4096e3, pairs.size(),
+        too_small, name_of(precision), options.threads > 0 ? options.threads : cpu_budget());
   const PatchSource source(std::move(pairs), task.patches);
   Trainer trainer(model, options, s.out);
   if (s.resume) trainer.resume();
@@ -141,7 +141,8 @@ void add_train(CLI::App& app, Run& run) {
   command->add_option("recipe", settings->recipe_file, "YAML recipe")->required();
   command->add_option("overrides", settings->overrides, "key=value, for example train.steps=20000 train.optimizer.lr=0.001");
   command->add_option("-o,--out", settings->out, "Folder for checkpoints, log and curve")->capture_default_str();
-  command->add_option("--data-root", settings->data_root, "Folder that the recipe's data and validate are relative to")->capture_default_str();
+  command->add_option("--data-root", settings->data_root, "Folder that the recipe's data and validate are relative to")
+      ->capture_default_str();
   command->add_flag("--resume", settings->resume, "Go on from the folder's last checkpoint, bit for bit");
   command->add_flag("--quiet", settings->quiet, "No progress");
   command->callback([settings, &run] { run = [settings] { return run_train(*settings); }; });

@@ -19,7 +19,8 @@ NoGrad::~NoGrad() { modes::state().no_grad = previous_; }
 bool NoGrad::active() { return modes::state().no_grad; }
 
 Precision::Precision(DType compute) : previous_(modes::state().precision) {
-  check(compute == DType::f32 || compute == DType::bf16 || compute == DType::f64, "precision: expected f32 or bf16, got ", name_of(compute));
+  check(compute == DType::f32 || compute == DType::bf16 || compute == DType::f64, "precision: expected f32 or bf16, got ",
+        name_of(compute));
   modes::state().precision = compute;
 }
 Precision::~Precision() { modes::state().precision = previous_; }

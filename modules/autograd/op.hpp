@@ -31,7 +31,9 @@ class Context {
   bool needs(std::size_t i) const { return i < needs_.size() && needs_[i]; }
   // Whether any is: when false nothing has to be saved.
   bool recording() const;
-  void save(Tensors tensors) { if (recording()) saved_ = std::move(tensors); }
+  void save(Tensors tensors) {
+    if (recording()) saved_ = std::move(tensors);
+  }
   const Tensor& saved(std::size_t i) const { return saved_.at(i); }
   void release() { saved_.clear(); }
 

@@ -57,8 +57,8 @@ void run_backward(TapeNode& node, Tensors grads, Gradients& gradients) {
   node.inputs.clear();
   for (std::size_t i = 0; i < inputs.size() && i < results.size(); ++i) {
     if (!inputs[i] || !results[i].defined()) continue;
-    check(results[i].shape() == inputs[i]->shape, node.op->name(), ": gradient of input ", i, ": expected ", inputs[i]->shape, ", got ",
-          results[i].shape());
+    check(results[i].shape() == inputs[i]->shape, node.op->name(), ": gradient of input ", i, ": expected ", inputs[i]->shape,
+          ", got ", results[i].shape());
     give(gradients, inputs[i], std::move(results[i]));
   }
 }

@@ -14,9 +14,9 @@ struct TapeNode;
 struct VarState {
   Tensor value;  // undefined while tracing
   Shape shape;
-  Tensor grad;   // leaves only, after backward()
+  Tensor grad;  // leaves only, after backward()
   bool requires_grad = false;
-  bool parameter = false;  // kept in f32 whatever the precision; contractions reorder it themselves
+  bool parameter = false;              // kept in f32 whatever the precision; contractions reorder it themselves
   std::shared_ptr<TapeNode> producer;  // null for leaves
   std::size_t output_index = 0;
   int graph_value = -1;  // while tracing: index into Graph::values

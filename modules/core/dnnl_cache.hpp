@@ -13,7 +13,7 @@ namespace fovea::dnn {
 // A primitive and the memory layouts that it wants.
 struct Primitive {
   dnnl::primitive run;
-  dnnl::memory::desc weights;    // the layout of weights, or of their gradient
+  dnnl::memory::desc weights;  // the layout of weights, or of their gradient
   dnnl::memory::desc scratchpad;
   std::string implementation;
   bool slow = false;  // a reference implementation: not to be used

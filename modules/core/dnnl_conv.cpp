@@ -40,8 +40,9 @@ struct Problem {
 
 Key key_of(char kind, const Problem& p) {
   Key key(kind);
-  key << p.x << p.w << p.y << static_cast<std::int64_t>(p.type) << p.bias << p.residual << p.c.stride[0] << p.c.stride[1] << p.c.dilation[0]
-      << p.c.dilation[1] << p.c.pad_begin[0] << p.c.pad_begin[1] << p.c.pad_end[0] << p.c.pad_end[1] << p.c.groups << p.c.transposed;
+  key << p.x << p.w << p.y << static_cast<std::int64_t>(p.type) << p.bias << p.residual << p.c.stride[0] << p.c.stride[1]
+      << p.c.dilation[0] << p.c.dilation[1] << p.c.pad_begin[0] << p.c.pad_begin[1] << p.c.pad_end[0] << p.c.pad_end[1]
+      << p.c.groups << p.c.transposed;
   if (kind == 'f') key << static_cast<std::int64_t>(p.c.activation) << static_cast<std::int64_t>(p.c.slope * 1e6f);
   return key;
 }
@@ -86,14 +87,28 @@ template <class Forward>
 typename Forward::primitive_desc forward_pd(const Problem& p, algorithm a) {
   const auto attr = attributes(&p);
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(),
-          p.pad_l(), p.pad_r(), attr};
+  return {engine(),
+          prop_kind::forward_inference,
+          a,
+          p.map(p.x),
+          p.any_weights(p.type),
+          p.bias_desc(),
+          p.map(p.y),
+          p.strides(),
+          p.dilates(),
+          p.pad_l(),
+          p.pad_r(),
+          attr};
 #else
   if (p.bias)
-    return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
-             p.pad_r()}, attr, engine()};
-  return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()},
-          attr, engine()};
+    return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(),
+             p.dilates(), p.pad_l(), p.pad_r()},
+            attr,
+            engine()};
+  return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
+           p.pad_r()},
+          attr,
+          engine()};
 #endif
 }
 
@@ -101,13 +116,24 @@ typename Forward::primitive_desc forward_pd(const Problem& p, algorithm a) {
 template <class Forward>
 typename Forward::primitive_desc hint_pd(const Problem& p, algorithm a) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(),
-          p.pad_l(), p.pad_r()};
+  return {engine(),
+          prop_kind::forward_training,
+          a,
+          p.map(p.x),
+          p.any_weights(p.type),
+          p.bias_desc(),
+          p.map(p.y),
+          p.strides(),
+          p.dilates(),
+          p.pad_l(),
+          p.pad_r()};
 #else
   if (p.bias)
-    return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
-             p.pad_r()}, engine()};
-  return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()},
+    return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(),
+             p.dilates(), p.pad_l(), p.pad_r()},
+            engine()};
+  return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
+           p.pad_r()},
           engine()};
 #endif
 }
@@ -119,7 +145,8 @@ typename Data::primitive_desc data_pd(const Problem& p, algorithm a) {
 #if DNNL_VERSION_MAJOR >= 3
   return {engine(), a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r(), hint, attr};
 #else
-  return {{a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
+  return {
+      {a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
 #endif
 }
 
@@ -159,16 +186,15 @@ std::shared_ptr<const Primitive> find(char pass, const Problem& p) {
             pass, p, algorithm::deconvolution_direct);
       return create<dnnl::convolution_forward, dnnl::convolution_backward_data, dnnl::convolution_backward_weights>(
           pass, p, algorithm::convolution_direct);
-    } catch (const dnnl::error& e) {
-      return {{}, {}, {}, std::string("none: ") + e.what(), true};
-    }
+    } catch (const dnnl::error& e) { return {{}, {}, {}, std::string("none: ") + e.what(), true}; }
   });
 }
 
 bool computable(const Tensor& t) { return (t.dtype() == DType::f32 || t.dtype() == DType::bf16) && t.rank() == 4; }
 
 Problem problem(const Conv& c, const Tensor& x, const Shape& w, const Tensor& y) {
-  check(x.is_dense(Layout::channels_last) && y.is_dense(Layout::channels_last), "oneDNN convolution: expected channels-last maps");
+  check(x.is_dense(Layout::channels_last) && y.is_dense(Layout::channels_last),
+        "oneDNN convolution: expected channels-last maps");
   return {c, x.shape(), w, y.shape(), type_of(x)};
 }
 

@@ -45,16 +45,17 @@ bool matmul(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& c) {
   auto computable = [](const Tensor& t) { return t.dtype() == DType::f32 || t.dtype() == DType::bf16; };
   if (!computable(a) || a.dtype() != b.dtype() || !computable(c) || !fits(a) || !fits(b) || !fits(c)) return false;
   const Desc da = desc_of(a), db = desc_of(b), dc = desc_of(c);
-  const Desc dbias = bias.defined() ? desc_of(bias.reshape(Shape(std::vector<std::int64_t>(static_cast<std::size_t>(c.rank()), 1)).with(c.rank() - 1, c.dim(-1)))) : Desc();
+  const Desc dbias =
+      bias.defined() ? desc_of(bias.reshape(
+                           Shape(std::vector<std::int64_t>(static_cast<std::size_t>(c.rank()), 1)).with(c.rank() - 1, c.dim(-1))))
+                     : Desc();
   Key key('m');
   key << a.shape() << a.strides() << b.shape() << b.strides() << c.shape() << c.strides() << static_cast<std::int64_t>(a.dtype())
       << static_cast<std::int64_t>(c.dtype()) << bias.defined();
   const auto found = cached_primitive(key, [&]() -> Primitive {
     try {
       return create(da, db, dbias, dc, bias.defined());
-    } catch (const dnnl::error& e) {
-      return {{}, {}, {}, std::string("none: ") + e.what(), true};
-    }
+    } catch (const dnnl::error& e) { return {{}, {}, {}, std::string("none: ") + e.what(), true}; }
   });
   if (found->slow) return false;
   std::unordered_map<int, dnnl::memory> args{{DNNL_ARG_SRC, as_memory(da, a)},

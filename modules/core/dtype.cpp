@@ -29,9 +29,9 @@ std::uint16_t f16::from_float(float v) {
   const auto u = std::bit_cast<std::uint32_t>(v);
   const auto sign = static_cast<std::uint16_t>((u >> 16) & 0x8000u);
   const std::uint32_t magnitude = u & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return sign | 0x7e00u;    // NaN
-  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;   // rounds past 65504: infinity
-  if (magnitude < 0x38800000u) {                          // below 2^-14: subnormal, in steps of 2^-24
+  if (magnitude > 0x7f800000u) return sign | 0x7e00u;   // NaN
+  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;  // rounds past 65504: infinity
+  if (magnitude < 0x38800000u) {                        // below 2^-14: subnormal, in steps of 2^-24
     const float scaled = std::bit_cast<float>(magnitude) * 16777216.0f;
     auto steps = static_cast<std::uint32_t>(scaled);
     const float rest = scaled - static_cast<float>(steps);

@@ -46,21 +46,52 @@ bool is_floating(DType type);
 
 template <class T>
 struct dtype_of;
-template <> struct dtype_of<float> { static constexpr DType value = DType::f32; };
-template <> struct dtype_of<bf16> { static constexpr DType value = DType::bf16; };
-template <> struct dtype_of<double> { static constexpr DType value = DType::f64; };
-template <> struct dtype_of<f16> { static constexpr DType value = DType::f16; };
-template <> struct dtype_of<std::uint8_t> { static constexpr DType value = DType::u8; };
-template <> struct dtype_of<std::int8_t> { static constexpr DType value = DType::s8; };
-template <> struct dtype_of<std::int32_t> { static constexpr DType value = DType::s32; };
-template <> struct dtype_of<std::int64_t> { static constexpr DType value = DType::s64; };
-template <> struct dtype_of<bool> { static constexpr DType value = DType::boolean; };
+template <>
+struct dtype_of<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct dtype_of<bf16> {
+  static constexpr DType value = DType::bf16;
+};
+template <>
+struct dtype_of<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct dtype_of<f16> {
+  static constexpr DType value = DType::f16;
+};
+template <>
+struct dtype_of<std::uint8_t> {
+  static constexpr DType value = DType::u8;
+};
+template <>
+struct dtype_of<std::int8_t> {
+  static constexpr DType value = DType::s8;
+};
+template <>
+struct dtype_of<std::int32_t> {
+  static constexpr DType value = DType::s32;
+};
+template <>
+struct dtype_of<std::int64_t> {
+  static constexpr DType value = DType::s64;
+};
+template <>
+struct dtype_of<bool> {
+  static constexpr DType value = DType::boolean;
+};
 
 // The type that a kernel computes in: float for everything up to f32, double for the reference.
 template <class T>
-struct compute_type { using type = float; };
+struct compute_type {
+  using type = float;
+};
 template <>
-struct compute_type<double> { using type = double; };
+struct compute_type<double> {
+  using type = double;
+};
 template <class T>
 using compute_t = typename compute_type<T>::type;
 

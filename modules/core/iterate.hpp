@@ -13,7 +13,7 @@ namespace fovea {
 
 struct Operand {
   void* data;
-  Shape strides;  // in elements, same rank as the shape
+  Shape strides;        // in elements, same rank as the shape
   std::size_t element;  // bytes
 };
 
@@ -21,7 +21,7 @@ inline Operand operand(const Tensor& t) { return {const_cast<void*>(t.raw()), t.
 
 template <int K>
 struct Walk {
-  Shape shape;                      // outermost first
+  Shape shape;  // outermost first
   std::array<Shape, K> strides;
 
   Walk(const Shape& full, const std::array<Operand, K>& operands) {
@@ -29,7 +29,8 @@ struct Walk {
     int n = 0;
     for (int i = 0; i < full.rank(); ++i)
       if (full[i] != 1) order[static_cast<std::size_t>(n++)] = i;
-    std::stable_sort(order.begin(), order.begin() + n, [&](int a, int b) { return operands[0].strides[a] > operands[0].strides[b]; });
+    std::stable_sort(order.begin(), order.begin() + n,
+                     [&](int a, int b) { return operands[0].strides[a] > operands[0].strides[b]; });
     for (int i = 0; i < n; ++i) append(full[order[static_cast<std::size_t>(i)]], operands, order[static_cast<std::size_t>(i)]);
     if (n == 0) append_unit();
   }

@@ -64,6 +64,8 @@ FOVEA_INLINE float log1p_unit(float x) {
 }
 
 template <class C>
-FOVEA_INLINE C sigmoid(C x) { return C(1) / (C(1) + math::exp(-x)); }
+FOVEA_INLINE C sigmoid(C x) {
+  return C(1) / (C(1) + math::exp(-x));
+}
 
 }  // namespace fovea::math

@@ -8,11 +8,11 @@
 namespace fovea::memory {
 
 struct Stats {
-  std::size_t in_use = 0;       // bytes handed out now
-  std::size_t peak = 0;         // largest in_use since reset_peak()
-  std::size_t cached = 0;       // bytes kept for reuse
-  std::uint64_t requests = 0;   // allocations asked for
-  std::uint64_t reused = 0;     // of these, served from the cache
+  std::size_t in_use = 0;      // bytes handed out now
+  std::size_t peak = 0;        // largest in_use since reset_peak()
+  std::size_t cached = 0;      // bytes kept for reuse
+  std::uint64_t requests = 0;  // allocations asked for
+  std::uint64_t reused = 0;    // of these, served from the cache
 };
 
 void* allocate(std::size_t bytes);  // throws Error when the system has no more

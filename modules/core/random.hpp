@@ -14,9 +14,9 @@ class Random {
   explicit Random(std::uint64_t seed = 0, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
   std::uint32_t next();
-  double uniform();                               // [0, 1)
-  double normal();                                // mean 0, variance 1
-  std::int64_t below(std::int64_t n);             // [0, n)
+  double uniform();                    // [0, 1)
+  double normal();                     // mean 0, variance 1
+  std::int64_t below(std::int64_t n);  // [0, n)
   void fill_uniform(Tensor& t, double low, double high);
   void fill_normal(Tensor& t, double mean, double deviation);
 

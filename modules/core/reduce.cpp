@@ -31,7 +31,9 @@ Plan plan(const Tensor& t, const std::vector<bool>& axes) {
   int first = -1, last = -1;
   bool adjacent = true;
   for (int i = 0; i < static_cast<int>(order.size()); ++i) {
-    if (!axes[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] || dense.shape()[order[static_cast<std::size_t>(i)]] == 1) continue;
+    if (!axes[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] ||
+        dense.shape()[order[static_cast<std::size_t>(i)]] == 1)
+      continue;
     if (first < 0) first = i;
     else
       for (int k = last + 1; k < i; ++k) adjacent &= dense.shape()[order[static_cast<std::size_t>(k)]] == 1;
@@ -95,21 +97,22 @@ void sum_blocks(const Plan& p, T* out, double scale) {
   const T* in = p.source.data<T>();
   const std::int64_t blocks = (p.reduced + kBlock - 1) / kBlock;
   std::vector<double> partial(static_cast<std::size_t>(p.outer * blocks * p.inner));
-  parallel_for(p.outer * blocks, std::max<std::int64_t>(1, 16384 / (kBlock * p.inner)), [&](std::int64_t begin, std::int64_t end) {
-    std::vector<compute_t<T>> sum(static_cast<std::size_t>(p.inner));
-    for (std::int64_t job = begin; job < end; ++job) {
-      const std::int64_t o = job / blocks, from = job % blocks * kBlock, count = std::min(kBlock, p.reduced - from);
-      const T* rows = in + (o * p.reduced + from) * p.inner;
-      double* to = partial.data() + job * p.inner;
-      if (p.inner == 1) {
-        *to = add_row(rows, count);
-        continue;
-      }
-      std::fill(sum.begin(), sum.end(), compute_t<T>(0));
-      add_rows(sum.data(), rows, count, p.inner);
-      std::copy(sum.begin(), sum.end(), to);
-    }
-  });
+  parallel_for(p.outer * blocks, std::max<std::int64_t>(1, 16384 / (kBlock * p.inner)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::vector<compute_t<T>> sum(static_cast<std::size_t>(p.inner));
+                 for (std::int64_t job = begin; job < end; ++job) {
+                   const std::int64_t o = job / blocks, from = job % blocks * kBlock, count = std::min(kBlock, p.reduced - from);
+                   const T* rows = in + (o * p.reduced + from) * p.inner;
+                   double* to = partial.data() + job * p.inner;
+                   if (p.inner == 1) {
+                     *to = add_row(rows, count);
+                     continue;
+                   }
+                   std::fill(sum.begin(), sum.end(), compute_t<T>(0));
+                   add_rows(sum.data(), rows, count, p.inner);
+                   std::copy(sum.begin(), sum.end(), to);
+                 }
+               });
   for (std::int64_t o = 0; o < p.outer; ++o)
     for (std::int64_t i = 0; i < p.inner; ++i) {
       double total = 0;
@@ -150,7 +153,8 @@ Tensor sum_to(const Tensor& t, const Shape& shape) {
   if (t.shape() == shape) return t;
   const int shift = t.rank() - shape.rank();
   std::vector<bool> axes(static_cast<std::size_t>(t.rank()));
-  for (int i = 0; i < t.rank(); ++i) axes[static_cast<std::size_t>(i)] = i < shift || (shape[i - shift] == 1 && t.shape()[i] != 1);
+  for (int i = 0; i < t.rank(); ++i)
+    axes[static_cast<std::size_t>(i)] = i < shift || (shape[i - shift] == 1 && t.shape()[i] != 1);
   return sum_over(t, axes).reshape(shape);
 }
 

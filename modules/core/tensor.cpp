@@ -86,7 +86,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Layout layout) {
   t.shape_ = shape;
   t.strides_ = dense_strides(shape, layout);
   std::int64_t bytes = 0;
-  check(!__builtin_mul_overflow(shape.elements(), static_cast<std::int64_t>(size_of(dtype)), &bytes), "tensor ", shape, ": too large");
+  check(!__builtin_mul_overflow(shape.elements(), static_cast<std::int64_t>(size_of(dtype)), &bytes), "tensor ", shape,
+        ": too large");
   t.storage_ = std::make_shared<Storage>(static_cast<std::size_t>(bytes));
   return t;
 }
@@ -161,7 +162,8 @@ Tensor Tensor::reshape(Shape shape) const {
     else check(std::exchange(unknown, i) < 0, "reshape: only one dimension may be -1");
   }
   if (unknown >= 0 && known > 0) shape[unknown] = size() / known;
-  check((unknown < 0 || known > 0) && shape.elements() == size(), "reshape: ", shape_, " has ", size(), " elements, ", shape, " has not");
+  check((unknown < 0 || known > 0) && shape.elements() == size(), "reshape: ", shape_, " has ", size(), " elements, ", shape,
+        " has not");
   Shape strides;
   if (size() == 0) return empty(shape, dtype_);
   if (!view_strides(shape_, strides_, shape, strides)) return contiguous(Layout::row_major).reshape(shape);

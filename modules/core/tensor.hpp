@@ -38,7 +38,9 @@ class Tensor {
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);
   template <class T>
-  static Tensor from(const std::vector<T>& values, const Shape& shape) { return from(std::span<const T>(values), shape); }
+  static Tensor from(const std::vector<T>& values, const Shape& shape) {
+    return from(std::span<const T>(values), shape);
+  }
   static Tensor like(const Tensor& other) { return empty(other.shape(), other.dtype(), other.layout()); }
 
   bool defined() const { return storage_ != nullptr; }
@@ -63,7 +65,9 @@ class Tensor {
     return static_cast<T*>(raw());
   }
   template <class T>
-  const T* data() const { return const_cast<Tensor*>(this)->data<T>(); }
+  const T* data() const {
+    return const_cast<Tensor*>(this)->data<T>();
+  }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
   bool shares_storage(const Tensor& other) const { return storage_ == other.storage_; }
 
@@ -103,8 +107,8 @@ using Tensors = std::vector<Tensor>;
 
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
-  check(static_cast<std::int64_t>(values.size()) == shape.elements(), "tensor: expected ", shape.elements(), " values for ", shape,
-        ", got ", values.size());
+  check(static_cast<std::int64_t>(values.size()) == shape.elements(), "tensor: expected ", shape.elements(), " values for ",
+        shape, ", got ", values.size());
   Tensor out = empty(shape, dtype_of<T>::value);
   std::copy(values.begin(), values.end(), out.data<T>());
   return out;

@@ -21,7 +21,9 @@ class Stage {
         conv_(s / ("HRconv" + std::to_string(index)),
               {.in = out, .out = out, .kernel = 3, .pad = 1, .activation = Activation::leaky_relu, .slope = kSlope}),
         factor_(factor) {}
-  Var operator()(const Var& x) const { return conv_(leaky_relu((*attention_)(upconv_(upsample(x, factor_, Resize::nearest))), kSlope)); }
+  Var operator()(const Var& x) const {
+    return conv_(leaky_relu((*attention_)(upconv_(upsample(x, factor_, Resize::nearest))), kSlope));
+  }
 
  private:
   Conv2d upconv_;
@@ -74,7 +76,8 @@ class A2n final : public UpscaleNetwork {
 
 FOVEA_BLOCK(a2n, "super-resolution by attention in attention", "Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
-  check(channels == 3 && scale >= 2 && scale <= 4, "a2n: expected RGB and a scale of 2, 3 or 4, got ", channels, " channels and x", scale);
+  check(channels == 3 && scale >= 2 && scale <= 4, "a2n: expected RGB and a scale of 2, 3 or 4, got ", channels,
+        " channels and x", scale);
   const int width = args.get("width", 40, "channels of the trunk"), tail = args.get("tail_width", 24, "channels of the tail");
   const int blocks = args.get("blocks", 16, "attention blocks");
   check(width >= 4 && tail >= 1 && blocks >= 1, "a2n: width, tail_width and blocks are too small");

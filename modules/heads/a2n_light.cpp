@@ -28,9 +28,7 @@ class A2nLight final : public UpscaleNetwork {
     }
   }
 
-  UpscaleFacts facts() const override {
-    return {scale_, radius_, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"};
-  }
+  UpscaleFacts facts() const override { return {scale_, radius_, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"}; }
 
  protected:
   Var forward(const Var& x) const override {
@@ -50,9 +48,11 @@ class A2nLight final : public UpscaleNetwork {
 
 }  // namespace
 
-FOVEA_BLOCK(a2n_light, "light super-resolution with A2N's block and a pixel-shuffle tail", "after Chen et al. 2021, arXiv:2104.09497") {
+FOVEA_BLOCK(a2n_light, "light super-resolution with A2N's block and a pixel-shuffle tail",
+            "after Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
-  check(channels == 3 && scale >= 2 && scale <= 4, "a2n_light: expected RGB and a scale of 2, 3 or 4, got ", channels, " channels and x", scale);
+  check(channels == 3 && scale >= 2 && scale <= 4, "a2n_light: expected RGB and a scale of 2, 3 or 4, got ", channels,
+        " channels and x", scale);
   const int width = args.get("width", 32, "channels, best a multiple of 32"), blocks = args.get("blocks", 4, "attention blocks");
   const int plain = args.get("plain_kernel", 3, "side of the plain branch's kernel: 3, or 1 for the lighter block");
   check(width >= 4 && blocks >= 1, "a2n_light: width and blocks are too small");

@@ -55,9 +55,7 @@ Yaml Yaml::parse(const std::string& text, const std::string& where) {
   }
   try {
     return YamlReader(where).read(YAML::Load(text), 0);
-  } catch (const YAML::Exception& e) {
-    fail(where, ":", e.mark.line + 1, ":", e.mark.column + 1, ": ", e.msg);
-  }
+  } catch (const YAML::Exception& e) { fail(where, ":", e.mark.line + 1, ":", e.mark.column + 1, ": ", e.msg); }
 }
 
 const Yaml& Yaml::at(const std::string& key) const {
@@ -116,11 +114,11 @@ void Yaml::write(std::string& out, int indent) const {
   if (kind_ == Kind::scalar) {
     YAML::Emitter emitter;  // quotes where quotes are needed
     emitter << scalar_;
-    out += std::string(emitter.c_str()) + "\n";
+    out += " " + std::string(emitter.c_str()) + "\n";
     return;
   }
   if (kind_ == Kind::mapping ? order_.empty() : items_.empty()) {
-    out += kind_ == Kind::mapping ? "{}\n" : "[]\n";
+    out += kind_ == Kind::mapping ? " {}\n" : " []\n";
     return;
   }
   if (indent > 0) out += "\n";
@@ -128,11 +126,11 @@ void Yaml::write(std::string& out, int indent) const {
   for (const std::string& key : order_) {
     YAML::Emitter emitter;
     emitter << key;
-    out += space + emitter.c_str() + ": ";
+    out += space + emitter.c_str() + ":";
     children_.at(key).write(out, indent + 2);
   }
   for (const Yaml& item : items_) {
-    out += space + "- ";
+    out += space + "-";
     item.write(out, indent + 2);
   }
 }

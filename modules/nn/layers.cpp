@@ -7,7 +7,8 @@ namespace {
 
 // The weight, after the check that everything divides: function arguments are evaluated in any
 // order, so a member initialiser cannot check first.
-Var conv_weight(const Scope& scope, const char* what, std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel, bool transposed) {
+Var conv_weight(const Scope& scope, const char* what, std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel,
+                bool transposed) {
   check(in > 0 && out > 0 && groups > 0 && in % groups == 0 && out % groups == 0, scope.path(), ": ", what, ": ", in, " -> ", out,
         " channels do not divide into ", groups, " groups");
   // PyTorch reads fan_in from dimension 1 of transposed weights too, which is out / groups.
@@ -55,7 +56,9 @@ Var ConvTranspose2d::operator()(const Var& x) const {
 }
 
 Linear::Linear(const Scope& scope, const Options& o)
-    : weight(scope.param("weight", {o.out, o.in}, init::fan_in_uniform(o.in))), bias(bias_of(scope, o.bias, o.out, o.in)), path_(scope.path()) {}
+    : weight(scope.param("weight", {o.out, o.in}, init::fan_in_uniform(o.in))),
+      bias(bias_of(scope, o.bias, o.out, o.in)),
+      path_(scope.path()) {}
 
 Var Linear::operator()(const Var& x) const {
   PathScope where(path_);

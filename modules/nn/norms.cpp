@@ -30,7 +30,10 @@ Var BatchNorm2d::operator()(const Var& x) const {
 }
 
 LayerNorm::LayerNorm(const Scope& s, std::int64_t features, double eps)
-    : weight(s.param("weight", {features}, init::ones())), bias(s.param("bias", {features}, init::zeros())), path_(s.path()), eps_(eps) {}
+    : weight(s.param("weight", {features}, init::ones())),
+      bias(s.param("bias", {features}, init::zeros())),
+      path_(s.path()),
+      eps_(eps) {}
 
 Var LayerNorm::operator()(const Var& x) const {
   PathScope where(path_);

@@ -57,8 +57,10 @@ double squared_norm(const Tensor& t) {
 
 }  // namespace
 
-Optimizer::Optimizer(std::shared_ptr<ParamStore> store, const OptimizerOptions& options) : store_(std::move(store)), options_(options) {
-  check(options.type == "sgd" || options.type == "adam" || options.type == "adamw", "optimizer: expected sgd, adam or adamw, got '", options.type, "'");
+Optimizer::Optimizer(std::shared_ptr<ParamStore> store, const OptimizerOptions& options)
+    : store_(std::move(store)), options_(options) {
+  check(options.type == "sgd" || options.type == "adam" || options.type == "adamw",
+        "optimizer: expected sgd, adam or adamw, got '", options.type, "'");
   const auto fraction = [](double v) { return v >= 0 && v < 1; };
   check(fraction(options.momentum) && fraction(options.beta1) && fraction(options.beta2) && options.epsilon >= 0,
         "optimizer: expected momentum, beta1 and beta2 in [0, 1) and epsilon >= 0");
@@ -92,11 +94,14 @@ void Optimizer::step(double lr) {
     if (options_.type == "sgd") {
       const bool first = state_.find(e.name + ".momentum") == state_.end();
       float* m = slot(e.name + ".momentum", e.value).data<float>();
-      const SgdStep s{static_cast<float>(lr), static_cast<float>(options_.momentum), static_cast<float>(options_.weight_decay), options_.nesterov, first};
-      parallel_for(w.size(), kGrain, [&](std::int64_t b, std::int64_t end) { sgd_row(w.data<float>() + b, g + b, m + b, end - b, s); });
+      const SgdStep s{static_cast<float>(lr), static_cast<float>(options_.momentum), static_cast<float>(options_.weight_decay),
+                      options_.nesterov, first};
+      parallel_for(w.size(), kGrain,
+                   [&](std::int64_t b, std::int64_t end) { sgd_row(w.data<float>() + b, g + b, m + b, end - b, s); });
     } else {
       float *m = slot(e.name + ".m", e.value).data<float>(), *v = slot(e.name + ".v", e.value).data<float>();
-      parallel_for(w.size(), kGrain, [&](std::int64_t b, std::int64_t end) { adam_row(w.data<float>() + b, g + b, m + b, v + b, end - b, adam); });
+      parallel_for(w.size(), kGrain,
+                   [&](std::int64_t b, std::int64_t end) { adam_row(w.data<float>() + b, g + b, m + b, v + b, end - b, adam); });
     }
     w.touch();
   }

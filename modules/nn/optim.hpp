@@ -11,10 +11,10 @@ namespace fovea {
 struct OptimizerOptions {
   std::string type = "adam";  // sgd, adam, adamw
   double lr = 1e-3;
-  double momentum = 0;        // sgd
-  bool nesterov = false;      // sgd
+  double momentum = 0;                                // sgd
+  bool nesterov = false;                              // sgd
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  // adam, adamw
-  double weight_decay = 0;    // sgd, adam: added to the gradient; adamw: decoupled (Loshchilov and Hutter 2019, arXiv:1711.05101)
+  double weight_decay = 0;  // sgd, adam: added to the gradient; adamw: decoupled (Loshchilov and Hutter 2019, arXiv:1711.05101)
 };
 
 class Optimizer {

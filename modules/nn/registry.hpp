@@ -36,9 +36,9 @@ class Registry {
 // Defined by the build from the list of files.
 void register_all(Registry& registry);
 
-#define FOVEA_BLOCK(name, text, paper)                                                                            \
-  static std::unique_ptr<Block> make_##name(const Scope& scope, std::int64_t channels, Args& args);               \
-  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name}); }                   \
+#define FOVEA_BLOCK(name, text, paper)                                                                                   \
+  static std::unique_ptr<Block> make_##name(const Scope& scope, std::int64_t channels, Args& args);                      \
+  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name}); }                          \
   static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] std::int64_t channels, \
                                             [[maybe_unused]] Args& args)
 

@@ -81,7 +81,8 @@ ParamStore::LoadReport ParamStore::load(const std::map<std::string, Tensor>& val
       report.missing.push_back(e.name);
       continue;
     }
-    check(same_values(e.value.shape(), it->second.shape()), e.name, ": expected shape ", e.value.shape(), ", got ", it->second.shape());
+    check(same_values(e.value.shape(), it->second.shape()), e.name, ": expected shape ", e.value.shape(), ", got ",
+          it->second.shape());
     report.loaded.push_back(e.name);
   }
   for (const auto& [name, value] : values)

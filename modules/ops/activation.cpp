@@ -11,21 +11,33 @@ using dnn::Activation;
 
 struct LeakyRelu {
   template <class C>
-  static FOVEA_INLINE C f(C x, C slope) { return x > C(0) ? x : slope * x; }
+  static FOVEA_INLINE C f(C x, C slope) {
+    return x > C(0) ? x : slope * x;
+  }
   template <class C>
-  static FOVEA_INLINE C df(C y, C slope) { return y > C(0) ? C(1) : slope; }
+  static FOVEA_INLINE C df(C y, C slope) {
+    return y > C(0) ? C(1) : slope;
+  }
 };
 struct Sigmoid {
   template <class C>
-  static FOVEA_INLINE C f(C x, C) { return math::sigmoid(x); }
+  static FOVEA_INLINE C f(C x, C) {
+    return math::sigmoid(x);
+  }
   template <class C>
-  static FOVEA_INLINE C df(C y, C) { return y * (C(1) - y); }
+  static FOVEA_INLINE C df(C y, C) {
+    return y * (C(1) - y);
+  }
 };
 struct Tanh {
   template <class C>
-  static FOVEA_INLINE C f(C x, C) { return math::tanh(x); }
+  static FOVEA_INLINE C f(C x, C) {
+    return math::tanh(x);
+  }
   template <class C>
-  static FOVEA_INLINE C df(C y, C) { return C(1) - y * y; }
+  static FOVEA_INLINE C df(C y, C) {
+    return C(1) - y * y;
+  }
 };
 
 template <class F, class T>
@@ -34,7 +46,8 @@ FOVEA_SIMD void value_row(T* y, std::int64_t n, std::int64_t step, compute_t<T> 
 }
 
 template <class F, class T>
-FOVEA_SIMD void gradient_row(T* out, const T* grad, const T* y, std::int64_t n, const std::array<std::int64_t, 3>& s, compute_t<T> slope) {
+FOVEA_SIMD void gradient_row(T* out, const T* grad, const T* y, std::int64_t n, const std::array<std::int64_t, 3>& s,
+                             compute_t<T> slope) {
   using C = compute_t<T>;
   if (s[0] == 1 && s[1] == 1 && s[2] == 1) {
     for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(grad[i]) * F::template df<C>(y[i], slope);

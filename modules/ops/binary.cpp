@@ -8,16 +8,22 @@ namespace fovea {
 namespace {
 
 // An operation f(a, b) and its partial derivatives.
-#define FOVEA_OPERATION(Name, text, saved, value, by_a, by_b)                                                     \
-  struct Name {                                                                                                   \
-    static constexpr std::string_view name = text;                                                                \
-    static constexpr bool needs_inputs = saved;                                                                   \
-    template <class C>                                                                                            \
-    static FOVEA_INLINE C f(C a, C b) { return value; }                                                           \
-    template <class C>                                                                                            \
-    static FOVEA_INLINE C da([[maybe_unused]] C a, [[maybe_unused]] C b) { return by_a; }                         \
-    template <class C>                                                                                            \
-    static FOVEA_INLINE C db([[maybe_unused]] C a, [[maybe_unused]] C b) { return by_b; }                         \
+#define FOVEA_OPERATION(Name, text, saved, value, by_a, by_b)              \
+  struct Name {                                                            \
+    static constexpr std::string_view name = text;                         \
+    static constexpr bool needs_inputs = saved;                            \
+    template <class C>                                                     \
+    static FOVEA_INLINE C f(C a, C b) {                                    \
+      return value;                                                        \
+    }                                                                      \
+    template <class C>                                                     \
+    static FOVEA_INLINE C da([[maybe_unused]] C a, [[maybe_unused]] C b) { \
+      return by_a;                                                         \
+    }                                                                      \
+    template <class C>                                                     \
+    static FOVEA_INLINE C db([[maybe_unused]] C a, [[maybe_unused]] C b) { \
+      return by_b;                                                         \
+    }                                                                      \
   };
 FOVEA_OPERATION(Add, "add", false, a + b, C(1), C(1))
 FOVEA_OPERATION(Sub, "sub", false, a - b, C(1), C(-1))
@@ -75,13 +81,15 @@ struct Binary {
 
   Tensors forward(Context& c, const Tensors& in) const {
     const Shape shape = broadcast(a_shape, b_shape, name);
-    check(in[0].dtype() == in[1].dtype(), name, ": expected one element type, got ", name_of(in[0].dtype()), " and ", name_of(in[1].dtype()));
+    check(in[0].dtype() == in[1].dtype(), name, ": expected one element type, got ", name_of(in[0].dtype()), " and ",
+          name_of(in[1].dtype()));
     Tensor out = result_like(in[0], in[1], shape);
     dispatch_compute(out.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
       for_each_row<3>(shape, {operand(out), operand(in[0].expand(shape)), operand(in[1].expand(shape))},
                       [](std::int64_t n, const auto& p, const auto& s) {
-                        value_row<F>(static_cast<T*>(p[0]), static_cast<const T*>(p[1]), static_cast<const T*>(p[2]), n, s[0], s[1], s[2]);
+                        value_row<F>(static_cast<T*>(p[0]), static_cast<const T*>(p[1]), static_cast<const T*>(p[2]), n, s[0],
+                                     s[1], s[2]);
                       });
     });
     if constexpr (F::needs_inputs) c.save({in[0], in[1]});
@@ -92,13 +100,16 @@ struct Binary {
   Tensor gradient(Context& c, const Tensor& grad) const {
     const Shape& target = first ? a_shape : b_shape;
     if constexpr (!F::needs_inputs && (first || std::is_same_v<F, Add>)) return sum_to(grad, target);
-    const Tensor a = F::needs_inputs ? c.saved(0).expand(grad.shape()) : grad, b = F::needs_inputs ? c.saved(1).expand(grad.shape()) : grad;
+    const Tensor a = F::needs_inputs ? c.saved(0).expand(grad.shape()) : grad,
+                 b = F::needs_inputs ? c.saved(1).expand(grad.shape()) : grad;
     Tensor out = Tensor::like(grad);
     dispatch_compute(grad.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      for_each_row<4>(grad.shape(), {operand(out), operand(grad), operand(a), operand(b)}, [](std::int64_t n, const auto& p, const auto& s) {
-        gradient_row<F, first>(static_cast<T*>(p[0]), static_cast<const T*>(p[1]), static_cast<const T*>(p[2]), static_cast<const T*>(p[3]), n, s);
-      });
+      for_each_row<4>(grad.shape(), {operand(out), operand(grad), operand(a), operand(b)},
+                      [](std::int64_t n, const auto& p, const auto& s) {
+                        gradient_row<F, first>(static_cast<T*>(p[0]), static_cast<const T*>(p[1]), static_cast<const T*>(p[2]),
+                                               static_cast<const T*>(p[3]), n, s);
+                      });
     });
     return sum_to(out, target);
   }

@@ -75,7 +75,8 @@ struct Conv2dOp {
 
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor &x = c.saved(0), w = parameter(c.saved(1));
-    const Tensor gy = map(o.activation == Activation::none ? grads[0] : activation_backward(o.activation, o.slope, grads[0], c.saved(2)));
+    const Tensor gy =
+        map(o.activation == Activation::none ? grads[0] : activation_backward(o.activation, o.slope, grads[0], c.saved(2)));
     Tensors out(4);
     if (c.needs(0)) out[0] = data_gradient(o, gy, w, x.shape());
     if (c.needs(1)) out[1] = Tensor::empty(w.shape(), w.dtype());
@@ -106,7 +107,8 @@ Shape conv2d_shape(const Shape& x, const Shape& w, const Conv2dOptions& o) {
   check(o.groups > 0 && w[0] % o.groups == 0, "conv2d: ", w[0], " does not divide into ", o.groups, " groups");
   check(x[1] == in_channels, "conv2d: weight wants ", in_channels, " channels, input has ", x[1], " (input ", x, ")");
   for (std::size_t a = 0; a < 2; ++a)
-    check(o.stride[a] > 0 && o.dilation[a] > 0 && o.pad_begin[a] >= 0 && o.pad_end[a] >= 0, "conv2d: stride and dilation must be positive, pads not negative");
+    check(o.stride[a] > 0 && o.dilation[a] > 0 && o.pad_begin[a] >= 0 && o.pad_end[a] >= 0,
+          "conv2d: stride and dilation must be positive, pads not negative");
   const Shape y{x[0], o.transposed ? w[1] * o.groups : w[0], out_size(o, 0, x[2], w[2]), out_size(o, 1, x[3], w[3])};
   check(y[2] > 0 && y[3] > 0, "conv2d: input ", x, " is smaller than the ", w[2], "x", w[3], " kernel with its padding");
   return y;

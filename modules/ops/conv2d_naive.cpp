@@ -12,7 +12,9 @@ struct View {
   T* data;
   Shape d, s;
   explicit View(const Tensor& t) : data(const_cast<Tensor&>(t).data<T>()), d(t.shape()), s(t.strides()) {}
-  T& at(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t e) const { return data[a * s[0] + b * s[1] + c * s[2] + e * s[3]]; }
+  T& at(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t e) const {
+    return data[a * s[0] + b * s[1] + c * s[2] + e * s[3]];
+  }
 };
 
 // Calls f(kernel, input) for the kernel taps along one axis under which output position `out` reads inside the input.
@@ -59,7 +61,8 @@ void backward_data(const Conv2dOptions& o, const View<T> gy, const View<T> w, co
             const T grad = gy.at(n, oc, oy, ox);
             taps(o, 0, oy, w.d[2], gx.d[2], [&](std::int64_t ky, std::int64_t iy) {
               taps(o, 1, ox, w.d[3], gx.d[3], [&](std::int64_t kx, std::int64_t ix) {
-                for (std::int64_t ic = 0; ic < in_per_group; ++ic) gx.at(n, g * in_per_group + ic, iy, ix) += grad * w.at(oc, ic, ky, kx);
+                for (std::int64_t ic = 0; ic < in_per_group; ++ic)
+                  gx.at(n, g * in_per_group + ic, iy, ix) += grad * w.at(oc, ic, ky, kx);
               });
             });
           }
@@ -103,10 +106,12 @@ void conv_forward(const Conv2dOptions& o, const Tensor& x, const Tensor& w, Tens
   dispatch(x, [&](auto t) { forward<decltype(t)>(o, View<decltype(t)>(x), View<decltype(t)>(w), View<decltype(t)>(y)); });
 }
 void conv_backward_data(const Conv2dOptions& o, const Tensor& gy, const Tensor& w, Tensor& gx) {
-  dispatch(gy, [&](auto t) { backward_data<decltype(t)>(o, View<decltype(t)>(gy), View<decltype(t)>(w), View<decltype(t)>(gx)); });
+  dispatch(gy,
+           [&](auto t) { backward_data<decltype(t)>(o, View<decltype(t)>(gy), View<decltype(t)>(w), View<decltype(t)>(gx)); });
 }
 void conv_backward_weights(const Conv2dOptions& o, const Tensor& x, const Tensor& gy, Tensor& gw) {
-  dispatch(x, [&](auto t) { backward_weights<decltype(t)>(o, View<decltype(t)>(x), View<decltype(t)>(gy), View<decltype(t)>(gw)); });
+  dispatch(x,
+           [&](auto t) { backward_weights<decltype(t)>(o, View<decltype(t)>(x), View<decltype(t)>(gy), View<decltype(t)>(gw)); });
 }
 
 }  // namespace fovea::naive

@@ -29,7 +29,8 @@ FOVEA_SIMD void combine(T* y, const T* const* maps, const compute_t<T>* w, std::
 
 // out = w * dz and the return value sum(dz * map), with dz = g * activation'(y).
 template <class T>
-FOVEA_SIMD compute_t<T> branch_gradient(T* out, const T* g, const T* y, const T* map, compute_t<T> w, std::int64_t n, compute_t<T> slope) {
+FOVEA_SIMD compute_t<T> branch_gradient(T* out, const T* g, const T* y, const T* map, compute_t<T> w, std::int64_t n,
+                                        compute_t<T> slope) {
   using C = compute_t<T>;
   constexpr int kLanes = 16;
   C lanes[kLanes] = {};
@@ -60,7 +61,8 @@ struct Mix {
     check(in.size() >= 2 && in[1].rank() == 4, "mix: expected maps N x C x H x W");
     const auto k = static_cast<std::int64_t>(in.size()) - 1;
     check(in[0] == Shape{in[1][0], k}, "mix: expected weights ", in[1][0], "x", k, ", got ", in[0]);
-    for (const Shape& s : Shapes(in.begin() + 1, in.end())) check(s == in[1], "mix: expected maps of one shape, got ", in[1], " and ", s);
+    for (const Shape& s : Shapes(in.begin() + 1, in.end()))
+      check(s == in[1], "mix: expected maps of one shape, got ", in[1], " and ", s);
     return {in[1]};
   }
 
@@ -98,14 +100,16 @@ struct Mix {
           maps[j] = in[j + 1].data<T>() + at;
           weights[j] = static_cast<compute_t<T>>(w[static_cast<std::size_t>(sample * k) + j]);
         }
-        combine(y.data<T>() + at, maps.data(), weights.data(), k, std::min(kBlock, size - from), static_cast<compute_t<T>>(slope));
+        combine(y.data<T>() + at, maps.data(), weights.data(), k, std::min(kBlock, size - from),
+                static_cast<compute_t<T>>(slope));
       }
     });
   }
 
   template <class T>
   void differentiate(const Context& c, const Tensor& g, Tensors& out) const {
-    const std::int64_t k = static_cast<std::int64_t>(count), n = g.dim(0), size = n ? g.size() / n : 0, blocks = (size + kBlock - 1) / kBlock;
+    const std::int64_t k = static_cast<std::int64_t>(count), n = g.dim(0), size = n ? g.size() / n : 0,
+                       blocks = (size + kBlock - 1) / kBlock;
     const std::vector<double> w = c.saved(0).values();
     const Tensor& y = c.saved(count + 1);
     std::vector<double> partial(static_cast<std::size_t>(n * blocks * k));
@@ -116,8 +120,8 @@ struct Mix {
           const auto index = static_cast<std::size_t>(j) + 1;
           partial[static_cast<std::size_t>(job * k + j)] =
               branch_gradient(out[index].data<T>() + at, g.data<T>() + at, y.data<T>() + at, c.saved(index).data<T>() + at,
-                              static_cast<compute_t<T>>(w[static_cast<std::size_t>(sample * k + j)]), std::min(kBlock, size - from),
-                              static_cast<compute_t<T>>(slope));
+                              static_cast<compute_t<T>>(w[static_cast<std::size_t>(sample * k + j)]),
+                              std::min(kBlock, size - from), static_cast<compute_t<T>>(slope));
         }
       }
     });

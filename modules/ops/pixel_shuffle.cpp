@@ -4,12 +4,14 @@ namespace fovea {
 namespace {
 
 Shape shuffled(const Shape& x, std::int64_t r) {
-  check(r > 0 && x.rank() == 4 && x[1] % (r * r) == 0, "pixel_shuffle: expected N x C x H x W with C a multiple of ", r * r, ", got ", x);
+  check(r > 0 && x.rank() == 4 && x[1] % (r * r) == 0, "pixel_shuffle: expected N x C x H x W with C a multiple of ", r * r,
+        ", got ", x);
   return {x[0], x[1] / (r * r), x[2] * r, x[3] * r};
 }
 
 Shape unshuffled(const Shape& x, std::int64_t r) {
-  check(r > 0 && x.rank() == 4 && x[2] % r == 0 && x[3] % r == 0, "pixel_unshuffle: expected height and width to be multiples of ", r, ", got ", x);
+  check(r > 0 && x.rank() == 4 && x[2] % r == 0 && x[3] % r == 0,
+        "pixel_unshuffle: expected height and width to be multiples of ", r, ", got ", x);
   return {x[0], x[1] * r * r, x[2] / r, x[3] / r};
 }
 

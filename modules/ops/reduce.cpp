@@ -72,7 +72,8 @@ struct Max : Axes {
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor &positions = c.saved(0), &x = c.saved(1);
     Tensor out = Tensor::full(x.shape(), 0, x.dtype(), x.layout());
-    dispatch_compute(x.dtype(), name, [&](auto zero) { scatter<decltype(zero)>(grads[0].reshape(positions.shape()), positions, out); });
+    dispatch_compute(x.dtype(), name,
+                     [&](auto zero) { scatter<decltype(zero)>(grads[0].reshape(positions.shape()), positions, out); });
     return {out};
   }
 

@@ -14,14 +14,16 @@ struct Source {
 
 std::vector<Source> sources(std::int64_t in, std::int64_t out, Resize mode) {
   std::vector<Source> s;
-  const double step = mode == Resize::bilinear_align_corners ? (out > 1 ? double(in - 1) / double(out - 1) : 0.0) : double(in) / double(out);
+  const double step =
+      mode == Resize::bilinear_align_corners ? (out > 1 ? double(in - 1) / double(out - 1) : 0.0) : double(in) / double(out);
   for (std::int64_t i = 0; i < out; ++i) {
     if (mode == Resize::nearest) {
       const std::int64_t at = std::min(i * in / out, in - 1);
       s.push_back({at, at, 0});
       continue;
     }
-    const double at = mode == Resize::bilinear ? std::max(0.0, (static_cast<double>(i) + 0.5) * step - 0.5) : static_cast<double>(i) * step;
+    const double at =
+        mode == Resize::bilinear ? std::max(0.0, (static_cast<double>(i) + 0.5) * step - 0.5) : static_cast<double>(i) * step;
     const auto low = std::min(static_cast<std::int64_t>(at), in - 1);
     s.push_back({low, std::min(low + 1, in - 1), at - static_cast<double>(low)});
   }
@@ -49,8 +51,8 @@ struct ResizeOp {
   Shape x_shape;
 
   Shapes infer(const Shapes& in) const {
-    check(in[0].rank() == 4 && in[0].elements() > 0 && height > 0 && width > 0, "resize: expected N x C x H x W and a positive size, got ", in[0],
-          " to ", height, "x", width);
+    check(in[0].rank() == 4 && in[0].elements() > 0 && height > 0 && width > 0,
+          "resize: expected N x C x H x W and a positive size, got ", in[0], " to ", height, "x", width);
     return {{in[0][0], in[0][1], height, width}};
   }
 
@@ -79,8 +81,8 @@ struct ResizeOp {
             continue;
           }
           const C tr = static_cast<C>(r.t), ts = static_cast<C>(s.t);
-          blend(out, top + s.low * c, top + s.high * c, bottom + s.low * c, bottom + s.high * c, (1 - tr) * (1 - ts), (1 - tr) * ts,
-                tr * (1 - ts), tr * ts, c);
+          blend(out, top + s.low * c, top + s.high * c, bottom + s.low * c, bottom + s.high * c, (1 - tr) * (1 - ts),
+                (1 - tr) * ts, tr * (1 - ts), tr * ts, c);
         }
       }
     });
@@ -126,6 +128,8 @@ struct ResizeOp {
 
 }  // namespace
 
-Var resize(const Var& x, std::int64_t height, std::int64_t width, Resize mode) { return apply(ResizeOp{height, width, mode, x.shape()}, {x}); }
+Var resize(const Var& x, std::int64_t height, std::int64_t width, Resize mode) {
+  return apply(ResizeOp{height, width, mode, x.shape()}, {x});
+}
 
 }  // namespace fovea

@@ -10,6 +10,8 @@ enum class Resize : std::uint8_t { nearest, bilinear, bilinear_align_corners };
 // x: N x C x H x W -> N x C x height x width.
 Var resize(const Var& x, std::int64_t height, std::int64_t width, Resize mode);
 // By a whole factor.
-inline Var upsample(const Var& x, std::int64_t factor, Resize mode) { return resize(x, x.dim(2) * factor, x.dim(3) * factor, mode); }
+inline Var upsample(const Var& x, std::int64_t factor, Resize mode) {
+  return resize(x, x.dim(2) * factor, x.dim(3) * factor, mode);
+}
 
 }  // namespace fovea

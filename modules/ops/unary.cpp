@@ -10,41 +10,53 @@ namespace fovea {
 namespace {
 
 // A function: f(x, a, b), and its derivative from what is saved: the input or, where that is enough, the output.
-#define FOVEA_FUNCTION(Name, text, from_output, value, derivative)                                   \
-  struct Name {                                                                                      \
-    static constexpr std::string_view name = text;                                                   \
-    static constexpr bool saves_output = from_output;                                                \
-    template <class C>                                                                               \
-    static FOVEA_INLINE C f(C x, [[maybe_unused]] C a, [[maybe_unused]] C b) { return value; }       \
-    template <class C>                                                                               \
-    static FOVEA_INLINE C df([[maybe_unused]] C x, [[maybe_unused]] C a, [[maybe_unused]] C b) { return derivative; } \
+#define FOVEA_FUNCTION(Name, text, from_output, value, derivative)                               \
+  struct Name {                                                                                  \
+    static constexpr std::string_view name = text;                                               \
+    static constexpr bool saves_output = from_output;                                            \
+    template <class C>                                                                           \
+    static FOVEA_INLINE C f(C x, [[maybe_unused]] C a, [[maybe_unused]] C b) {                   \
+      return value;                                                                              \
+    }                                                                                            \
+    template <class C>                                                                           \
+    static FOVEA_INLINE C df([[maybe_unused]] C x, [[maybe_unused]] C a, [[maybe_unused]] C b) { \
+      return derivative;                                                                         \
+    }                                                                                            \
   };
 
 template <class C>
-FOVEA_INLINE C clip(C x, C low, C high) { return x < low ? low : (x > high ? high : x); }
+FOVEA_INLINE C clip(C x, C low, C high) {
+  return x < low ? low : (x > high ? high : x);
+}
 template <class C>
-FOVEA_INLINE C hard_gate(C x) { return clip(x + C(3), C(0), C(6)) / C(6); }
+FOVEA_INLINE C hard_gate(C x) {
+  return clip(x + C(3), C(0), C(6)) / C(6);
+}
 template <class C>
-FOVEA_INLINE C normal_cdf(C x) { return C(0.5) * (C(1) + std::erf(x * C(std::numbers::sqrt2 / 2))); }
+FOVEA_INLINE C normal_cdf(C x) {
+  return C(0.5) * (C(1) + std::erf(x * C(std::numbers::sqrt2 / 2)));
+}
 template <class C>
-FOVEA_INLINE C normal_pdf(C x) { return C(std::numbers::inv_sqrtpi / std::numbers::sqrt2) * math::exp(-C(0.5) * x * x); }
+FOVEA_INLINE C normal_pdf(C x) {
+  return C(std::numbers::inv_sqrtpi / std::numbers::sqrt2) * math::exp(-C(0.5) * x * x);
+}
 
 // In derivatives x is the output where from_output is true, else the input.
 FOVEA_FUNCTION(Relu, "relu", true, x > C(0) ? x : (x != x ? x : C(0)), x > C(0) ? C(1) : C(0))
 FOVEA_FUNCTION(LeakyRelu, "leaky_relu", false, x > C(0) ? x : a * x, x > C(0) ? C(1) : a)
 FOVEA_FUNCTION(Relu6, "relu6", true, clip(x, C(0), C(6)), x > C(0) && x < C(6) ? C(1) : C(0))
-FOVEA_FUNCTION(Sigmoid, "sigmoid", true, math::sigmoid(x), x * (C(1) - x))
+FOVEA_FUNCTION(Sigmoid, "sigmoid", true, math::sigmoid(x), x*(C(1) - x))
 FOVEA_FUNCTION(Tanh, "tanh", true, math::tanh(x), C(1) - x * x)
 FOVEA_FUNCTION(HardSigmoid, "hard_sigmoid", false, hard_gate(x), x > C(-3) && x < C(3) ? C(1) / C(6) : C(0))
-FOVEA_FUNCTION(HardSwish, "hard_swish", false, x * hard_gate(x), x <= C(-3) ? C(0) : (x >= C(3) ? C(1) : x / C(3) + C(0.5)))
-FOVEA_FUNCTION(Silu, "silu", false, x * math::sigmoid(x), math::sigmoid(x) * (C(1) + x * (C(1) - math::sigmoid(x))))
-FOVEA_FUNCTION(Gelu, "gelu", false, x * normal_cdf(x), normal_cdf(x) + x * normal_pdf(x))
+FOVEA_FUNCTION(HardSwish, "hard_swish", false, x* hard_gate(x), x <= C(-3) ? C(0) : (x >= C(3) ? C(1) : x / C(3) + C(0.5)))
+FOVEA_FUNCTION(Silu, "silu", false, x* math::sigmoid(x), math::sigmoid(x) * (C(1) + x * (C(1) - math::sigmoid(x))))
+FOVEA_FUNCTION(Gelu, "gelu", false, x* normal_cdf(x), normal_cdf(x) + x * normal_pdf(x))
 FOVEA_FUNCTION(Exp, "exp", true, math::exp(x), x)
 FOVEA_FUNCTION(Log, "log", false, std::log(x), C(1) / x)
 FOVEA_FUNCTION(Sqrt, "sqrt", true, std::sqrt(x), C(0.5) / x)
 FOVEA_FUNCTION(Pow, "pow", false, std::pow(x, a), a == C(0) ? C(0) : a * std::pow(x, a - C(1)))
 FOVEA_FUNCTION(Clamp, "clamp", false, clip(x, a, b), x >= a && x <= b ? C(1) : C(0))
-FOVEA_FUNCTION(Scale, "scale", true, a * x + b, a)
+FOVEA_FUNCTION(Scale, "scale", true, a* x + b, a)
 #undef FOVEA_FUNCTION
 
 template <class F, class T>
@@ -58,8 +70,8 @@ FOVEA_SIMD void value_row(T* out, const T* in, std::int64_t n, std::int64_t so, 
 }
 
 template <class F, class T>
-FOVEA_SIMD void gradient_row(T* out, const T* grad, const T* saved, std::int64_t n, std::int64_t so, std::int64_t sg, std::int64_t ss,
-                             compute_t<T> a, compute_t<T> b) {
+FOVEA_SIMD void gradient_row(T* out, const T* grad, const T* saved, std::int64_t n, std::int64_t so, std::int64_t sg,
+                             std::int64_t ss, compute_t<T> a, compute_t<T> b) {
   using C = compute_t<T>;
   if (so == 1 && sg == 1 && ss == 1) {
     for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(grad[i]) * F::template df<C>(static_cast<C>(saved[i]), a, b);
@@ -95,10 +107,11 @@ struct Unary {
     Tensor out = Tensor::like(saved);
     dispatch_compute(out.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      for_each_row<3>(out.shape(), {operand(out), operand(grads[0]), operand(saved)}, [&](std::int64_t n, const auto& p, const auto& s) {
-        gradient_row<F>(static_cast<T*>(p[0]), static_cast<const T*>(p[1]), static_cast<const T*>(p[2]), n, s[0], s[1], s[2],
-                        static_cast<compute_t<T>>(a), static_cast<compute_t<T>>(b));
-      });
+      for_each_row<3>(out.shape(), {operand(out), operand(grads[0]), operand(saved)},
+                      [&](std::int64_t n, const auto& p, const auto& s) {
+                        gradient_row<F>(static_cast<T*>(p[0]), static_cast<const T*>(p[1]), static_cast<const T*>(p[2]), n, s[0],
+                                        s[1], s[2], static_cast<compute_t<T>>(a), static_cast<compute_t<T>>(b));
+                      });
     });
     return {out};
   }

@@ -32,9 +32,7 @@ void Prefetcher::work() {
     Made made;
     try {
       made.batch = source_.batch(number);
-    } catch (...) {
-      made.error = std::current_exception();
-    }
+    } catch (...) { made.error = std::current_exception(); }
     lock.lock();
     stop_ = stop_ || made.error;
     ready_[number] = std::move(made);

@@ -28,7 +28,7 @@ class Prefetcher {
  public:
   Prefetcher(const BatchSource& source, std::int64_t first, int threads = 1, int ahead = 4);
   ~Prefetcher();
-  Batch next();  // rethrows what the source threw for this batch, after all before it
+  Batch next();                              // rethrows what the source threw for this batch, after all before it
   double waited() const { return waited_; }  // seconds that next() had to wait
 
  private:

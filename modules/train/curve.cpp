@@ -54,24 +54,27 @@ std::string training_curve(const std::vector<nlohmann::json>& records) {
     last = std::max(last, step);
     if (r.contains("loss") && r["loss"].get<double>() > 0) loss.points.emplace_back(step, std::log10(r["loss"].get<double>()));
     // A perfect score is infinite, and null once it was written as JSON.
-    if (r.contains("score") && r["score"].is_number() && std::isfinite(r["score"].get<double>())) score.points.emplace_back(step, r["score"].get<double>());
+    if (r.contains("score") && r["score"].is_number() && std::isfinite(r["score"].get<double>()))
+      score.points.emplace_back(step, r["score"].get<double>());
   }
   loss.fit();
   score.fit();
-  std::string svg = fmt::format(
-      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" font-family="sans-serif" font-size="12">)"
-      R"(<rect width="{0}" height="{1}" fill="white"/>)"
-      "\n",
-      kWidth, kHeight);
+  std::string svg =
+      fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" font-family="sans-serif" font-size="12">)"
+                  R"(<rect width="{0}" height="{1}" fill="white"/>)"
+                  "\n",
+                  kWidth, kHeight);
   for (int i = 0; i <= 5; ++i) {
     const double x = x_of(last * i / 5, last);
-    svg += fmt::format(R"(<line x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}" stroke="#ddd"/><text x="{0:.1f}" y="{3}" text-anchor="middle">{4:.0f}</text>)",
-                       x, kTop, kHeight - kBottom, kHeight - kBottom + 18, last * i / 5);
+    svg += fmt::format(
+        R"(<line x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}" stroke="#ddd"/><text x="{0:.1f}" y="{3}" text-anchor="middle">{4:.0f}</text>)",
+        x, kTop, kHeight - kBottom, kHeight - kBottom + 18, last * i / 5);
   }
   svg += "\n" + axis(loss, kLeft - 8, "end", "#1f77b4", true) + axis(score, kWidth - kRight + 8, "start", "#d62728", false);
   svg += polyline(loss, last, "#1f77b4") + polyline(score, last, "#d62728");
-  svg += fmt::format(R"(<text x="{}" y="18" fill="#1f77b4">training loss (log)</text><text x="{}" y="18" text-anchor="end" fill="#d62728">validation score</text>)",
-                     kLeft, kWidth - kRight);
+  svg += fmt::format(
+      R"(<text x="{}" y="18" fill="#1f77b4">training loss (log)</text><text x="{}" y="18" text-anchor="end" fill="#d62728">validation score</text>)",
+      kLeft, kWidth - kRight);
   return svg + fmt::format(R"(<text x="{}" y="{}" text-anchor="middle">step</text></svg>)", kWidth / 2, kHeight - 12) + "\n";
 }
 

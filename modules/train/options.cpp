@@ -38,8 +38,9 @@ ScheduleOptions read_schedule(const Yaml& y, std::int64_t steps) {
 }  // namespace
 
 TrainOptions read_train_options(const Yaml& train, std::vector<std::string> task_keys) {
-  std::vector<std::string> known{"task",  "steps", "seed",    "threads",   "loaders",        "precision",        "loss",      "clip",
-                                 "ema",   "weights", "log_every", "validate_every", "checkpoint_every", "optimizer", "schedule"};
+  std::vector<std::string> known{"task",    "steps", "seed",    "threads",   "loaders",        "precision",        "loss",
+                                 "clip",    "ema",   "weights", "log_every", "validate_every", "checkpoint_every", "optimizer",
+                                 "schedule"};
   known.insert(known.end(), task_keys.begin(), task_keys.end());
   train.only(known);
   Args a = train.args();
@@ -58,7 +59,8 @@ TrainOptions read_train_options(const Yaml& train, std::vector<std::string> task
   o.checkpoint_every = a.get("checkpoint_every", 500, "steps");
   check(o.steps > 0 && o.loaders > 0 && o.log_every > 0 && o.validate_every > 0 && o.checkpoint_every > 0, train.where(),
         ": steps, loaders and intervals must be positive");
-  check(o.clip >= 0 && o.ema >= 0 && o.ema < 1 && o.threads >= 0, train.where(), ": expected clip >= 0, ema in [0, 1) and threads >= 0");
+  check(o.clip >= 0 && o.ema >= 0 && o.ema < 1 && o.threads >= 0, train.where(),
+        ": expected clip >= 0, ema in [0, 1) and threads >= 0");
   parse_precision(o.precision);
   if (train.has("optimizer")) o.optimizer = read_optimizer(train.at("optimizer"));
   if (train.has("schedule")) o.schedule = read_schedule(train.at("schedule"), o.steps);

@@ -10,13 +10,13 @@ namespace fovea {
 struct TrainOptions {
   std::int64_t steps = 1000;
   std::uint64_t seed = 0;
-  int threads = 0;            // 0: all that the process may use
+  int threads = 0;  // 0: all that the process may use
   int loaders = 1;
   std::string precision = "f32";
   std::string loss = "l1";
-  double clip = 0;            // limit on the gradient's norm; 0: none
-  double ema = 0;             // decay; 0: off. Validation and the saved weights then use the average
-  std::string weights;        // fine-tuning: a model file whose weights are taken where names and shapes agree
+  double clip = 0;      // limit on the gradient's norm; 0: none
+  double ema = 0;       // decay; 0: off. Validation and the saved weights then use the average
+  std::string weights;  // fine-tuning: a model file whose weights are taken where names and shapes agree
   std::int64_t log_every = 50, validate_every = 1000, checkpoint_every = 500;
   OptimizerOptions optimizer;
   ScheduleOptions schedule;

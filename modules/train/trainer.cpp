@@ -75,7 +75,8 @@ Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out)
 void Trainer::resume() {
   const TensorFile file = read_safetensors(out_ / "last.safetensors");
   const auto text = file.metadata.find("fovea.train"), recipe = file.metadata.find("fovea.recipe");
-  check(text != file.metadata.end() && recipe != file.metadata.end(), out_.string(), ": last.safetensors is not a checkpoint of a training");
+  check(text != file.metadata.end() && recipe != file.metadata.end(), out_.string(),
+        ": last.safetensors is not a checkpoint of a training");
   const auto state = nlohmann::json::parse(text->second);
   check(recipe->second == model_.recipe(), out_.string(), ": the checkpoint was made by another recipe; use a new folder");
   model_.params()->load(take_all(file, "model."));
@@ -88,7 +89,8 @@ void Trainer::resume() {
   records_.clear();
   std::ifstream log(out_ / "log.jsonl");
   std::string whole;
-  for (std::string line; std::getline(log, line) && records_.size() < state.at("records").get<std::size_t>(); whole += line + "\n")
+  for (std::string line; std::getline(log, line) && records_.size() < state.at("records").get<std::size_t>();
+       whole += line + "\n")
     records_.push_back(nlohmann::json::parse(line));
   log.close();
   write_file_atomically(out_ / "log.jsonl", whole.data(), whole.size());
@@ -100,13 +102,13 @@ void Trainer::save_checkpoint() const {
   add_all(file, "optimizer.", optimizer_.state());
   if (ema_) add_all(file, "average.", ema_->values());
   file.metadata["fovea.recipe"] = model_.recipe();
-  file.metadata["fovea.train"] = nlohmann::json{{"step", step_},
-                                                {"best", best_},
-                                                {"random", {random_.state().seed, random_.state().stream, random_.state().drawn}},
-                                                {"optimizer_steps", optimizer_.steps()},
-                                                {"average_count", ema_ ? ema_->count() : 0},
-                                                {"records", records_.size()}}
-                                     .dump();
+  file.metadata["fovea.train"] = nlohmann::json{
+      {"step", step_},
+      {"best", best_},
+      {"random", {random_.state().seed, random_.state().stream, random_.state().drawn}},
+      {"optimizer_steps", optimizer_.steps()},
+      {"average_count", ema_ ? ema_->count() : 0},
+      {"records", records_.size()}}.dump();
   write_safetensors(out_ / "last.safetensors", file);
 }
 
@@ -123,7 +125,8 @@ double Trainer::step_once(const Batch& batch, const Loss& loss) {
   value.backward();
   const double norm = clip_gradients(*model_.params(), options_.clip), result = value.value().item();
   // Before the step: weights that are not finite must never reach a checkpoint.
-  check(std::isfinite(result) && std::isfinite(norm), "train: the loss or its gradient is not finite at step ", step_, "; lower the learning rate or clip gradients");
+  check(std::isfinite(result) && std::isfinite(norm), "train: the loss or its gradient is not finite at step ", step_,
+        "; lower the learning rate or clip gradients");
   optimizer_.step(optimizer_.lr() * schedule(options_.schedule, step_));
   if (ema_) ema_->update();
   ++step_;
@@ -138,7 +141,8 @@ void Trainer::validate(const Validate& validate, const std::function<void(const 
   log(record);
   if (v.score >= best_) {  // of equals the latest: without a validation set, the last weights
     best_ = v.score;
-    model_.save(out_ / "best.safetensors", DType::f32, {{"fovea.step", std::to_string(step_)}, {"fovea.score", std::to_string(best_)}});
+    model_.save(out_ / "best.safetensors", DType::f32,
+                {{"fovea.step", std::to_string(step_)}, {"fovea.score", std::to_string(best_)}});
   }
   const std::string svg = training_curve(records_);
   write_file_atomically(out_ / "curve.svg", svg.data(), svg.size());
@@ -156,8 +160,12 @@ bool Trainer::run(const BatchSource& source, const Loss& loss, const Validate& v
     sum += step_once(batches.next(), loss);
     ++counted;
     if (step_ % options_.log_every == 0 || step_ == options_.steps) {
-      const double rate = static_cast<double>(counted) / seconds_since(start), lr = optimizer_.lr() * schedule(options_.schedule, step_ - 1);
-      log({{"step", step_}, {"loss", sum / static_cast<double>(counted)}, {"lr", lr}, {"steps_per_second", rate},
+      const double rate = static_cast<double>(counted) / seconds_since(start),
+                   lr = optimizer_.lr() * schedule(options_.schedule, step_ - 1);
+      log({{"step", step_},
+           {"loss", sum / static_cast<double>(counted)},
+           {"lr", lr},
+           {"steps_per_second", rate},
            {"waited_for_data_s", batches.waited() - waited}});
       report({step_, options_.steps, sum / static_cast<double>(counted), lr, rate, nullptr});
       sum = 0, counted = 0, waited = batches.waited(), start = Clock::now();

@@ -37,8 +37,8 @@ class Trainer {
   // Goes on from last.safetensors. Error when there is none or it belongs to another recipe.
   void resume();
   // Runs to the last step, or until `stop` is set (then a checkpoint is written first). Returns whether it got to the end.
-  bool run(const BatchSource& source, const Loss& loss, const Validate& validate, const std::function<void(const Progress&)>& report,
-           const std::atomic<bool>& stop);
+  bool run(const BatchSource& source, const Loss& loss, const Validate& validate,
+           const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop);
 
  private:
   double step_once(const Batch& batch, const Loss& loss);

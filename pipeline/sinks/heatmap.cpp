@@ -1,11 +1,11 @@
 #include "pipeline/sinks/heatmap.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <opencv2/imgproc.hpp>
 #include <vector>
@@ -16,15 +16,16 @@ namespace fovea {
 namespace {
 
 void require_heat(const cv::Mat& heat) {
-  check(heat.type() == CV_32FC1 && !heat.empty(), "heat map: expected one channel of 32-bit floats, got OpenCV type ", heat.type(),
-        " of ", heat.cols, "x", heat.rows);
+  check(heat.type() == CV_32FC1 && !heat.empty(), "heat map: expected one channel of 32-bit floats, got OpenCV type ",
+        heat.type(), " of ", heat.cols, "x", heat.rows);
 }
 
 std::vector<float> finite_values(const cv::Mat& heat) {
   std::vector<float> values;
   values.reserve(heat.total());
   for (int y = 0; y < heat.rows; ++y)
-    std::copy_if(heat.ptr<float>(y), heat.ptr<float>(y) + heat.cols, std::back_inserter(values), [](float v) { return std::isfinite(v); });
+    std::copy_if(heat.ptr<float>(y), heat.ptr<float>(y) + heat.cols, std::back_inserter(values),
+                 [](float v) { return std::isfinite(v); });
   return values;
 }
 
@@ -81,7 +82,9 @@ cv::Mat legend_strip(int width, HeatRange range, Colours colours) {
   cv::Mat strip(kHeight, width, CV_8UC3, cv::Scalar::all(255));
   bar.copyTo(strip.rowRange(0, kBar));
   const std::string low = fmt::format("{:.3g}", range.low), high = fmt::format("{:.3g}", range.high);
-  const auto width_of = [&](const std::string& text) { return cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, kFont, 1, nullptr).width; };
+  const auto width_of = [&](const std::string& text) {
+    return cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, kFont, 1, nullptr).width;
+  };
   if (width_of(low) + width_of(high) + 12 > width) return strip;
   const auto write = [&](const std::string& text, int x) {
     cv::putText(strip, text, {x, kHeight - 4}, cv::FONT_HERSHEY_SIMPLEX, kFont, cv::Scalar::all(0), 1, cv::LINE_AA);
@@ -95,7 +98,8 @@ cv::Mat legend_strip(int width, HeatRange range, Colours colours) {
 
 HeatRange percentile_range(const cv::Mat& heat, double low, double high) {
   require_heat(heat);
-  check(0 <= low && low <= high && high <= 100, "heat map: expected percentiles 0 <= low <= high <= 100, got ", low, " and ", high);
+  check(0 <= low && low <= high && high <= 100, "heat map: expected percentiles 0 <= low <= high <= 100, got ", low, " and ",
+        high);
   std::vector<float> values = finite_values(heat);
   if (values.empty()) return {0, 0};
   const auto at = [&](double percent) {
@@ -108,8 +112,8 @@ HeatRange percentile_range(const cv::Mat& heat, double low, double high) {
 
 Image heat_overlay(const Image& image, const cv::Mat& heat, const OverlayOptions& options) {
   require_heat(heat);
-  check(heat.size() == image.pixels.size(), "heat map: expected a map of the picture's ", image.pixels.cols, "x", image.pixels.rows,
-        ", got ", heat.cols, "x", heat.rows);
+  check(heat.size() == image.pixels.size(), "heat map: expected a map of the picture's ", image.pixels.cols, "x",
+        image.pixels.rows, ", got ", heat.cols, "x", heat.rows);
   check(0 <= options.opacity && options.opacity <= 1, "heat map: expected an opacity of 0 to 1, got ", options.opacity);
   const HeatRange range = percentile_range(heat, options.low, options.high);
   cv::Mat colours, out;
@@ -138,8 +142,8 @@ void write_heat_npy(const std::filesystem::path& file, const cv::Mat& heat) {
   const std::string facts = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", heat.rows, heat.cols);
   constexpr std::size_t kBefore = 10;
   const std::size_t header = (kBefore + facts.size() + 1 + 63) / 64 * 64 - kBefore;
-  std::vector<std::uint8_t> bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<std::uint8_t>(header & 255),
-                                     static_cast<std::uint8_t>(header >> 8)};
+  std::vector<std::uint8_t> bytes = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<std::uint8_t>(header & 255), static_cast<std::uint8_t>(header >> 8)};
   bytes.insert(bytes.end(), facts.begin(), facts.end());
   bytes.resize(kBefore + header - 1, ' ');
   bytes.push_back('\n');

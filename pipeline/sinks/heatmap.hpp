@@ -16,9 +16,9 @@ struct HeatRange {
 
 struct OverlayOptions {
   Colours colours = Colours::turbo;
-  double opacity = 0.5;         // of the colours over the picture
-  double low = 1, high = 99;    // percentiles of the heat that become the two ends of the colours
-  bool legend = false;          // a strip below the picture with the colours and the values at their ends
+  double opacity = 0.5;       // of the colours over the picture
+  double low = 1, high = 99;  // percentiles of the heat that become the two ends of the colours
+  bool legend = false;        // a strip below the picture with the colours and the values at their ends
 };
 
 // Percentiles (0..100) of the finite values, so that a few outliers do not take all the colours. {0, 0} when there are none.

@@ -63,7 +63,8 @@ cv::Size choose_core(cv::Size image, int halo, std::size_t pixels) {
 }
 
 std::vector<cv::Rect> sample_windows(cv::Size image, int side, int count) {
-  check(side > 0 && count > 0, "tiles: expected samples of at least 1 pixel and at least one of them, got ", side, " and ", count);
+  check(side > 0 && count > 0, "tiles: expected samples of at least 1 pixel and at least one of them, got ", side, " and ",
+        count);
   std::vector<cv::Rect> windows;
   const int width = std::min(side, image.width), height = std::min(side, image.height);
   if (std::int64_t{parts(image.width, width)} * parts(image.height, height) <= count) {
@@ -76,8 +77,8 @@ std::vector<cv::Rect> sample_windows(cv::Size image, int side, int count) {
     return static_cast<int>((at - std::floor(at)) * (room + 1));
   };
   for (int i = 0; i < count; ++i)
-    windows.push_back({place(i, 0.7548776662466927, image.width - width), place(i, 0.5698402909980532, image.height - height), width,
-                       height});
+    windows.push_back(
+        {place(i, 0.7548776662466927, image.width - width), place(i, 0.5698402909980532, image.height - height), width, height});
   return windows;
 }
 

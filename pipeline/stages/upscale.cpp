@@ -18,8 +18,12 @@ constexpr int kSampleSide = 128, kSamples = 16;
 class Upscaling {
  public:
   Upscaling(const UpscaleBackend& backend, const Image& input, const UpscaleOptions& options)
-      : facts_(backend.facts), input_(input), options_(options), runner_(backend, options),
-        output_{enlarged_like(input, backend.facts.scale), {}}, whole_({0, 0}, input.pixels.size()) {
+      : facts_(backend.facts),
+        input_(input),
+        options_(options),
+        runner_(backend, options),
+        output_{enlarged_like(input, backend.facts.scale), {}},
+        whole_({0, 0}, input.pixels.size()) {
     transparent_ = !alpha_range(input, whole_).opaque();
     cv::Size core = whole_.size();
     if (options.tile > 0) core = {options.tile, options.tile};
@@ -67,8 +71,8 @@ class Upscaling {
     const int k = part.heat.cols / tile.window.width;
     if (index == output_.maps.size()) output_.maps.push_back({part.name, cv::Mat(whole_.height * k, whole_.width * k, CV_32F)});
     check(output_.maps[index].name == part.name, part.name, ": maps differ between tiles of one image");
-    cut(part.heat, tile).copyTo(
-        output_.maps[index].heat(cv::Rect(tile.core.x * k, tile.core.y * k, tile.core.width * k, tile.core.height * k)));
+    cut(part.heat, tile)
+        .copyTo(output_.maps[index].heat(cv::Rect(tile.core.x * k, tile.core.y * k, tile.core.width * k, tile.core.height * k)));
   }
 
   // Every value k x k times. cv::resize finds the source of a pixel by a rounded division, which this must not depend on.

@@ -22,7 +22,7 @@
 namespace fovea {
 
 struct UpscaleOptions {
-  int tile = -1;               // -1: whole image where it fits the memory budget, else tiles; 0: whole image; else side in input pixels
+  int tile = -1;  // -1: whole image where it fits the memory budget, else tiles; 0: whole image; else side in input pixels
   bool self_ensemble = false;  // mean over the 8 flips and rotations: better and 8 times slower
   DType precision = DType::f32;
   bool maps = false;

@@ -111,8 +111,14 @@ template <class T>
 class Writer {
  public:
   Writer(cv::Mat& to, const Image& input, cv::Rect core, int scale, const cv::Mat& colour, const cv::Mat& alpha)
-      : to_(to), from_(input.pixels), core_(core), scale_(scale), grey_(input.grey || input.pixels.channels() == 1), colour_(colour),
-        alpha_(alpha), plain_(alpha.empty() ? cv::Mat(core.size(), CV_8U, cv::Scalar(1)) : far_from_transparency<T>(from_, core)) {}
+      : to_(to),
+        from_(input.pixels),
+        core_(core),
+        scale_(scale),
+        grey_(input.grey || input.pixels.channels() == 1),
+        colour_(colour),
+        alpha_(alpha),
+        plain_(alpha.empty() ? cv::Mat(core.size(), CV_8U, cv::Scalar(1)) : far_from_transparency<T>(from_, core)) {}
 
   // All outputs of one row of input pixels; false when a value is not finite.
   bool row(int y) const {

@@ -74,9 +74,10 @@ std::string either(const std::string& a, const std::string& b) {
 void add_map(std::vector<AttentionMap>& maps, std::size_t index, const Model::Tap& tap, cv::Size window, int scale, int flip) {
   const Tensor& t = tap.value;
   const std::int64_t k = t.rank() == 4 ? t.dim(3) / std::max(window.width, 1) : 0;
-  check(t.rank() == 4 && t.dim(0) == 1 && k >= 1 && scale % k == 0 && t.dim(3) == k * window.width && t.dim(2) == k * window.height,
-        tap.name, ": an attention map of a ", window.width, "x", window.height, " input must be 1xCxhxw and a whole multiple of it ",
-        "that divides the scale ", scale, ", got ", t.shape());
+  check(
+      t.rank() == 4 && t.dim(0) == 1 && k >= 1 && scale % k == 0 && t.dim(3) == k * window.width && t.dim(2) == k * window.height,
+      tap.name, ": an attention map of a ", window.width, "x", window.height,
+      " input must be 1xCxhxw and a whole multiple of it ", "that divides the scale ", scale, ", got ", t.shape());
   cv::Mat heat = unflipped(to_image(t, false), flip);
   if (flip == 0) {
     maps.push_back({tap.name, heat});
@@ -102,8 +103,8 @@ WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Pins> pins, b
   for (int flip = 0; flip < flips(); ++flip) {
     const cv::Mat turned = flipped(rgb, flip);
     const Pins none;
-    const Model::Result result = run_once(turned, pins.empty() ? none : pins[static_cast<std::size_t>(flip)],
-                                          either(map_glob, statistics_glob));
+    const Model::Result result =
+        run_once(turned, pins.empty() ? none : pins[static_cast<std::size_t>(flip)], either(map_glob, statistics_glob));
     const cv::Mat colour = unflipped(to_image(result.output, true), flip);
     if (flip == 0) sum.colour = colour;
     else sum.colour += colour;
@@ -127,8 +128,8 @@ void StatisticsMean::add(const std::vector<Pins>& statistics, double area) {
     for (const auto& [name, value] : statistics[flip]) {
       const std::vector<double> values = value.values();
       Sum& sum = sums_[flip].try_emplace(name, Sum{value.shape(), std::vector<double>(values.size())}).first->second;
-      check(sum.shape == value.shape(), name, ": a statistic of the whole image must not depend on its size, got ", sum.shape, " and ",
-            value.shape());
+      check(sum.shape == value.shape(), name, ": a statistic of the whole image must not depend on its size, got ", sum.shape,
+            " and ", value.shape());
       for (std::size_t i = 0; i < values.size(); ++i) sum.values[i] += area * values[i];
     }
   }

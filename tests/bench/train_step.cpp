@@ -28,7 +28,10 @@ Tensor random_map(const Shape& shape, DType dtype) {
 class Step {
  public:
   explicit Step(DType precision)
-      : precision_(precision), model_(Model::from_recipe(kRecipe)), adam_(model_.params(), {.lr = 1e-4}), x_(random_map({16, 3, 48, 48}, DType::f32)),
+      : precision_(precision),
+        model_(Model::from_recipe(kRecipe)),
+        adam_(model_.params(), {.lr = 1e-4}),
+        x_(random_map({16, 3, 48, 48}, DType::f32)),
         y_(random_map({16, 3, 96, 96}, DType::f32)) {}
   void operator()() {
     Precision scope(precision_);
@@ -54,8 +57,13 @@ class BareConvolutions {
       if (node.op->name() != "conv2d") continue;
       const Shape &x = shape(graph, node.inputs[0]), &w = shape(graph, node.inputs[1]), &y = shape(graph, node.outputs[0]);
       const std::int64_t pad = w[2] / 2;  // all of A2N's have stride 1 and keep the size
-      layers_.push_back({{.pad_begin = {pad, pad}, .pad_end = {pad, pad}}, random_map(x, precision), Tensor::full(w, 0.01), random_map(y, precision),
-                         Tensor::empty(x, precision, Layout::channels_last), Tensor::empty(w), node.inputs[0] != graph.inputs[0]});
+      layers_.push_back({{.pad_begin = {pad, pad}, .pad_end = {pad, pad}},
+                         random_map(x, precision),
+                         Tensor::full(w, 0.01),
+                         random_map(y, precision),
+                         Tensor::empty(x, precision, Layout::channels_last),
+                         Tensor::empty(w),
+                         node.inputs[0] != graph.inputs[0]});
     }
   }
   void operator()() {
@@ -83,11 +91,10 @@ double pytorch_ms(int threads, std::string& reason) {
   const std::filesystem::path script = given ? given : FOVEA_SOURCE_DIR "/../shared/bench/torch_train_bench.py";
   if (!std::filesystem::exists(script)) return reason = "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)", 0;
   try {
-    const std::string text = output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", script.string(), std::to_string(threads), "a2n"});
+    const std::string text =
+        output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", script.string(), std::to_string(threads), "a2n"});
     return std::atof(text.substr(text.rfind(' ') + 1).c_str());
-  } catch (const std::exception&) {
-    return reason = "Debian's python3-torch and python3-torchvision are not installed", 0;
-  }
+  } catch (const std::exception&) { return reason = "Debian's python3-torch and python3-torchvision are not installed", 0; }
 }
 
 void measure(Report& report, DType precision, int threads, double torch_limit, bool floor) {
@@ -119,9 +126,7 @@ void train_step(Report& report) {
   else report.skip("train_step.a2n.f32.2t", "one processor");
   try {
     parse_precision("bf16");
-  } catch (const Error& e) {
-    return report.skip("train_step.a2n.bf16", e.what());
-  }
+  } catch (const Error& e) { return report.skip("train_step.a2n.bf16", e.what()); }
   // The limits are for processors with AMX, where `auto` takes bf16; elsewhere the figure is printed without one.
   if (parse_precision("auto") != DType::bf16) {
     Lane lane(1);

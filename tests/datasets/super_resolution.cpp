@@ -47,7 +47,8 @@ TEST_CASE("patches: batch k depends on the seed and k alone, in any order") {
   write_png(folder / "b.png", scene(45, 70, 2));
   const auto pairs = load_pairs({folder.path()}, 2, 12);
   REQUIRE(pairs.size() == 2);
-  const PatchSource one(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 5}), two(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 5});
+  const PatchSource one(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 5}),
+      two(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 5});
   const PatchSource other(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 6});
   const Batch seventh = one.batch(7), first = one.batch(0);
   CHECK(first.input.shape() == Shape{4, 3, 12, 12});
@@ -151,7 +152,8 @@ TEST_CASE("evaluation: bicubic scores as bicubic, and a perfect image without li
   const test::Folder folder;
   write_png(folder / "photos" / "p.png", scene(64, 48, 7));
   const EvalSet set = load_eval_set(folder / "photos", 2);
-  const EvalTable bicubic = evaluate_upscaling(set, 2, [&](const cv::Mat& low) { return imresize(low, set.pairs[0].high.size()); });
+  const EvalTable bicubic =
+      evaluate_upscaling(set, 2, [&](const cv::Mat& low) { return imresize(low, set.pairs[0].high.size()); });
   REQUIRE(bicubic.rows.size() == 1);
   CHECK(bicubic.rows[0].psnr == bicubic.rows[0].bicubic_psnr);
   CHECK(bicubic.mean().ssim == Approx(bicubic.rows[0].bicubic_ssim));

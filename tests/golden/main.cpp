@@ -80,7 +80,8 @@ Worst compare(const TensorFile& file, const Block& block, ParamStore& params) {
   Worst worst;
   std::size_t i = 0;
   for (const auto& [name, reference] : under(file, "output")) worst.add("output/" + name, outputs.at(i++).value(), reference);
-  for (const auto& [name, reference] : under(file, "grad/input")) worst.add("grad/input/" + name, inputs.at(name).grad(), reference);
+  for (const auto& [name, reference] : under(file, "grad/input"))
+    worst.add("grad/input/" + name, inputs.at(name).grad(), reference);
   for (const auto& [name, reference] : under(file, "grad/param")) {
     check(params.find(name), "grad/param/", name, ": no such parameter");
     worst.add("grad/param/" + name, params.find(name)->value.grad(), reference);
@@ -104,7 +105,8 @@ int run(const fs::path& path) {
     const TensorFile file = read_safetensors(path);
     const std::string module = file.metadata.count("module") ? file.metadata.at("module") : "(none)";
     auto store = std::make_shared<ParamStore>();
-    const auto hyper = nlohmann::json::parse(file.metadata.count("hyper_parameters") ? file.metadata.at("hyper_parameters") : "{}");
+    const auto hyper =
+        nlohmann::json::parse(file.metadata.count("hyper_parameters") ? file.metadata.at("hyper_parameters") : "{}");
     const auto block = make(module, hyper, Scope(store));
     if (!block) {
       std::cout << "unknown " << name << " " << module << "\n";

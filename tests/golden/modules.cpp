@@ -17,7 +17,10 @@ struct Adapter {
 
 const std::vector<Adapter>& adapters() {
   static const std::vector<Adapter> all{
-      {"AAB", "a2n_aab", "nf", {{"reduction", "reduction"}, {"t", "temperature"}, {"non_attention_kernel", "plain_kernel"}, {"K", "", "2"}}},
+      {"AAB",
+       "a2n_aab",
+       "nf",
+       {{"reduction", "reduction"}, {"t", "temperature"}, {"non_attention_kernel", "plain_kernel"}, {"K", "", "2"}}},
       {"AttentionBranch", "attention_branch", "nf", {{"k_size", "kernel"}}},
       {"PA", "pixel_attention", "nf", {}},
       {"AAN", "a2n", "", {{"scale", "scale"}, {"nf", "width"}, {"unf", "tail_width"}, {"nb", "blocks"}}},

@@ -84,7 +84,8 @@ TEST_CASE("model: saved and loaded in f32 it gives the same bits; in f16 the rou
     CHECK(value.dtype() == DType::f32);
     CHECK(value.values() == model.params()->values().at(name).to(DType::f16).values());
   }
-  CHECK(std::filesystem::file_size(folder / "half.safetensors") < 0.6 * static_cast<double>(std::filesystem::file_size(folder / "m.safetensors")));
+  CHECK(std::filesystem::file_size(folder / "half.safetensors") <
+        0.6 * static_cast<double>(std::filesystem::file_size(folder / "m.safetensors")));
   CHECK(fails_with([&] { model.save(folder / "b.safetensors", DType::bf16); }, "expected f32 or f16"));
 }
 
@@ -146,7 +147,8 @@ TEST_CASE("model: taps are kept by glob, and pinned values take their place") {
   const auto pinned = model.run(x, {.keep = "**.weights", .pins = {{"AAB_trunk.0.weights", pin}}});
   CHECK(pinned.output.values() != all.output.values());
   CHECK(pinned.taps.at(0).value.values() == pin.values());
-  const auto same = model.run(x, {.pins = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
+  const auto same =
+      model.run(x, {.pins = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
   CHECK(same.output.values() == all.output.values());
 }
 

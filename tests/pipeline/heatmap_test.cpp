@@ -71,8 +71,7 @@ TEST_CASE("one hot pixel colours one pixel of the overlay") {
       REQUIRE(out.type() == CV_8UC3);
       REQUIRE(out.size() == heat.size());
       for (int y = 0; y < 9; ++y)
-        for (int x = 0; x < 14; ++x)
-          CHECK((out.at<cv::Vec3b>(y, x) == out.at<cv::Vec3b>(0, 0)) == (y != 3 || x != 11));
+        for (int x = 0; x < 14; ++x) CHECK((out.at<cv::Vec3b>(y, x) == out.at<cv::Vec3b>(0, 0)) == (y != 3 || x != 11));
     }
   }
 }
@@ -102,7 +101,8 @@ TEST_CASE("a heat map comes back from .npy bit for bit") {
     write_heat_npy(folder / "heat.npy", heat);
     const cv::Mat back = read_npy(folder / "heat.npy");
     REQUIRE(back.size() == heat.size());
-    for (int y = 0; y < height; ++y) REQUIRE(std::memcmp(back.ptr(y), heat.ptr(y), sizeof(float) * static_cast<std::size_t>(width)) == 0);
+    for (int y = 0; y < height; ++y)
+      REQUIRE(std::memcmp(back.ptr(y), heat.ptr(y), sizeof(float) * static_cast<std::size_t>(width)) == 0);
   }
 }
 
@@ -120,8 +120,8 @@ TEST_CASE("a heat map comes back from a 16-bit PNG and its scale") {
     const double low = facts["min"], high = facts["max"];
     for (int y = 0; y < heat.rows; ++y)
       for (int x = 0; x < heat.cols; ++x)
-        REQUIRE(std::abs(low + image.pixels.at<std::uint16_t>(y, x) / 65535.0 * (high - low) - static_cast<double>(heat.at<float>(y, x))) <=
-                (high - low) / 65535 + 1e-6);
+        REQUIRE(std::abs(low + image.pixels.at<std::uint16_t>(y, x) / 65535.0 * (high - low) -
+                         static_cast<double>(heat.at<float>(y, x))) <= (high - low) / 65535 + 1e-6);
   }
   CHECK_THROWS_AS(write_heat_png(folder / "missing/heat.png", ramp(2, 2)), Error);
 }

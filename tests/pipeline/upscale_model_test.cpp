@@ -36,8 +36,9 @@ Image pattern(int width, int height) {
   Image image{cv::Mat(height, width, CV_16UC3), false, {}};
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
-      image.pixels.at<cv::Vec3w>(y, x) = cv::Vec3w(static_cast<ushort>((x * x * 37 + y * 911) % 65536), static_cast<ushort>(x * 450),
-                                                  static_cast<ushort>((x / 8 + y / 8) % 2 * 65535));
+      image.pixels.at<cv::Vec3w>(y, x) =
+          cv::Vec3w(static_cast<ushort>((x * x * 37 + y * 911) % 65536), static_cast<ushort>(x * 450),
+                    static_cast<ushort>((x / 8 + y / 8) % 2 * 65535));
   return image;
 }
 

@@ -36,7 +36,8 @@ struct Fake {
     Model::Result r;
     r.output = Tensor::empty({1, 3, std::int64_t{h} * scale, std::int64_t{w} * scale}, DType::f32, Layout::channels_last);
     cv::Mat out(h * scale, w * scale, CV_32FC3, r.output.data<float>());
-    out.forEach<cv::Vec3f>([&](cv::Vec3f& v, const int* at) { v = colour(filtered.at<cv::Vec3f>(at[0] / scale, at[1] / scale)); });
+    out.forEach<cv::Vec3f>(
+        [&](cv::Vec3f& v, const int* at) { v = colour(filtered.at<cv::Vec3f>(at[0] / scale, at[1] / scale)); });
     if (glob_matches(options.keep, "mean")) r.taps.push_back({"block.mean", mean});
     if (glob_matches(options.keep, "gate")) r.taps.push_back({"block.gate", gate(in)});
     return r;
@@ -191,7 +192,8 @@ TEST_CASE("tiled equals untiled, exactly without statistics and closely with the
                  upscale_image(local.network(), image, {.tile = 0}).image.pixels));
       // 61x45 is covered by the samples, so their mean is that of the image.
       CHECK(difference(upscale_image(global.network(), image, {.tile = tile}).image.pixels,
-                       upscale_image(global.network(), image, {.tile = 0}).image.pixels) <= (tile >= 12 ? 1 : 65535 * 0.2 * 0.05));
+                       upscale_image(global.network(), image, {.tile = 0}).image.pixels) <=
+            (tile >= 12 ? 1 : 65535 * 0.2 * 0.05));
     }
 }
 

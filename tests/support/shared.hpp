@@ -1,19 +1,15 @@
 // Data that lies beside the repository: FOVEA_SHARED, or ../shared.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 
 namespace fovea::test {
 
-inline std::optional<std::filesystem::path> shared_data(const std::filesystem::path& relative) {
-  const char* set = std::getenv("FOVEA_SHARED");
-  const std::filesystem::path root = set ? std::filesystem::path(set) : std::filesystem::path(FOVEA_SOURCE_DIR) / ".." / "shared";
-  std::error_code ignored;
-  if (!std::filesystem::exists(root / relative, ignored)) return std::nullopt;
-  return root / relative;
-}
+// The repository, for tests that read its sources.
+std::filesystem::path source_folder();
+
+std::optional<std::filesystem::path> shared_data(const std::filesystem::path& relative);
 
 }  // namespace fovea::test
 

@@ -50,7 +50,8 @@ FOVEA_BLOCK(a2n_aab, "attention branch and plain branch, mixed per image", "Chen
   const int reduction = args.get("reduction", 4, "channel squeeze of the mixing weights");
   const int kernel = args.get("plain_kernel", 3, "side of the plain branch's kernel, odd (1 in A2N-M)");
   const double temperature = args.get("temperature", 30.0, "divides the mixing logits");
-  check(kernel % 2 == 1 && reduction > 0 && channels >= reduction, "a2n_aab: expected an odd plain_kernel and 1 <= reduction <= ", channels);
+  check(kernel % 2 == 1 && reduction > 0 && channels >= reduction,
+        "a2n_aab: expected an odd plain_kernel and 1 <= reduction <= ", channels);
   return std::make_unique<A2nAab>(scope, channels, A2nAab::Options{reduction, kernel, temperature});
 }
 

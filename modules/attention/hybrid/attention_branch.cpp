@@ -7,7 +7,8 @@ namespace fovea {
 
 AttentionBranch::AttentionBranch(const Scope& s, std::int64_t c, std::int64_t k)
     : MapBlock(s),
-      k1_(s / "k1", {.in = c, .out = c, .kernel = k, .pad = k / 2, .bias = false, .activation = Activation::leaky_relu, .slope = 0.2}),
+      k1_(s / "k1",
+          {.in = c, .out = c, .kernel = k, .pad = k / 2, .bias = false, .activation = Activation::leaky_relu, .slope = 0.2}),
       k2_(s / "k2", {.in = c, .out = c, .activation = Activation::sigmoid}),
       k3_(s / "k3", {.in = c, .out = c, .kernel = k, .pad = k / 2, .bias = false}),
       k4_(s / "k4", {.in = c, .out = c, .kernel = k, .pad = k / 2, .bias = false}) {}

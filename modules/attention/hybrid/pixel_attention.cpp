@@ -8,7 +8,8 @@ namespace {
 
 class PixelAttention final : public MapBlock {
  public:
-  PixelAttention(const Scope& s, std::int64_t c) : MapBlock(s), conv_(s / "conv", {.in = c, .out = c, .activation = Activation::sigmoid}) {}
+  PixelAttention(const Scope& s, std::int64_t c)
+      : MapBlock(s), conv_(s / "conv", {.in = c, .out = c, .activation = Activation::sigmoid}) {}
 
  protected:
   Var forward(const Var& x) const override { return x * tap("gate", conv_(x)); }

@@ -59,7 +59,8 @@ void check_block(const std::string& name, const Made& made, std::int64_t channel
   options.bf16 = false;  // bounds are those of one op; whole networks in bf16 have a test of their own
   options.strided = false;
   options.conditioning = 8;  // some ten contractions one behind the other
-  test::check_op(name, [&](const Vars& in) { return run(name, in); }, inputs, options);
+  test::check_op(
+      name, [&](const Vars& in) { return run(name, in); }, inputs, options);
 }
 
 }  // namespace

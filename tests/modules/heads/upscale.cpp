@@ -89,7 +89,9 @@ TEST_CASE("upscaling networks: nothing outside the stated radius changes, and th
 }
 
 TEST_CASE("a2n: as many parameters as its authors' code; the light family stays below 300,000") {
-  const auto count = [](const std::string& name, const std::string& scale) { return Network(name, {{"scale", scale}}).store->count(); };
+  const auto count = [](const std::string& name, const std::string& scale) {
+    return Network(name, {{"scale", scale}}).store->count();
+  };
   CHECK(count("a2n", "2") == 1036443);
   CHECK(count("a2n", "4") == 1047459);
   for (const std::string scale : {"2", "3", "4"}) CHECK(count("a2n_light", scale) <= 300000);
@@ -99,12 +101,17 @@ TEST_CASE("upscaling networks: options out of range are refused by name") {
   for (const std::string name : {"a2n", "a2n_light"}) {
     INFO(name);
     const auto make = [&](const Options& o) { Network(name, o); };
-    for (const std::string scale : {"1", "5", "0", "-2"}) CHECK(test::fails_with([&] { make({{"scale", scale}}); }, name + ": expected RGB"));
+    for (const std::string scale : {"1", "5", "0", "-2"})
+      CHECK(test::fails_with([&] { make({{"scale", scale}}); }, name + ": expected RGB"));
     CHECK(test::fails_with([&] { make({}); }, "scale is missing"));
     CHECK(test::fails_with([&] { make({{"scale", "2"}, {"blocks", "0"}}); }, "too small"));
     CHECK(test::fails_with([&] { make({{"scale", "2"}, {"width", "3"}}); }, "too small"));
     CHECK(test::fails_with([&] { make({{"scale", "2"}, {"widht", "8"}}); }, "did you mean 'width'?"));
-    CHECK(test::fails_with([&] { Registry::global().make(name, Scope(std::make_shared<ParamStore>()), 1, Args("t", {{"scale", "2"}})); }, "1 channels"));
+    CHECK(test::fails_with(
+        [&] {
+          Registry::global().make(name, Scope(std::make_shared<ParamStore>()), 1, Args("t", {{"scale", "2"}}));
+        },
+        "1 channels"));
   }
   CHECK(test::fails_with([&] { Network("a2n_light", {{"scale", "2"}, {"plain_kernel", "2"}}); }, "odd plain_kernel"));
 }

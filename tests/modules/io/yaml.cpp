@@ -104,10 +104,11 @@ TEST_CASE("yaml: scalars become arguments; lists do not pass unseen") {
 TEST_CASE("yaml: what is written reads back the same") {
   for (const std::string& text :
        {std::string("{}"), std::string("[]"), std::string("plain"), kRecipe, std::string("a: [[1, 2], [], [{b: c}, {}]]\n"),
-        std::string("a: ''\nb: ~\nc: 'null'\nd: 'true'\ne: \"line\\nbreak \\\"quoted\\\" \\\\ tab\\t\"\nf: '# no comment'\ng: ' padded '\n"),
+        std::string("a: ''\nb: ~\nc: 'null'\nd: 'true'\ne: \"line\\nbreak \\\"quoted\\\" \\\\ tab\\t\"\nf: '# no comment'\ng: ' "
+                    "padded '\n"),
         std::string("a: '- x'\nb: 'x: y'\nc: '[1]'\nd: '&e'\nf: '*g'\nh: '!i'\nj: '%k'\nl: '@m'\nn: '`o'\np: '|'\nq: '?'\n"),
-        std::string("'a: b': 1\n'': 2\n'- c': 3\n'[d]': 4\n\"e\\nf\": 5\nüñ: äö\n"), std::string("a: |\n  two\n  lines\nb: >\n  folded\n  text\n"),
-        std::string("a: &x {b: 1}\nc: *x\n")}) {
+        std::string("'a: b': 1\n'': 2\n'- c': 3\n'[d]': 4\n\"e\\nf\": 5\nüñ: äö\n"),
+        std::string("a: |\n  two\n  lines\nb: >\n  folded\n  text\n"), std::string("a: &x {b: 1}\nc: *x\n")}) {
     INFO(text);
     const Yaml y = parse(text);
     const std::string once = y.str();
@@ -160,7 +161,8 @@ TEST_CASE("yaml: half a recipe and random bytes never crash") {
     std::string bytes = round % 3 ? "" : kRecipe;
     const std::int64_t n = random.below(60);
     for (std::int64_t i = 0; i < n; ++i) {
-      const char c = round % 3 == 1 ? static_cast<char>(random.below(256)) : letters[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(letters.size())))];
+      const char c = round % 3 == 1 ? static_cast<char>(random.below(256))
+                                    : letters[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(letters.size())))];
       if (bytes.empty() || round % 3) bytes += c;
       else bytes[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(bytes.size())))] = c;
     }

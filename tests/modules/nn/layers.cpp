@@ -71,7 +71,8 @@ TEST_CASE("layers: channels that do not divide into groups are refused before an
   Fresh f;
   for (const std::int64_t groups : {0, 3, -1}) {
     INFO(groups << " groups");
-    CHECK(fails_with([&] { Conv2d(f.at, {.in = 8, .out = 4, .groups = groups}); }, "net.2: conv2d: 8 -> 4 channels do not divide"));
+    CHECK(
+        fails_with([&] { Conv2d(f.at, {.in = 8, .out = 4, .groups = groups}); }, "net.2: conv2d: 8 -> 4 channels do not divide"));
     CHECK(fails_with([&] { ConvTranspose2d(f.at, {.in = 8, .out = 4, .groups = groups}); }, "net.2: conv_transpose2d: 8 -> 4"));
   }
   CHECK(fails_with([&] { Conv2d(f.at, {.in = 0, .out = 4}); }, "net.2"));

@@ -23,7 +23,9 @@ Tensor numbers(const Shape& shape, float first = 1) {
 }
 
 std::map<std::string, Tensor> all_values() {
-  return {{"layer1.0.conv.weight", numbers({2, 3, 1, 1})}, {"layer1.0.conv.bias", numbers({2}, 10)}, {"bn.running_mean", numbers({2}, 20)}};
+  return {{"layer1.0.conv.weight", numbers({2, 3, 1, 1})},
+          {"layer1.0.conv.bias", numbers({2}, 10)},
+          {"bn.running_mean", numbers({2}, 20)}};
 }
 
 }  // namespace
@@ -48,8 +50,11 @@ TEST_CASE("scope: a name declared twice is shared, with another shape an error t
   const Var again = (t.root / "layer1" / 0 / "conv").param("weight", {2, 3, 1, 1}, init::zeros());
   CHECK(again.state() == t.weight.state());
   CHECK(t.store->entries().size() == 3);
-  CHECK(fails_with([&] { (t.root / "layer1" / 0 / "conv").param("weight", {2, 4, 1, 1}, init::zeros()); },
-                   "layer1.0.conv.weight: declared twice, as 2x3x1x1 and 2x4x1x1"));
+  CHECK(fails_with(
+      [&] {
+        (t.root / "layer1" / 0 / "conv").param("weight", {2, 4, 1, 1}, init::zeros());
+      },
+      "layer1.0.conv.weight: declared twice, as 2x3x1x1 and 2x4x1x1"));
 }
 
 TEST_CASE("scope: the same seed declares the same values, in any instance") {

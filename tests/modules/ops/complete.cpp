@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/shared.hpp"
 
 namespace fs = std::filesystem;
 
@@ -28,7 +29,7 @@ std::set<std::string> all_matches(const std::string& text, const std::regex& pat
 }  // namespace
 
 TEST_CASE("every op has a check") {
-  const fs::path root = FOVEA_SOURCE_DIR;
+  const fs::path root = fovea::test::source_folder();
   std::set<std::string> checked;
   for (const char* folder : {"tests/modules/ops", "tests/modules/nn"})
     for (const auto& file : fs::directory_iterator(root / folder)) {

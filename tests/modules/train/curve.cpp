@@ -22,8 +22,8 @@ bool well_formed(const std::string& svg) {
     else if (open.empty() || open.back() != name) return false;
     else open.pop_back();
   }
-  return open.empty() && svg.find("nan") == std::string::npos && svg.find("inf\"") == std::string::npos && svg.find("inf,") == std::string::npos &&
-         svg.find(",inf") == std::string::npos;
+  return open.empty() && svg.find("nan") == std::string::npos && svg.find("inf\"") == std::string::npos &&
+         svg.find("inf,") == std::string::npos && svg.find(",inf") == std::string::npos;
 }
 
 std::size_t points(const std::string& svg, const std::string& colour) {

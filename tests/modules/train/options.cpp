@@ -20,7 +20,8 @@ TEST_CASE("train options: read with defaults; the task's keys are left to it") {
       "task: upscale\nsteps: 70\nseed: 9\nema: 0.99\nclip: 0.5\npatch: 8\ndata: [a, b]\n"
       "optimizer: {type: adamw, lr: 1e-4, weight_decay: 0.01}\nschedule: {type: cosine, warmup: 5, floor: 0.1}\n");
   CHECK((o.steps == 70 && o.seed == 9 && o.ema == 0.99 && o.clip == 0.5));
-  CHECK((o.optimizer.type == "adamw" && o.optimizer.lr == 1e-4 && o.optimizer.weight_decay == 0.01 && o.optimizer.beta2 == 0.999));
+  CHECK(
+      (o.optimizer.type == "adamw" && o.optimizer.lr == 1e-4 && o.optimizer.weight_decay == 0.01 && o.optimizer.beta2 == 0.999));
   CHECK((o.schedule.type == "cosine" && o.schedule.steps == 70 && o.schedule.warmup == 5));
   CHECK((o.precision == "f32" && o.loss == "l1" && o.log_every == 50));
 }

@@ -21,7 +21,8 @@ struct Waves final : BatchSource {
   std::uint64_t seed = 0;
   double poison = 0;  // added to the target of batch 3
   Batch batch(std::int64_t number) const override {
-    Batch b{Tensor::empty({4, 3, 8, 8}, DType::f32, Layout::channels_last), Tensor::empty({4, 3, 16, 16}, DType::f32, Layout::channels_last)};
+    Batch b{Tensor::empty({4, 3, 8, 8}, DType::f32, Layout::channels_last),
+            Tensor::empty({4, 3, 16, 16}, DType::f32, Layout::channels_last)};
     Random random(seed, static_cast<std::uint64_t>(number) + 1);
     for (int n = 0; n < 4; ++n)
       for (int c = 0; c < 3; ++c) {
@@ -44,8 +45,9 @@ constexpr const char* kHead = "fovea: 1\nmodel:\n  head: {type: a2n_light, scale
 
 struct Run {
   fs::path out;
-  std::string train = "  steps: 24\n  seed: 3\n  ema: 0.9\n  clip: 1\n  threads: 1\n  log_every: 4\n  validate_every: 8\n  checkpoint_every: 5\n"
-                      "  optimizer: {type: adamw, lr: 0.005, weight_decay: 0.01}\n  schedule: {type: cosine, warmup: 3}\n";
+  std::string train =
+      "  steps: 24\n  seed: 3\n  ema: 0.9\n  clip: 1\n  threads: 1\n  log_every: 4\n  validate_every: 8\n  checkpoint_every: 5\n"
+      "  optimizer: {type: adamw, lr: 0.005, weight_decay: 0.01}\n  schedule: {type: cosine, warmup: 3}\n";
   Waves source = {};
   std::vector<double> losses = {};
   double validated = 0;
@@ -70,7 +72,12 @@ struct Run {
       validated = -error / static_cast<double>(got.size());
       return Validation{validated, {}};
     };
-    return trainer.run(source, loss, validate, [&](const Trainer::Progress& p) { if (!p.validation) losses.push_back(p.loss); }, stop);
+    return trainer.run(
+        source, loss, validate,
+        [&](const Trainer::Progress& p) {
+          if (!p.validation) losses.push_back(p.loss);
+        },
+        stop);
   }
 };
 
@@ -113,15 +120,19 @@ TEST_CASE("training: the same seed gives the same bits, another seed others") {
   c.train.replace(c.train.find("seed: 3"), 7, "seed: 4");
   CHECK((a.go() && b.go() && c.go()));
   CHECK(same_checkpoint(a.out, b.out));
-  const auto weights = [](const fs::path& out) { return read_safetensors(out / "last.safetensors").tensors.at("model.conv_first.weight").values(); };
+  const auto weights = [](const fs::path& out) {
+    return read_safetensors(out / "last.safetensors").tensors.at("model.conv_first.weight").values();
+  };
   CHECK(weights(a.out) != weights(c.out));
 }
 
 TEST_CASE("training: stopped and resumed, again and again, it ends bit for bit as undisturbed") {
-  for (const std::string type : {"{type: adamw, lr: 0.005, weight_decay: 0.01}", "{type: sgd, lr: 0.05, momentum: 0.9, nesterov: true}"}) {
+  for (const std::string type :
+       {"{type: adamw, lr: 0.005, weight_decay: 0.01}", "{type: sgd, lr: 0.05, momentum: 0.9, nesterov: true}"}) {
     const test::Folder folder;
     Run calm{folder / "calm"}, torn{folder / "torn"};
-    for (Run* r : {&calm, &torn}) r->train.replace(r->train.find("{type: adamw"), std::string("{type: adamw, lr: 0.005, weight_decay: 0.01}").size(), type);
+    for (Run* r : {&calm, &torn})
+      r->train.replace(r->train.find("{type: adamw"), std::string("{type: adamw, lr: 0.005, weight_decay: 0.01}").size(), type);
     CHECK(calm.go());
     CHECK(!torn.go(4));
     CHECK(!torn.go(1, true));
@@ -146,7 +157,9 @@ TEST_CASE("training: the log is cut back to the checkpoint that a run resumes fr
   const auto before = log_of(run.out);
   {
     std::ofstream log(run.out / "log.jsonl", std::ios::app);  // what a killed run wrote after its checkpoint, the last line torn
-    log << R"({"step":16,"loss":0.5})" << "\n" << R"({"step":20,"lo)";
+    log << R"({"step":16,"loss":0.5})"
+        << "\n"
+        << R"({"step":20,"lo)";
   }
   CHECK(run.go(1 << 30, true));
   const auto after = log_of(run.out);
