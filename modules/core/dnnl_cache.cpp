@@ -118,8 +118,8 @@ std::shared_ptr<const Primitive> cached_primitive(const Key& key, const std::fun
   return made;
 }
 
-dnnl::memory reordered_weights(const Tensor& w, const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
-  if (from == to) return as_memory(from, w);
+HeldMemory reordered_weights(const Tensor& w, const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  if (from == to) return {as_memory(from, w), w.storage()};
   WeightCache& cache = weights();
   // The offset of a view is part of its identity.
   const auto offset = static_cast<const char*>(w.raw()) - static_cast<const char*>(w.storage()->data);
@@ -130,7 +130,7 @@ dnnl::memory reordered_weights(const Tensor& w, const dnnl::memory::desc& from, 
     auto it = cache.entries.find(key);
     if (it != cache.entries.end() && it->second.version == version) {
       it->second.used = ++cache.clock;
-      return {to, engine(), it->second.copy->data};
+      return {{to, engine(), it->second.copy->data}, it->second.copy};
     }
   }
   auto copy = std::make_shared<Storage>(to.get_size());
@@ -141,12 +141,10 @@ dnnl::memory reordered_weights(const Tensor& w, const dnnl::memory::desc& from, 
   ++cache.reorders;
   Reordered& entry = cache.entries[key];
   if (entry.copy) cache.bytes -= entry.copy->bytes;
-  // A running primitive of another lane may still read the copy that this replaces, but only of an older version, whose
-  // writer must not run beside readers in the first place.
   entry = {w.storage(), version, copy, ++cache.clock};
   cache.bytes += copy->bytes;
   trim(cache);
-  return target;
+  return {target, copy};
 }
 
 dnnl::memory scratchpad(const dnnl::memory::desc& desc) {

@@ -36,9 +36,15 @@ class Key {
 
 std::shared_ptr<const Primitive> cached_primitive(const Key& key, const std::function<Primitive()>& create);
 
+// Memory together with what keeps it alive: another thread may drop or replace a cached copy while a primitive reads it.
+struct HeldMemory {
+  dnnl::memory memory;
+  std::shared_ptr<Storage> owner;
+};
+
 // `weights` (described by `from`) in the layout `to`: the tensor's own memory where they agree, else a copy that is kept until
-// the tensor's version changes.
-dnnl::memory reordered_weights(const Tensor& weights, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+// the tensor's version changes. Hold the result until the primitive that reads it has run.
+HeldMemory reordered_weights(const Tensor& weights, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
 
 // This thread's scratch memory, large enough for `desc`.
 dnnl::memory scratchpad(const dnnl::memory::desc& desc);

@@ -213,8 +213,9 @@ bool conv_forward(const Conv& c, const Tensor& x, const Tensor& w, const Tensor&
   p.residual = residual.defined();
   const auto found = find('f', p);
   if (found->slow) return false;
+  const HeldMemory weights = reordered_weights(w, p.user_weights(), found->weights);
   std::unordered_map<int, dnnl::memory> args{{DNNL_ARG_SRC, as_memory(p.map(p.x), x)},
-                                             {DNNL_ARG_WEIGHTS, reordered_weights(w, p.user_weights(), found->weights)},
+                                             {DNNL_ARG_WEIGHTS, weights.memory},
                                              {DNNL_ARG_DST, as_memory(p.map(p.y), y)}};
   if (p.bias) args[DNNL_ARG_BIAS] = as_memory(p.bias_desc(), bias);
   if (p.residual) args[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = as_memory(p.map(p.y), residual);
@@ -227,8 +228,9 @@ bool conv_backward_data(const Conv& c, const Tensor& gy, const Tensor& w, Tensor
   const Problem p = problem(c, gx, w.shape(), gy);
   const auto found = find('d', p);
   if (found->slow) return false;
+  const HeldMemory weights = reordered_weights(w, p.user_weights(), found->weights);
   execute(*found, {{DNNL_ARG_DIFF_DST, as_memory(p.map(p.y), gy)},
-                   {DNNL_ARG_WEIGHTS, reordered_weights(w, p.user_weights(), found->weights)},
+                   {DNNL_ARG_WEIGHTS, weights.memory},
                    {DNNL_ARG_DIFF_SRC, as_memory(p.map(p.x), gx)}});
   return true;
 }
