@@ -136,7 +136,7 @@ TEST_CASE("one run at a time, and a killed run lets go", "[pipeline]") {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   CHECK_NOTHROW(FolderLock(dir.path()));
-  CHECK_THROWS_WITH(FolderLock(dir / "missing"), Catch::Contains("cannot open the output folder"));
+  CHECK_THROWS_WITH(FolderLock(dir / "missing"), Catch::Matchers::ContainsSubstring("cannot open the output folder"));
 }
 
 TEST_CASE("only our own temporary files are removed", "[pipeline]") {

@@ -7,4 +7,9 @@ using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
 using Catch::Detail::Approx;
+
+// Catch2 3's name for it.
+namespace Catch::Matchers {
+inline auto ContainsSubstring(const std::string& text) { return Catch::Contains(text); }
+}  // namespace Catch::Matchers
 #endif
