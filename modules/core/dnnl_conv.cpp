@@ -82,60 +82,27 @@ Primitive wrap(const Pd& pd, dnnl::primitive run, Desc weights) {
   return {std::move(run), std::move(weights), pd.scratchpad_desc(), pd.impl_info_str(), is_slow(pd)};
 }
 
-// The calls that differ between the majors. Fwd, Bwd... are convolution_* or deconvolution_*.
+// The calls that differ between the majors. Forward, Data and Weights are convolution_* or deconvolution_*.
 template <class Forward>
-typename Forward::primitive_desc forward_pd(const Problem& p, algorithm a) {
-  const auto attr = attributes(&p);
+typename Forward::primitive_desc forward_pd(const Problem& p, algorithm a, prop_kind kind, const dnnl::primitive_attr& attr) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(),
-          prop_kind::forward_inference,
-          a,
-          p.map(p.x),
-          p.any_weights(p.type),
-          p.bias_desc(),
-          p.map(p.y),
-          p.strides(),
-          p.dilates(),
-          p.pad_l(),
-          p.pad_r(),
-          attr};
+  return {engine(),    kind,      a,         p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(),
+          p.dilates(), p.pad_l(), p.pad_r(), attr};
 #else
   if (p.bias)
-    return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(),
-             p.dilates(), p.pad_l(), p.pad_r()},
-            attr,
-            engine()};
-  return {{prop_kind::forward_inference, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
-           p.pad_r()},
-          attr,
-          engine()};
+    return {
+        {kind, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()},
+        attr,
+        engine()};
+  return {
+      {kind, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine()};
 #endif
 }
 
 // Backward descriptors want a forward one as a hint; it only has to agree in shapes and types.
 template <class Forward>
 typename Forward::primitive_desc hint_pd(const Problem& p, algorithm a) {
-#if DNNL_VERSION_MAJOR >= 3
-  return {engine(),
-          prop_kind::forward_training,
-          a,
-          p.map(p.x),
-          p.any_weights(p.type),
-          p.bias_desc(),
-          p.map(p.y),
-          p.strides(),
-          p.dilates(),
-          p.pad_l(),
-          p.pad_r()};
-#else
-  if (p.bias)
-    return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(),
-             p.dilates(), p.pad_l(), p.pad_r()},
-            engine()};
-  return {{prop_kind::forward_training, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(),
-           p.pad_r()},
-          engine()};
-#endif
+  return forward_pd<Forward>(p, a, prop_kind::forward_training, {});
 }
 
 template <class Forward, class Data>
@@ -167,7 +134,7 @@ typename Weights::primitive_desc weights_pd(const Problem& p, algorithm a) {
 template <class Forward, class Data, class Weights>
 Primitive create(char pass, const Problem& p, algorithm a) {
   if (pass == 'f') {
-    const auto pd = forward_pd<Forward>(p, a);
+    const auto pd = forward_pd<Forward>(p, a, prop_kind::forward_inference, attributes(&p));
     return wrap(pd, Forward(pd), pd.weights_desc());
   }
   if (pass == 'd') {
@@ -214,9 +181,8 @@ bool conv_forward(const Conv& c, const Tensor& x, const Tensor& w, const Tensor&
   const auto found = find('f', p);
   if (found->slow) return false;
   const HeldMemory weights = reordered_weights(w, p.user_weights(), found->weights);
-  std::unordered_map<int, dnnl::memory> args{{DNNL_ARG_SRC, as_memory(p.map(p.x), x)},
-                                             {DNNL_ARG_WEIGHTS, weights.memory},
-                                             {DNNL_ARG_DST, as_memory(p.map(p.y), y)}};
+  std::unordered_map<int, dnnl::memory> args{
+      {DNNL_ARG_SRC, as_memory(p.map(p.x), x)}, {DNNL_ARG_WEIGHTS, weights.memory}, {DNNL_ARG_DST, as_memory(p.map(p.y), y)}};
   if (p.bias) args[DNNL_ARG_BIAS] = as_memory(p.bias_desc(), bias);
   if (p.residual) args[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = as_memory(p.map(p.y), residual);
   execute(*found, std::move(args));
