@@ -74,7 +74,7 @@ class A2n final : public UpscaleNetwork {
 
 }  // namespace
 
-FOVEA_BLOCK(a2n, "super-resolution by attention in attention", "Chen et al. 2021, arXiv:2104.09497") {
+FOVEA_HEAD(a2n, "super-resolution by attention in attention", "Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
   check(channels == 3 && scale >= 2 && scale <= 4, "a2n: expected RGB and a scale of 2, 3 or 4, got ", channels,
         " channels and x", scale);

@@ -77,10 +77,17 @@ void Yaml::only(const std::vector<std::string>& known) const {
 Args Yaml::args() const {
   std::map<std::string, std::string> values;
   std::set<std::string> nested;
-  for (const auto& [key, child] : children_)
+  Args::Lists lists;
+  for (const auto& [key, child] : children_) {
+    const bool plain_list = child.kind_ == Kind::sequence && std::all_of(child.items_.begin(), child.items_.end(), [](const Yaml& item) {
+                              return item.kind_ == Kind::scalar;
+                            });
     if (child.kind_ == Kind::scalar) values[key] = child.scalar_;
+    else if (plain_list)
+      for (const Yaml& item : (lists[key], child.items_)) lists[key].push_back(item.scalar_);
     else nested.insert(key);
-  return {where(), values, nested};
+  }
+  return {where(), values, nested, lists};
 }
 
 const std::string& Yaml::scalar() const {

@@ -20,7 +20,7 @@ class Yaml {
   const Yaml& at(const std::string& key) const;
   // Error naming the key and its line when there is a key outside `known`.
   void only(const std::vector<std::string>& known) const;
-  // The scalars of this mapping, for reading by name with defaults. A list or mapping cannot be read so: see Args.
+  // The scalars and lists of scalars of this mapping, for reading by name with defaults. What is nested deeper cannot be read so: see Args.
   Args args() const;
   const std::vector<Yaml>& items() const { return items_; }
   const std::string& scalar() const;

@@ -23,7 +23,7 @@ T parse(const std::string& where, const std::string& name, const std::string& te
 
 const std::string* Args::find(const std::string& name, const std::string& fallback, const std::string& text) {
   described_.push_back({name, fallback, text});
-  check(!nested_.count(name), where_, ": ", name, ": expected one value, got a list or a mapping");
+  check(!nested_.count(name) && !lists_.count(name), where_, ": ", name, ": expected one value, got a list or a mapping");
   const auto it = values_.find(name);
   return it == values_.end() ? nullptr : &it->second;
 }
@@ -50,6 +50,22 @@ std::string Args::get(const std::string& name, const char* fallback, const std::
   return given ? *given : fallback;
 }
 
+std::vector<std::string> Args::list(const std::string& name, const std::vector<std::string>& fallback, const std::string& text) {
+  described_.push_back({name, fmt::format("[{}]", fmt::join(fallback, ", ")), text});
+  check(!nested_.count(name), where_, ": ", name, ": expected a list of plain values");
+  if (const auto it = lists_.find(name); it != lists_.end()) return it->second;
+  if (const auto it = values_.find(name); it != values_.end()) return {it->second};
+  return fallback;
+}
+
+std::vector<int> Args::list(const std::string& name, const std::vector<int>& fallback, const std::string& text) {
+  std::vector<std::string> shown;
+  for (const int v : fallback) shown.push_back(std::to_string(v));
+  std::vector<int> out;
+  for (const std::string& v : list(name, shown, text)) out.push_back(parse<int>(where_, name, v));
+  return out;
+}
+
 int Args::require(const std::string& name, const std::string& text) {
   const std::string* given = find(name, "required", text);
   check(given != nullptr, where_, ": ", name, " is missing (", text, ")");
@@ -61,6 +77,7 @@ void Args::done() const {
   for (const Described& d : described_) known.push_back(d.name);
   std::vector<std::string> given(nested_.begin(), nested_.end());
   for (const auto& [name, value] : values_) given.push_back(name);
+  for (const auto& [name, value] : lists_) given.push_back(name);
   for (const std::string& name : given) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     std::string message = where_ + ": unknown option '" + name + "'";

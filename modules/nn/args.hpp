@@ -17,20 +17,30 @@ class Args {
   };
 
   Args() = default;
-  // `where` opens messages ("recipe.yaml:12"); values are the recipe's scalars as text. `nested` names lists and mappings: nobody
-  // can read them here, so that asking for one, or leaving one over, is an error.
-  Args(std::string where, std::map<std::string, std::string> values, std::set<std::string> nested = {})
-      : where_(std::move(where)), values_(std::move(values)), nested_(std::move(nested)) {}
+  using Lists = std::map<std::string, std::vector<std::string>>;
+  // `where` opens messages ("recipe.yaml:12"); values are the recipe's scalars as text, `lists` its lists of scalars. `nested` names
+  // what is neither: nobody can read it here, so that asking for it, or leaving it over, is an error.
+  Args(std::string where, std::map<std::string, std::string> values, std::set<std::string> nested = {}, Lists lists = {})
+      : where_(std::move(where)), values_(std::move(values)), nested_(std::move(nested)), lists_(std::move(lists)) {}
 
   int get(const std::string& name, int fallback, const std::string& text);
   double get(const std::string& name, double fallback, const std::string& text);
   bool get(const std::string& name, bool fallback, const std::string& text);
   std::string get(const std::string& name, const char* fallback, const std::string& text);
+  // A list of scalars; a single scalar counts as a list of one.
+  std::vector<std::string> list(const std::string& name, const std::vector<std::string>& fallback, const std::string& text);
+  std::vector<int> list(const std::string& name, const std::vector<int>& fallback, const std::string& text);
   int require(const std::string& name, const std::string& text);
 
   // Error when a value was given that nobody read.
   void done() const;
   const std::vector<Described>& described() const { return described_; }
+  const std::string& where() const { return where_; }
+  bool has(const std::string& name) const { return values_.count(name) || lists_.count(name); }
+  // Gives an option that was not given: what a slot tells a block about the convolution that it replaces.
+  void suggest(const std::string& name, const std::string& value) {
+    if (!has(name)) values_[name] = value;
+  }
 
  private:
   const std::string* find(const std::string& name, const std::string& fallback, const std::string& text);
@@ -38,6 +48,7 @@ class Args {
   std::string where_;
   std::map<std::string, std::string> values_;
   std::set<std::string> nested_;
+  Lists lists_;
   std::vector<Described> described_;
 };
 

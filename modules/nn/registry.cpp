@@ -2,6 +2,11 @@
 
 namespace fovea {
 
+const char* name_of(Kind kind) {
+  constexpr const char* kNames[] = {"map", "tokens", "conv", "gate", "levels", "part", "backbone", "head"};
+  return kNames[static_cast<int>(kind)];
+}
+
 const Registry& Registry::global() {
   static const Registry& registry = *[] {
     auto* r = new Registry;
@@ -26,6 +31,13 @@ const Registry::Entry& Registry::at(const std::string& name) const {
 std::vector<std::string> Registry::names() const {
   std::vector<std::string> out;
   for (const auto& [name, entry] : entries_) out.push_back(name);
+  return out;
+}
+
+std::vector<std::string> Registry::names(Kind kind) const {
+  std::vector<std::string> out;
+  for (const auto& [name, entry] : entries_)
+    if (entry.kind == kind) out.push_back(name);
   return out;
 }
 

@@ -1,6 +1,14 @@
 // Blocks and networks by name. A file says
 //   FOVEA_BLOCK(cbam, "channel gate, then spatial gate", "Woo et al. 2018, arXiv:1807.06521") { ...; return std::make_unique<Cbam>(...); }
-// with `scope`, `channels` and `args` at hand; the build lists these files and calls each once.
+// with `scope`, `channels` and `args` at hand; the build lists these files and calls each once. The other macros say what else
+// the thing can be:
+//   FOVEA_BLOCK         one map N x C x H x W in, one of the same shape out: fits every slot
+//   FOVEA_TOKEN_BLOCK   tokens N x L x C in and out; a slot turns its map into tokens and back
+//   FOVEA_CONV_BLOCK    stands for a convolution: reads the options out, kernel, stride, pad, dilation, groups and may change the shape
+//   FOVEA_GATE_BLOCK    takes a map x and a gating map g, gives x gated; in a slot of one map it gates the map with itself
+//   FOVEA_LEVELS_BLOCK  takes the maps of several levels; in a slot it gets one level
+//   FOVEA_PART          a part that only other blocks make; in no list of blocks for slots
+//   FOVEA_BACKBONE, FOVEA_HEAD
 #pragma once
 
 #include <functional>
@@ -13,12 +21,16 @@
 
 namespace fovea {
 
+enum class Kind : std::uint8_t { map, tokens, conv, gate, levels, part, backbone, head };
+const char* name_of(Kind kind);
+
 class Registry {
  public:
   using Make = std::function<std::unique_ptr<Block>(const Scope& scope, std::int64_t channels, Args& args)>;
   struct Entry {
     std::string name, text, paper;
     Make make;
+    Kind kind = Kind::map;
   };
 
   static const Registry& global();
@@ -26,6 +38,7 @@ class Registry {
   void add(Entry entry);
   const Entry& at(const std::string& name) const;  // Error with the nearest name
   std::vector<std::string> names() const;
+  std::vector<std::string> names(Kind kind) const;
   // Makes a block; options that it does not know are errors.
   std::unique_ptr<Block> make(const std::string& name, const Scope& scope, std::int64_t channels, Args args = {}) const;
 
@@ -36,10 +49,19 @@ class Registry {
 // Defined by the build from the list of files.
 void register_all(Registry& registry);
 
-#define FOVEA_BLOCK(name, text, paper)                                                                                   \
+#define FOVEA_REGISTER(name, kind, text, paper)                                                                          \
   static std::unique_ptr<Block> make_##name(const Scope& scope, std::int64_t channels, Args& args);                      \
-  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name}); }                          \
+  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name, kind}); }                    \
   static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] std::int64_t channels, \
                                             [[maybe_unused]] Args& args)
+
+#define FOVEA_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::map, text, paper)
+#define FOVEA_TOKEN_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::tokens, text, paper)
+#define FOVEA_CONV_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::conv, text, paper)
+#define FOVEA_GATE_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::gate, text, paper)
+#define FOVEA_LEVELS_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::levels, text, paper)
+#define FOVEA_PART(name, text, paper) FOVEA_REGISTER(name, Kind::part, text, paper)
+#define FOVEA_BACKBONE(name, text, paper) FOVEA_REGISTER(name, Kind::backbone, text, paper)
+#define FOVEA_HEAD(name, text, paper) FOVEA_REGISTER(name, Kind::head, text, paper)
 
 }  // namespace fovea

@@ -13,6 +13,7 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/safetensors.hpp"
+#include "modules/nn/training.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/reduce.hpp"
 #include "tests/golden/modules.hpp"
@@ -53,12 +54,11 @@ double limit_of(const TensorFile& file) {
   return std::max(2e-5, 10 * (it == file.metadata.end() ? 0.0 : std::atof(it->second.c_str())));
 }
 
-Var loss_of(const Vars& outputs, const std::map<std::string, Tensor>& weights) {
-  check(outputs.size() == weights.size(), "expected ", weights.size(), " outputs, got ", outputs.size());
+Var loss_of(const std::map<std::string, Var>& outputs, const std::map<std::string, Tensor>& weights) {
   Var loss;
-  std::size_t i = 0;
   for (const auto& [name, weight] : weights) {
-    const Var product = outputs[i++] * Var(weight);
+    check(outputs.count(name), "loss_weight/", name, ": there is no such output");
+    const Var product = outputs.at(name) * Var(weight);
     std::vector<int> axes;
     for (int a = 0; a < product.shape().rank(); ++a) axes.push_back(a);
     const Var term = sum(product, axes, false);
@@ -67,34 +67,92 @@ Var loss_of(const Vars& outputs, const std::map<std::string, Tensor>& weights) {
   return loss;
 }
 
-// Whether anything at all was compared, and the worst of it.
-Worst compare(const TensorFile& file, const Block& block, ParamStore& params) {
-  std::map<std::string, Var> inputs;
-  for (const auto& [name, value] : under(file, "input")) inputs[name] = Var(value, is_floating(value.dtype()));
-  Vars in;
-  for (const auto& [name, v] : inputs) in.push_back(v);
-  TapScope taps("**");
-  const Vars outputs = block(in);
-  loss_of(outputs, under(file, "loss_weight")).backward();
+std::vector<std::string> names_of(const std::map<std::string, Tensor>& tensors) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : tensors) names.push_back(name);
+  return names;
+}
 
+Case describe(const TensorFile& file, const std::string& name) {
+  const auto value = [&](const char* key, const char* fallback) {
+    const auto it = file.metadata.find(key);
+    return it == file.metadata.end() ? std::string(fallback) : it->second;
+  };
+  return {.name = name,
+          .module = value("module", "(none)"),
+          .repo = value("repo", ""),
+          .mode = value("mode", "eval"),
+          .note = value("note", ""),
+          .hyper = nlohmann::json::parse(value("hyper_parameters", "{}")),
+          .inputs = names_of(under(file, "input")),
+          .parameter = [&file](const std::string& parameter) {
+            const auto it = file.tensors.find("param/" + parameter);
+            return it == file.tensors.end() ? Shape{} : it->second.shape();
+          }};
+}
+
+// The file's parameters under our names.
+std::map<std::string, Tensor> renamed(std::map<std::string, Tensor> theirs, const Subject& subject) {
+  if (!subject.rename) return theirs;
+  std::map<std::string, Tensor> ours;
+  for (auto& [name, value] : theirs)
+    if (const std::string to = subject.rename(name); !to.empty()) ours[to] = value;
+  return ours;
+}
+
+struct Run {
+  std::map<std::string, Var> inputs;
+  std::map<std::string, Tensor> outputs;
+  std::vector<std::pair<std::string, Var>> taps;
+};
+
+Run run_block(const TensorFile& file, const Subject& subject, bool train) {
+  Run run;
+  for (const auto& [name, value] : under(file, "input")) run.inputs[name] = Var(value, is_floating(value.dtype()));
+  Vars in;
+  for (const std::string& name : subject.inputs.empty() ? names_of(under(file, "input")) : subject.inputs) {
+    check(run.inputs.count(name), "the file has no input '", name, "'");
+    in.push_back(run.inputs.at(name));
+  }
+  Random random(0);
+  std::unique_ptr<Training> training = train ? std::make_unique<Training>(random) : nullptr;
+  TapScope taps("**");
+  const Vars out = (*subject.block)(in);
+  const std::vector<std::string> names = subject.outputs.empty() ? names_of(under(file, "output")) : subject.outputs;
+  check(out.size() == names.size(), "expected ", names.size(), " outputs, got ", out.size());
+  std::map<std::string, Var> outputs;
+  for (std::size_t i = 0; i < names.size(); ++i) outputs[names[i]] = out[i];
+  if (const auto weights = under(file, "loss_weight"); !weights.empty()) loss_of(outputs, weights).backward();
+  for (const auto& [name, v] : outputs) run.outputs[name] = v.value();
+  run.taps = taps.kept;
+  return run;
+}
+
+const Tensor& tap_of(const Run& run, const Subject& subject, const std::string& name) {
+  const std::string glob = subject.taps.count(name) ? subject.taps.at(name) : name;
+  for (const auto& [path, v] : run.taps)
+    if (glob_match(glob, path)) return v.value();
+  fail("attn/", name, ": no tap is called ", glob);
+}
+
+// Every tensor that the file has a reference for: the worst of them.
+Worst compare(const TensorFile& file, const Subject& subject, ParamStore& params) {
+  const Run run = run_block(file, subject, file.metadata.count("mode") && file.metadata.at("mode") == "train");
   Worst worst;
-  std::size_t i = 0;
-  for (const auto& [name, reference] : under(file, "output")) worst.add("output/" + name, outputs.at(i++).value(), reference);
-  for (const auto& [name, reference] : under(file, "grad/input"))
-    worst.add("grad/input/" + name, inputs.at(name).grad(), reference);
-  for (const auto& [name, reference] : under(file, "grad/param")) {
+  for (const auto& [name, reference] : under(file, "output")) {
+    check(run.outputs.count(name), "output/", name, ": not computed");
+    worst.add("output/" + name, run.outputs.at(name), reference);
+  }
+  for (const auto& [name, reference] : under(file, "grad/input")) worst.add("grad/input/" + name, run.inputs.at(name).grad(), reference);
+  for (const auto& [name, reference] : renamed(under(file, "grad/param"), subject)) {
     check(params.find(name), "grad/param/", name, ": no such parameter");
     worst.add("grad/param/" + name, params.find(name)->value.grad(), reference);
   }
-  for (const auto& [name, reference] : under(file, "param_after")) {
+  for (const auto& [name, reference] : renamed(under(file, "param_after"), subject)) {
     check(params.find(name), "param_after/", name, ": no such buffer");
     worst.add("param_after/" + name, params.find(name)->value.value(), reference);
   }
-  for (const auto& [name, reference] : under(file, "attn")) {
-    const auto tap = std::find_if(taps.kept.begin(), taps.kept.end(), [&](const auto& t) { return t.first == name; });
-    check(tap != taps.kept.end(), "attn/", name, ": no tap is called so");
-    worst.add("attn/" + name, tap->second.value(), reference);
-  }
+  for (const auto& [name, reference] : under(file, "attn")) worst.add("attn/" + name, tap_of(run, subject, name), reference);
   return worst;
 }
 
@@ -103,17 +161,16 @@ int run(const fs::path& path) {
   const std::string name = path.stem().string();
   try {
     const TensorFile file = read_safetensors(path);
-    const std::string module = file.metadata.count("module") ? file.metadata.at("module") : "(none)";
-    auto store = std::make_shared<ParamStore>();
-    const auto hyper =
-        nlohmann::json::parse(file.metadata.count("hyper_parameters") ? file.metadata.at("hyper_parameters") : "{}");
-    const auto block = make(module, hyper, Scope(store));
-    if (!block) {
-      std::cout << "unknown " << name << " " << module << "\n";
+    const Case described = describe(file, name);
+    const Make* make = adapters().find(described);
+    if (!make) {
+      std::cout << "unknown " << name << " " << described.module << "\n";
       return 1;
     }
-    store->load(under(file, "param"));
-    const Worst worst = compare(file, *block, *store);
+    auto store = std::make_shared<ParamStore>();
+    const Subject subject = (*make)(described, Scope(store));
+    store->load(renamed(under(file, "param"), subject));
+    const Worst worst = compare(file, subject, *store);
     const bool ok = worst.error <= limit_of(file);
     std::cout << (ok ? fmt::format("ok {} {:.2e}\n", name, worst.error)
                      : fmt::format("FAIL {} {}: error {:.2e}, limit {:.2e}\n", name, worst.name, worst.error, limit_of(file)));

@@ -5,47 +5,48 @@
 namespace fovea::golden {
 namespace {
 
-// Where a block's channel count stands and what its options are called in the file. A pair with an empty option says that the
-// file's value must equal `fixed`.
-struct Option {
-  std::string theirs, ours, fixed = {};
-};
-struct Adapter {
-  std::string module, block, channels;
-  std::vector<Option> options;
+class Function final : public Block {
+ public:
+  Function(const Scope& s, std::function<Vars(const Vars&)> f) : Block(s), f_(std::move(f)) {}
+
+ protected:
+  Vars forward(const Vars& in) const override { return f_(in); }
+
+ private:
+  std::function<Vars(const Vars&)> f_;
 };
 
-const std::vector<Adapter>& adapters() {
-  static const std::vector<Adapter> all{
-      {"AAB",
-       "a2n_aab",
-       "nf",
-       {{"reduction", "reduction"}, {"t", "temperature"}, {"non_attention_kernel", "plain_kernel"}, {"K", "", "2"}}},
-      {"AttentionBranch", "attention_branch", "nf", {{"k_size", "kernel"}}},
-      {"PA", "pixel_attention", "nf", {}},
-      {"AAN", "a2n", "", {{"scale", "scale"}, {"nf", "width"}, {"unf", "tail_width"}, {"nb", "blocks"}}},
-  };
+}  // namespace
+
+const Make* Adapters::find(const Case& c) const {
+  for (const Entry& e : entries_)
+    if (e.module == c.module && c.repo.find(e.repo) != std::string::npos) return &e.make;
+  return nullptr;
+}
+
+const Adapters& adapters() {
+  static const Adapters all = [] {
+    Adapters a;
+    for (auto add : {add_channel, add_spatial, add_hybrid, add_har, add_gates, add_global, add_linear, add_multi_head, add_windows,
+                     add_sparse, add_networks})
+      add(a);
+    return a;
+  }();
   return all;
 }
 
 std::string text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
-}  // namespace
+std::unique_ptr<Block> make(const std::string& block, const Case& c, const Scope& scope, std::int64_t channels,
+                            const std::vector<std::pair<std::string, std::string>>& options,
+                            std::map<std::string, std::string> fixed) {
+  for (const auto& [theirs, ours] : options)
+    if (c.hyper.contains(theirs)) fixed[ours] = text(c.hyper.at(theirs));
+  return Registry::global().make(block, scope, channels, Args(c.module, std::move(fixed)));
+}
 
-std::unique_ptr<Block> make(const std::string& module, const nlohmann::json& hyper, const Scope& scope) {
-  for (const Adapter& a : adapters()) {
-    if (a.module != module) continue;
-    std::map<std::string, std::string> values;
-    for (const Option& o : a.options) {
-      if (!hyper.contains(o.theirs)) continue;
-      const std::string given = text(hyper.at(o.theirs));
-      if (o.ours.empty()) check(given == o.fixed, module, ": ", o.theirs, " is ", given, ", supported is ", o.fixed);
-      else values[o.ours] = given;
-    }
-    const std::int64_t channels = a.channels.empty() ? 3 : hyper.at(a.channels).get<std::int64_t>();
-    return Registry::global().make(a.block, scope, channels, Args(module, values));
-  }
-  return nullptr;
+std::unique_ptr<Block> function(const Scope& scope, std::function<Vars(const Vars&)> f) {
+  return std::make_unique<Function>(scope, std::move(f));
 }
 
 }  // namespace fovea::golden
