@@ -29,6 +29,7 @@ declare -A allowed=(
 room_of() {
   case $1 in
     modules/*/*) room=${1#modules/} room=modules/${room%%/*} ;;
+    modules/preprocess.*) room=modules/preprocess ;;  # a description that readers of pictures share with the face
     modules/*) room=modules/model ;;  # the face: files right under modules/
     *) room=${1%%/*} ;;
   esac
