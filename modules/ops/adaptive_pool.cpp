@@ -6,12 +6,12 @@
 namespace fovea {
 namespace {
 
-// size x cells: column i holds 1 / length in the rows that cell i covers. A mean along an axis is then a product.
+// 1 x 1 x size x cells: column i holds 1 / length in the rows that cell i covers. A mean along an axis is then a product.
 Var averaging(std::int64_t size, std::int64_t cells, DType dtype) {
-  Tensor m = Tensor::zeros({size, cells});
+  Tensor m = Tensor::zeros({1, 1, size, cells}, DType::f64);
   for (std::int64_t i = 0; i < cells; ++i) {
     const std::int64_t begin = i * size / cells, end = ((i + 1) * size + cells - 1) / cells;
-    for (std::int64_t k = begin; k < end; ++k) m.data<float>()[k * cells + i] = 1.0F / static_cast<float>(end - begin);
+    for (std::int64_t k = begin; k < end; ++k) m.data<double>()[k * cells + i] = 1.0 / static_cast<double>(end - begin);
   }
   return Var(m.to(dtype));
 }
