@@ -58,7 +58,7 @@ class Tiles {
         groups_ == 1 ? ordered.reshape({taps * per_group_, out}) : ordered.reshape({groups_, taps * per_group_, out / groups_});
     runs_ = runs_of(g.channels, groups_, g.o.deform_groups, g.channels);
     places_ = x.dim(0) * g.out_height * g.out_width;
-    tile_ = std::clamp<std::int64_t>(kTileBytes / (taps * g.channels * 4), 32, 4096);
+    tile_ = std::clamp<std::int64_t>(kTileBytes / (taps * g.channels * 4), 128, 4096);
   }
 
   // False where there is no fast matrix product.
