@@ -81,6 +81,19 @@ void add_spatial(Adapters& all) {
                          {"temperature", "temperature"}},
                         {{"pad", "0"}})};
   });
+  all.add("GeneralizedAttention", "", [](const Case& c, const Scope& s) {
+    // mmcv's own reading of term 2 without term 4 is in files that say so.
+    const bool verbatim = mentions(c.name + " " + c.note, {"verbatim"});
+    return Subject{make("generalized_attention", c, s, c.hyper.at("in_channels"),
+                        {{"num_heads", "heads"},
+                         {"attention_type", "terms"},
+                         {"spatial_range", "spatial_range"},
+                         {"position_embedding_dim", "position_embedding_dim"},
+                         {"position_magnitude", "magnitude"},
+                         {"kv_stride", "kv_stride"},
+                         {"q_stride", "q_stride"}},
+                        {{"reading", verbatim ? "mmcv" : "fixed"}})};
+  });
 }
 
 }  // namespace fovea::golden
