@@ -24,8 +24,9 @@ T parse(const std::string& where, const std::string& name, const std::string& te
 const std::string* Args::find(const std::string& name, const std::string& fallback, const std::string& text) {
   described_.push_back({name, fallback, text});
   check(!nested_.count(name) && !lists_.count(name), where_, ": ", name, ": expected one value, got a list or a mapping");
-  const auto it = values_.find(name);
-  return it == values_.end() ? nullptr : &it->second;
+  if (const auto it = values_.find(name); it != values_.end()) return &it->second;
+  const auto it = suggested_.find(name);
+  return it == suggested_.end() ? nullptr : &it->second;
 }
 
 int Args::get(const std::string& name, int fallback, const std::string& text) {

@@ -24,11 +24,11 @@ declare -A allowed=(
   [pipeline]="modules/core modules/autograd modules/io modules/explain modules/model datasets"
 )
 
-# modules/core/tensor.hpp -> modules/core; modules/model.hpp -> modules/model; datasets/image.hpp -> datasets
+# modules/core/tensor.hpp -> modules/core; modules/model.hpp, modules/network.hpp -> modules/model; datasets/image.hpp -> datasets
 room_of() {
   case $1 in
     modules/*/*) room=${1#modules/} room=modules/${room%%/*} ;;
-    modules/*) room=${1%.*} ;;
+    modules/*) room=modules/model ;;  # the face: files right under modules/
     *) room=${1%%/*} ;;
   esac
 }
