@@ -89,9 +89,10 @@ struct L2Normalize {
   template <class F>
   static void each_row(const Tensor& t, const F& f) {
     const std::int64_t n = t.dim(-1);
-    parallel_for(rows(t), std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(n, 1)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) f(r, r * n, n);
-    });
+    parallel_for(rows(t), std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(n, 1)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t r = begin; r < end; ++r) f(r, r * n, n);
+                 });
   }
 };
 

@@ -93,8 +93,6 @@ struct PositiveFeatures {
 
 }  // namespace
 
-Var positive_features(const Var& u, const Var& h, double eps, bool whole) {
-  return apply(PositiveFeatures{eps, whole}, {u, h});
-}
+Var positive_features(const Var& u, const Var& h, double eps, bool whole) { return apply(PositiveFeatures{eps, whole}, {u, h}); }
 
 }  // namespace fovea

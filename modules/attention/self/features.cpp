@@ -9,18 +9,17 @@
 namespace fovea {
 
 FeatureMap feature_map(const std::string& name) {
-  static const std::map<std::string, FeatureMap> maps{
-      {"elu", [](const Var& x) { return scale(elu(x), 1, 1); }},
-      {"relu", relu},
-      {"softplus", softplus},
-      {"exp", [](const Var& x) { return exp(x); }},
-      {"square", [](const Var& x) { return x * x; }},
-      {"sigmoid", sigmoid},
-      {"gelu", gelu},
-      {"silu", silu},
-      {"tanh", [](const Var& x) { return tanh(x); }},
-      {"leaky_relu", [](const Var& x) { return leaky_relu(x); }},
-      {"identity", [](const Var& x) { return x; }}};
+  static const std::map<std::string, FeatureMap> maps{{"elu", [](const Var& x) { return scale(elu(x), 1, 1); }},
+                                                      {"relu", relu},
+                                                      {"softplus", softplus},
+                                                      {"exp", [](const Var& x) { return exp(x); }},
+                                                      {"square", [](const Var& x) { return x * x; }},
+                                                      {"sigmoid", sigmoid},
+                                                      {"gelu", gelu},
+                                                      {"silu", silu},
+                                                      {"tanh", [](const Var& x) { return tanh(x); }},
+                                                      {"leaky_relu", [](const Var& x) { return leaky_relu(x); }},
+                                                      {"identity", [](const Var& x) { return x; }}};
   const auto it = maps.find(name);
   if (it != maps.end()) return it->second;
   std::vector<std::string> names;

@@ -53,8 +53,8 @@ FOVEA_TOKEN_BLOCK(linear_attention, "attention by feature maps, of linear cost",
   check(o.heads > 0, "linear_attention: expected at least one head, got ", o.heads);
   const int keys = args.get("d_keys", 0, "width of a head's queries and keys; 0: channels / heads");
   const int values = args.get("d_values", 0, "width of a head's values; 0: channels / heads");
-  check((keys > 0 && values > 0) || channels % o.heads == 0, "linear_attention: ", channels, " channels do not divide into ", o.heads,
-        " heads; set heads, or d_keys and d_values");
+  check((keys > 0 && values > 0) || channels % o.heads == 0, "linear_attention: ", channels, " channels do not divide into ",
+        o.heads, " heads; set heads, or d_keys and d_values");
   o.keys = keys > 0 ? keys : channels / o.heads;
   o.values = values > 0 ? values : channels / o.heads;
   const int context = args.get("context_channels", 0, "channels of the keys' tokens; 0: as the queries'");

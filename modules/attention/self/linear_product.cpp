@@ -16,7 +16,8 @@ namespace {
 Var ones_beside(const Var& x) { return scale(slice(x, 3, 0, 1), 0, 1); }
 
 Var causal_keys(const Var& q, const Var& keys) {
-  check(keys.dim(2) >= q.dim(2), "causal attention: expected at least as many keys as queries, got ", keys.dim(2), " for ", q.dim(2));
+  check(keys.dim(2) >= q.dim(2), "causal attention: expected at least as many keys as queries, got ", keys.dim(2), " for ",
+        q.dim(2));
   return keys.dim(2) == q.dim(2) ? keys : slice(keys, 2, 0, q.dim(2));
 }
 

@@ -33,8 +33,10 @@ TEST_CASE("causal_product") {
                         .bad = {{{{1, 1, 4, 2}, {1, 1, 5, 2}, {1, 1, 5, 2}}, "expected queries and keys of one shape"},
                                 {{{1, 1, 4, 2}, {1, 1, 4, 2}, {1, 1, 5, 2}}, "expected values"}}};
   for (bool reverse : {false, true})
-    check_op("causal_product", [&](const Vars& v) { return Vars{causal_product(v[0], v[1], v[2], reverse)}; }, in, options);
-  const Var q(Tensor::from(std::vector<double>{1, 2, 3}, {1, 1, 3, 1})), k(Tensor::from(std::vector<double>{1, 1, 2}, {1, 1, 3, 1}));
+    check_op(
+        "causal_product", [&](const Vars& v) { return Vars{causal_product(v[0], v[1], v[2], reverse)}; }, in, options);
+  const Var q(Tensor::from(std::vector<double>{1, 2, 3}, {1, 1, 3, 1})),
+      k(Tensor::from(std::vector<double>{1, 1, 2}, {1, 1, 3, 1}));
   const Var v(Tensor::from(std::vector<double>{5, 7, 11}, {1, 1, 3, 1}));
   CHECK(causal_product(q, k, v).value().values() == V{5, 24, 102});
   CHECK(causal_product(q, k, v, true).value().values() == V{34, 58, 66});
@@ -44,17 +46,16 @@ TEST_CASE("causal_product") {
 TEST_CASE("positive_features") {
   const Tensors in{random_tensor({2, 3, 5, 7}, 1), random_tensor({2, 3, 5, 1}, 2)};
   for (bool whole : {false, true})
-    check_op(
-        "positive_features",
-        [&](const Vars& v) {
-          const Var y = positive_features(v[0], v[1], 0, whole);
-          return Vars{y / sum(y, whole ? std::vector<int>{2, 3} : std::vector<int>{3})};
-        },
-        in,
-        {.fixed = whole ? std::set<std::size_t>{} : std::set<std::size_t>{1},  // a row's own norm cancels
-         .bf16 = false,
-         .conditioning = 4,
-         .bad = {{{{2, 5, 7}, {2, 5}}, "expected half squared norms 2x5x1"}, {{{7}, {1}}, "expected projections"}}});
+    check_op("positive_features",
+             [&](const Vars& v) {
+               const Var y = positive_features(v[0], v[1], 0, whole);
+               return Vars{y / sum(y, whole ? std::vector<int>{2, 3} : std::vector<int>{3})};
+             },
+             in,
+             {.fixed = whole ? std::set<std::size_t>{} : std::set<std::size_t>{1},  // a row's own norm cancels
+              .bf16 = false,
+              .conditioning = 4,
+              .bad = {{{{2, 5, 7}, {2, 5}}, "expected half squared norms 2x5x1"}, {{{7}, {1}}, "expected projections"}}});
   const Var u(Tensor::from(std::vector<double>{0, 1, 2, 5}, {2, 2})), h(Tensor::from(std::vector<double>{0, 3}, {2, 1}));
   const double r = std::sqrt(0.5);
   const auto rows = positive_features(u, h, 0.25).value().values(), all = positive_features(u, h, 0.25, true).value().values();
