@@ -67,6 +67,14 @@ std::vector<int> Args::list(const std::string& name, const std::vector<int>& fal
   return out;
 }
 
+std::vector<double> Args::numbers(const std::string& name, const std::vector<double>& fallback, const std::string& text) {
+  std::vector<std::string> shown;
+  for (const double v : fallback) shown.push_back(fmt::format("{}", v));
+  std::vector<double> out;
+  for (const std::string& v : list(name, shown, text)) out.push_back(parse<double>(where_, name, v));
+  return out;
+}
+
 int Args::require(const std::string& name, const std::string& text) {
   const std::string* given = find(name, "required", text);
   check(given != nullptr, where_, ": ", name, " is missing (", text, ")");

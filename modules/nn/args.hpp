@@ -30,6 +30,7 @@ class Args {
   // A list of scalars; a single scalar counts as a list of one.
   std::vector<std::string> list(const std::string& name, const std::vector<std::string>& fallback, const std::string& text);
   std::vector<int> list(const std::string& name, const std::vector<int>& fallback, const std::string& text);
+  std::vector<double> numbers(const std::string& name, const std::vector<double>& fallback, const std::string& text);
   int require(const std::string& name, const std::string& text);
 
   // Error when a value was given that nobody read.
