@@ -56,11 +56,19 @@ UpscaleTask read_task(const Yaml& train, const TrainOptions& options, int scale,
   return task;
 }
 
-Trainer::Loss loss_called(const std::string& name, const std::string& where) {
+using PixelLoss = Var (*)(const Var& output, const Var& target);
+
+PixelLoss pixel_loss(const std::string& name, const std::string& where) {
   if (name == "l1") return [](const Var& y, const Var& target) { return l1_loss(y, target); };
   if (name == "mse") return [](const Var& y, const Var& target) { return mse_loss(y, target); };
   if (name == "charbonnier") return [](const Var& y, const Var& target) { return charbonnier_loss(y, target); };
   fail(where, ": loss: expected l1, mse or charbonnier, got '", name, "'");
+}
+
+Trainer::Loss loss_called(const std::string& name, const std::string& where) {
+  return [measure = pixel_loss(name, where)](const Model& model, const Batch& batch) {
+    return measure(model.forward(Var(batch.input)), Var(batch.target));
+  };
 }
 
 // Always in f32, whatever the training computes in: scores of different runs compare.

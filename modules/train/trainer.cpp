@@ -121,7 +121,7 @@ double Trainer::step_once(const Batch& batch, const Loss& loss) {
   Precision precision(precision_);
   Training training(random_);
   model_.params()->zero_grad();
-  const Var value = loss(model_.forward(Var(batch.input)), Var(batch.target));
+  const Var value = loss(model_, batch);
   value.backward();
   const double norm = clip_gradients(*model_.params(), options_.clip), result = value.value().item();
   // Before the step: weights that are not finite must never reach a checkpoint.

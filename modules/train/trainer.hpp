@@ -24,7 +24,8 @@ struct Validation {
 
 class Trainer {
  public:
-  using Loss = std::function<Var(const Var& output, const Var& target)>;
+  // Runs the model forward on the batch and says how wrong it is: a scalar.
+  using Loss = std::function<Var(const Model&, const Batch&)>;
   using Validate = std::function<Validation(const Model&)>;
   struct Progress {
     std::int64_t step = 0, steps = 0;

@@ -1,0 +1,34 @@
+// Random changes to training pictures. Everything is drawn from the generator that is given, so a picture is a function of its number.
+#pragma once
+
+#include <opencv2/core.hpp>
+
+#include "modules/core/random.hpp"
+#include "modules/preprocess.hpp"
+
+namespace fovea {
+
+struct Augment {
+  // Random resized crop (Szegedy et al. 2014, arXiv:1409.4842): share of the area and proportions, as torchvision draws them. Without it the
+  // picture is fitted as in validation.
+  bool crop = true;
+  double scale_low = 0.25, scale_high = 1, ratio_low = 3.0 / 4, ratio_high = 4.0 / 3;
+  double flip = 0.5, flip_vertical = 0;  // probabilities
+  // Colour jitter: factors are drawn from 1 - v to 1 + v, the turn of the hue from -v to v (1 is the whole circle).
+  double brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  double grey = 0;  // probability of losing all colour
+};
+
+// Keys: crop, crop_scale, crop_ratio, flip, flip_vertical, brightness, contrast, saturation, hue, grey. Error for others.
+Augment read_augment(const Yaml& y);
+
+// u8 grey or BGR of any size in, u8 BGR of p's size out.
+cv::Mat augmented(const cv::Mat& image, const Preprocess& p, const Augment& a, Random& random);
+
+// The part of a width x height picture that a random resized crop takes.
+cv::Rect random_crop(cv::Size size, const Augment& a, Random& random);
+
+// A picture as validation sees it, before it is normalised: u8 BGR of p's size.
+cv::Mat fitted(const cv::Mat& image, const Preprocess& p);
+
+}  // namespace fovea
