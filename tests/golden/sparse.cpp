@@ -46,8 +46,7 @@ Subject openai(const Case& c, const Scope& s) {
   std::map<std::string, std::string> options{{"pattern", mode.empty() ? "all" : mode},
                                              {"heads", first_of(c, {"heads", "n_head", "num_heads"})},
                                              {"projections", "false"},
-                                             {"bidirectional", "false"},
-                                             {"expressivity", "0"}};
+                                             {"bidirectional", "false"}};
   if (!context.empty()) options["context"] = options["stride"] = context;
   // Without projections the block does not use the width, beyond asking that the heads divide it.
   return {make("sparse_attention", c, s, std::stoll(options["heads"]), {}, options), {"q", "k", "v"}};

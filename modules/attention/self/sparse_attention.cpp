@@ -38,7 +38,7 @@ class SparseAttention final : public Block {
     const Var q = part(0, in[0]), k = part(1, in[self ? 0 : 1]), v = part(2, in[self ? 0 : 2]);
     check(q.dim(2) == k.dim(2), "expected queries and keys of one length, got ", q.dim(2), " and ", k.dim(2));
     const Var hidden(o_.pattern.hidden(o_.heads, q.dim(2)));
-    tap("mask", masked_fill(Var(Tensor::full({1}, 1)), hidden, 0));
+    tap("mask", masked_fill(Var(Tensor::full(hidden.shape(), 1)), hidden, 0));
     Var scores = matmul(scale(q, 1 / std::sqrt(static_cast<double>(q.dim(3)))), permute(k, {0, 1, 3, 2}));
     scores = masked_fill(scores, hidden, kNever);
     if (in.size() % 2 == 0) scores = scores + in.back();

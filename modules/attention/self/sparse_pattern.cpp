@@ -1,5 +1,6 @@
 #include "modules/attention/self/sparse_pattern.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace fovea {
@@ -11,7 +12,8 @@ void SparsePattern::check_options() const {
           "sparse_attention: expected a pattern all, local, strided or fixed, got '", kind, "'");
   check(context > 0, "sparse_attention: expected context >= 1, got ", context);
   check(stride > 0, "sparse_attention: expected stride >= 1, got ", stride);
-  check(expressivity >= 0 && expressivity <= stride, "sparse_attention: expected expressivity from 0 to the stride ", stride,
+  const bool summaries = std::find(kinds.begin(), kinds.end(), "fixed") != kinds.end();
+  check(!summaries || (expressivity >= 0 && expressivity <= stride), "sparse_attention: expected expressivity from 0 to the stride ", stride,
         ", got ", expressivity);
 }
 
