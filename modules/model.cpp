@@ -20,6 +20,7 @@ struct Model::State {
   std::string recipe, name;
   std::map<std::string, std::string> metadata;
   std::shared_ptr<ParamStore> params;
+  std::size_t own = 0;  // parameters of the network; a training may declare more behind them, which are not saved
   std::unique_ptr<Network> network;
 };
 
@@ -52,6 +53,7 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_->name = name_of(recipe);
   model.state_->params = std::make_shared<ParamStore>(seed);
   model.state_->network = build(recipe, model.state_->params);
+  model.state_->own = model.state_->params->entries().size();
   return model;
 }
 
@@ -100,7 +102,10 @@ Model Model::load(const std::string& name_or_file) {
 void Model::save(const fs::path& file, DType storage, std::map<std::string, std::string> metadata) const {
   check(storage == DType::f32 || storage == DType::f16, "save: expected f32 or f16, got ", name_of(storage));
   TensorFile content;
-  for (const auto& [name, value] : state_->params->values()) content.tensors[name] = value.to(storage);
+  for (std::size_t i = 0; i < state_->own; ++i) {
+    const ParamStore::Entry& e = state_->params->entries()[i];
+    content.tensors[e.name] = e.value.value().to(is_floating(e.value.dtype()) ? storage : e.value.dtype());
+  }
   content.metadata = state_->metadata;
   for (auto& [key, value] : metadata) content.metadata[key] = value;
   content.metadata[kFormatKey] = "1";
