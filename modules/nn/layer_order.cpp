@@ -39,7 +39,7 @@ std::vector<int> layers_of(const ParamStore& store) {
   std::vector<std::string> seen;
   int now = 0;
   for (const auto& e : store.entries()) {
-    const bool head = e.name.rfind("head.", 0) == 0;
+    const bool head = e.name.rfind("head.", 0) == 0 || e.name.rfind("distill.", 0) == 0;  // what learns from scratch
     if (const std::string path = head ? "" : layer_path(e.name); !path.empty()) {
       const auto known = std::find(seen.begin(), seen.end(), path);
       now = static_cast<int>(known - seen.begin()) + 1;
