@@ -6,10 +6,11 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/heads/classify.hpp"
 #include "modules/heads/upscale.hpp"
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
-#include "modules/nn/registry.hpp"
+#include "modules/network.hpp"
 
 namespace fovea {
 
@@ -19,7 +20,8 @@ struct Model::State {
   std::string recipe, name;
   std::map<std::string, std::string> metadata;
   std::shared_ptr<ParamStore> params;
-  std::unique_ptr<Block> network;
+  std::size_t own = 0;  // parameters of the network; a training may declare more behind them, which are not saved
+  std::unique_ptr<Network> network;
 };
 
 namespace {
@@ -27,19 +29,18 @@ namespace {
 constexpr const char* kFormatKey = "fovea.format";
 constexpr const char* kRecipeKey = "fovea.recipe";
 
-std::unique_ptr<Block> build(const Yaml& recipe, const Scope& scope) {
+std::unique_ptr<Network> build(const Yaml& recipe, const std::shared_ptr<ParamStore>& params) {
   recipe.only({"fovea", "model", "preprocess", "pipeline", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
-  const Yaml& model = recipe.at("model");
-  model.only({"head"});
-  const Yaml& head = model.at("head");
-  const std::string type = head.at("type").scalar();
-  Args args = head.args();
-  args.get("type", "", "which head");
-  const Registry::Entry& entry = Registry::global().at(type);
-  auto network = entry.make(scope, args.get("channels", 3, "channels of the input"), args);
-  args.done();
-  return network;
+  return std::make_unique<Network>(recipe.at("model"), params);
+}
+
+// What a model without a file is called.
+std::string name_of(const Yaml& recipe) {
+  if (!recipe.has("model")) return "model";
+  for (const char* part : {"backbone", "head"})
+    if (recipe.at("model").has(part)) return recipe.at("model").at(part).at("type").scalar();
+  return "model";
 }
 
 }  // namespace
@@ -49,10 +50,10 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_ = std::make_shared<State>();
   const Yaml recipe = Yaml::parse(yaml, "recipe");
   model.state_->recipe = recipe.str();
-  model.state_->name =
-      recipe.has("model") && recipe.at("model").has("head") ? recipe.at("model").at("head").at("type").scalar() : "model";
+  model.state_->name = name_of(recipe);
   model.state_->params = std::make_shared<ParamStore>(seed);
-  model.state_->network = build(recipe, Scope(model.state_->params));
+  model.state_->network = build(recipe, model.state_->params);
+  model.state_->own = model.state_->params->entries().size();
   return model;
 }
 
@@ -101,7 +102,10 @@ Model Model::load(const std::string& name_or_file) {
 void Model::save(const fs::path& file, DType storage, std::map<std::string, std::string> metadata) const {
   check(storage == DType::f32 || storage == DType::f16, "save: expected f32 or f16, got ", name_of(storage));
   TensorFile content;
-  for (const auto& [name, value] : state_->params->values()) content.tensors[name] = value.to(storage);
+  for (std::size_t i = 0; i < state_->own; ++i) {
+    const ParamStore::Entry& e = state_->params->entries()[i];
+    content.tensors[e.name] = e.value.value().to(is_floating(e.value.dtype()) ? storage : e.value.dtype());
+  }
   content.metadata = state_->metadata;
   for (auto& [key, value] : metadata) content.metadata[key] = value;
   content.metadata[kFormatKey] = "1";
@@ -130,10 +134,23 @@ const std::map<std::string, std::string>& Model::metadata() const { return state
 const std::shared_ptr<ParamStore>& Model::params() const { return state_->params; }
 
 UpscaleFacts Model::upscale() const {
-  const auto* network = dynamic_cast<const UpscaleNetwork*>(state_->network.get());
+  const auto* network = dynamic_cast<const UpscaleNetwork*>(&state_->network->head());
   check(network != nullptr, name(), ": not an upscaling model");
   return network->facts();
 }
+
+bool Model::classifies() const { return dynamic_cast<const Classifier*>(&state_->network->head()) != nullptr; }
+
+const std::vector<std::string>& Model::classes() const {
+  check(classifies(), name(), ": not a classification model");
+  return dynamic_cast<const Classifier&>(state_->network->head()).classes();
+}
+
+std::vector<Feature> Model::features() const {
+  return state_->network->backbone() ? state_->network->backbone()->features() : std::vector<Feature>{};
+}
+
+const std::vector<SlotRules::Offer>& Model::slots() const { return state_->network->slots().offers(); }
 
 std::int64_t Model::multiply_adds(const Shape& input) const {
   return trace({input}, [&](const Vars& in) { return Vars{forward(in[0])}; }).multiply_adds();

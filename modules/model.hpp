@@ -1,4 +1,5 @@
-// The face of modules/: build a network from a recipe or load one, run it, ask for its maps.
+// The face of modules/: build a network from a recipe or load one, run it, ask for its maps. A network is a head alone (super-
+// resolution) or a backbone, blocks in its slots, and a head on its last feature; parameters are then under "backbone." and "head.".
 //
 //   Model model = Model::load("upscale-x2");                  // a zoo name or a .safetensors file
 //   Tensor y = model.run(x);                                  // x: 1x3xHxW, RGB, 0..1
@@ -13,6 +14,7 @@
 
 #include "modules/autograd/var.hpp"
 #include "modules/heads/upscale.hpp"
+#include "modules/nn/backbone.hpp"
 #include "modules/nn/scope.hpp"
 
 namespace fovea {
@@ -52,7 +54,11 @@ class Model {
   const std::string& name() const;                             // zoo name or file stem
   const std::map<std::string, std::string>& metadata() const;  // of the file it was loaded from
   const std::shared_ptr<ParamStore>& params() const;
-  UpscaleFacts upscale() const;  // Error when the head is not an upscaling one
+  UpscaleFacts upscale() const;                     // Error when the head is not an upscaling one
+  const std::vector<std::string>& classes() const;  // Error when the head does not classify
+  bool classifies() const;
+  std::vector<Feature> features() const;               // all of the backbone's; empty without one
+  const std::vector<SlotRules::Offer>& slots() const;  // what was offered, and what was put there
   std::int64_t multiply_adds(const Shape& input) const;
 
  private:

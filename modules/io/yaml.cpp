@@ -79,9 +79,9 @@ Args Yaml::args() const {
   std::set<std::string> nested;
   Args::Lists lists;
   for (const auto& [key, child] : children_) {
-    const bool plain_list = child.kind_ == Kind::sequence && std::all_of(child.items_.begin(), child.items_.end(), [](const Yaml& item) {
-                              return item.kind_ == Kind::scalar;
-                            });
+    const bool plain_list =
+        child.kind_ == Kind::sequence &&
+        std::all_of(child.items_.begin(), child.items_.end(), [](const Yaml& item) { return item.kind_ == Kind::scalar; });
     if (child.kind_ == Kind::scalar) values[key] = child.scalar_;
     else if (plain_list)
       for (const Yaml& item : (lists[key], child.items_)) lists[key].push_back(item.scalar_);

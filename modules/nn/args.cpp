@@ -24,8 +24,9 @@ T parse(const std::string& where, const std::string& name, const std::string& te
 const std::string* Args::find(const std::string& name, const std::string& fallback, const std::string& text) {
   described_.push_back({name, fallback, text});
   check(!nested_.count(name) && !lists_.count(name), where_, ": ", name, ": expected one value, got a list or a mapping");
-  const auto it = values_.find(name);
-  return it == values_.end() ? nullptr : &it->second;
+  if (const auto it = values_.find(name); it != values_.end()) return &it->second;
+  const auto it = suggested_.find(name);
+  return it == suggested_.end() ? nullptr : &it->second;
 }
 
 int Args::get(const std::string& name, int fallback, const std::string& text) {
@@ -63,6 +64,14 @@ std::vector<int> Args::list(const std::string& name, const std::vector<int>& fal
   for (const int v : fallback) shown.push_back(std::to_string(v));
   std::vector<int> out;
   for (const std::string& v : list(name, shown, text)) out.push_back(parse<int>(where_, name, v));
+  return out;
+}
+
+std::vector<double> Args::numbers(const std::string& name, const std::vector<double>& fallback, const std::string& text) {
+  std::vector<std::string> shown;
+  for (const double v : fallback) shown.push_back(fmt::format("{}", v));
+  std::vector<double> out;
+  for (const std::string& v : list(name, shown, text)) out.push_back(parse<double>(where_, name, v));
   return out;
 }
 

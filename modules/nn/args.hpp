@@ -30,6 +30,9 @@ class Args {
   // A list of scalars; a single scalar counts as a list of one.
   std::vector<std::string> list(const std::string& name, const std::vector<std::string>& fallback, const std::string& text);
   std::vector<int> list(const std::string& name, const std::vector<int>& fallback, const std::string& text);
+  std::vector<double> numbers(const std::string& name, const std::vector<double>& fallback, const std::string& text);
+  // An option that is read elsewhere, because it holds more than plain values.
+  void elsewhere(const std::string& name, const std::string& text) { described_.push_back({name, "", text}); }
   int require(const std::string& name, const std::string& text);
 
   // Error when a value was given that nobody read.
@@ -37,10 +40,8 @@ class Args {
   const std::vector<Described>& described() const { return described_; }
   const std::string& where() const { return where_; }
   bool has(const std::string& name) const { return values_.count(name) || lists_.count(name); }
-  // Gives an option that was not given: what a slot tells a block about the convolution that it replaces.
-  void suggest(const std::string& name, const std::string& value) {
-    if (!has(name)) values_[name] = value;
-  }
+  // Stands in for an option that was not given, if the block has it: what a slot knows about its place.
+  void suggest(const std::string& name, const std::string& value) { suggested_[name] = value; }
 
  private:
   const std::string* find(const std::string& name, const std::string& fallback, const std::string& text);
@@ -49,6 +50,7 @@ class Args {
   std::map<std::string, std::string> values_;
   std::set<std::string> nested_;
   Lists lists_;
+  std::map<std::string, std::string> suggested_;
   std::vector<Described> described_;
 };
 

@@ -18,6 +18,8 @@ class Conv2d {
     bool bias = true;
     Activation activation = Activation::none;
     double slope = 0.01;
+    Init init = {};     // of the weight; empty: uniform in +-1/sqrt(fan_in)
+    bool same = false;  // TensorFlow's SAME padding instead of `pad`: output ceil(size / stride), the odd pixel after
   };
   Conv2d(const Scope& scope, const Options& options);
   Var operator()(const Var& x, const Var& residual = {}) const;
@@ -27,6 +29,7 @@ class Conv2d {
  private:
   std::string path_;
   Conv2dOptions options_;
+  bool same_;
 };
 
 // Parameters weight (I x O/groups x k x k) and bias (O).
@@ -52,6 +55,7 @@ class Linear {
   struct Options {
     std::int64_t in = 0, out = 0;
     bool bias = true;
+    Init init = {};  // of the weight; empty: uniform in +-1/sqrt(fan_in)
   };
   Linear(const Scope& scope, const Options& options);
   Var operator()(const Var& x) const;

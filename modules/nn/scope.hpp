@@ -46,20 +46,29 @@ class ParamStore {
   Random random_;
 };
 
-// A place in the tree of modules.
+class SlotRules;
+
+// A place in the tree of modules; `rules` say which blocks go into which slots (slot.hpp).
 class Scope {
  public:
-  Scope(std::shared_ptr<ParamStore> store, std::string path = {}) : store_(std::move(store)), path_(std::move(path)) {}
+  Scope(std::shared_ptr<ParamStore> store, std::string path = {}, std::shared_ptr<SlotRules> rules = {})
+      : store_(std::move(store)), path_(std::move(path)), rules_(std::move(rules)) {}
 
-  Scope operator/(const std::string& name) const { return {store_, path_.empty() ? name : path_ + "." + name}; }
+  Scope operator/(const std::string& name) const { return {store_, path_.empty() ? name : path_ + "." + name, rules_}; }
   Scope operator/(std::int64_t index) const { return *this / std::to_string(index); }
   Var param(const std::string& name, const Shape& shape, const Init& init) const;
   Var buffer(const std::string& name, const Shape& shape, double value) const;
+  Var buffer(const std::string& name, const Shape& shape, const Init& init) const;
+  // This place, with one parameter declared ahead of the layer that uses it: for starting values that are not the layer's own.
+  Scope starting(const std::string& name, const Shape& shape, const Init& init) const;
   const std::string& path() const { return path_; }
+  const std::shared_ptr<ParamStore>& store() const { return store_; }
+  const std::shared_ptr<SlotRules>& rules() const { return rules_; }  // null: no slot holds anything
 
  private:
   std::shared_ptr<ParamStore> store_;
   std::string path_;
+  std::shared_ptr<SlotRules> rules_;
 };
 
 }  // namespace fovea

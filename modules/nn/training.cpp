@@ -15,4 +15,7 @@ Random& Training::random() {
   return current->random_;
 }
 
+NotTraining::NotTraining() : suspended_(std::exchange(current, nullptr)) {}
+NotTraining::~NotTraining() { current = suspended_; }
+
 }  // namespace fovea

@@ -17,8 +17,21 @@ class Training {
   static Random& random();  // Error outside training
 
  private:
+  friend class NotTraining;
   Random& random_;
   Training* previous_;
+};
+
+// While alive the network behaves as in use, though a training is under way: how a teacher looks at the pupil's batch.
+class NotTraining {
+ public:
+  NotTraining();
+  ~NotTraining();
+  NotTraining(const NotTraining&) = delete;
+  NotTraining& operator=(const NotTraining&) = delete;
+
+ private:
+  Training* suspended_;
 };
 
 }  // namespace fovea

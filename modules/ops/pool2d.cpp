@@ -16,9 +16,14 @@ struct Range1 {
 
 struct Window {
   std::int64_t kernel, stride, pad;
-  explicit Window(const PoolOptions& o) : kernel(o.kernel), stride(o.stride > 0 ? o.stride : o.kernel), pad(o.pad) {}
+  bool ceil;
+  explicit Window(const PoolOptions& o)
+      : kernel(o.kernel), stride(o.stride > 0 ? o.stride : o.kernel), pad(o.pad), ceil(o.ceil) {}
 
-  std::int64_t outputs(std::int64_t size) const { return (size + 2 * pad - kernel) / stride + 1; }
+  std::int64_t outputs(std::int64_t size) const {
+    const std::int64_t room = size + 2 * pad - kernel, whole = room / stride + 1;
+    return ceil && room % stride != 0 && whole * stride < size + pad ? whole + 1 : whole;
+  }
   // Inputs under output `o`.
   Range1 inputs(std::int64_t o, std::int64_t size) const {
     return {std::max<std::int64_t>(0, o * stride - pad), std::min(size, o * stride - pad + kernel)};

@@ -11,7 +11,8 @@ void add_hybrid(Adapters& all) {
   all.add("AttentionBranch", "haoyuc/A2N", [](const Case& c, const Scope& s) {
     return Subject{make("attention_branch", c, s, c.hyper.at("nf"), {{"k_size", "kernel"}})};
   });
-  all.add("PA", "haoyuc/A2N", [](const Case& c, const Scope& s) { return Subject{make("pixel_attention", c, s, c.hyper.at("nf"))}; });
+  all.add("PA", "haoyuc/A2N",
+          [](const Case& c, const Scope& s) { return Subject{make("pixel_attention", c, s, c.hyper.at("nf"))}; });
 }
 
 }  // namespace fovea::golden

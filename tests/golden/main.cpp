@@ -81,6 +81,7 @@ Case describe(const TensorFile& file, const std::string& name) {
   return {.name = name,
           .module = value("module", "(none)"),
           .repo = value("repo", ""),
+          .path = value("path", ""),
           .mode = value("mode", "eval"),
           .note = value("note", ""),
           .hyper = nlohmann::json::parse(value("hyper_parameters", "{}")),
@@ -143,7 +144,8 @@ Worst compare(const TensorFile& file, const Subject& subject, ParamStore& params
     check(run.outputs.count(name), "output/", name, ": not computed");
     worst.add("output/" + name, run.outputs.at(name), reference);
   }
-  for (const auto& [name, reference] : under(file, "grad/input")) worst.add("grad/input/" + name, run.inputs.at(name).grad(), reference);
+  for (const auto& [name, reference] : under(file, "grad/input"))
+    worst.add("grad/input/" + name, run.inputs.at(name).grad(), reference);
   for (const auto& [name, reference] : renamed(under(file, "grad/param"), subject)) {
     check(params.find(name), "grad/param/", name, ": no such parameter");
     worst.add("grad/param/" + name, params.find(name)->value.grad(), reference);

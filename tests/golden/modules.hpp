@@ -15,7 +15,7 @@ namespace fovea::golden {
 
 // What a file says about itself.
 struct Case {
-  std::string name, module, repo, mode, note;
+  std::string name, module, repo, path, mode, note;
   nlohmann::json hyper;
   std::vector<std::string> inputs;                                    // names after "input/", alphabetical; "" for a single one
   std::function<Shape(const std::string& parameter)> parameter = {};  // shape of a stored parameter; rank 0 when absent
@@ -23,10 +23,10 @@ struct Case {
 
 struct Subject {
   std::unique_ptr<Block> block = {};
-  std::vector<std::string> inputs = {};                               // order in which the block takes them; empty: alphabetical
-  std::vector<std::string> outputs = {};                              // the file's names of its outputs; empty: alphabetical
-  std::map<std::string, std::string> taps = {};                       // the file's attention maps -> glob of our tap; else the same name
-  std::function<std::string(const std::string& name)> rename = {};    // the file's parameter -> ours; "": has none here
+  std::vector<std::string> inputs = {};          // order in which the block takes them; empty: alphabetical
+  std::vector<std::string> outputs = {};         // the file's names of its outputs; empty: alphabetical
+  std::map<std::string, std::string> taps = {};  // the file's attention maps -> glob of our tap; else the same name
+  std::function<std::string(const std::string& name)> rename = {};  // the file's parameter -> ours; "": has none here
 };
 
 using Make = std::function<Subject(const Case&, const Scope&)>;
@@ -34,7 +34,9 @@ using Make = std::function<Subject(const Case&, const Scope&)>;
 class Adapters {
  public:
   // `repo` distinguishes modules of one name: a part of the file's repository; empty: any.
-  void add(std::string module, std::string repo, Make make) { entries_.push_back({std::move(module), std::move(repo), std::move(make)}); }
+  void add(std::string module, std::string repo, Make make) {
+    entries_.push_back({std::move(module), std::move(repo), std::move(make)});
+  }
   // Null when nothing here is called so.
   const Make* find(const Case& c) const;
 

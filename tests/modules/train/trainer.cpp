@@ -60,9 +60,9 @@ struct Run {
     if (resume) trainer.resume();
     std::atomic<bool> stop{false};
     std::int64_t steps = 0;
-    const auto loss = [&](const Var& y, const Var& target) {
+    const auto loss = [&](const Model& m, const Batch& batch) {
       if (++steps == stop_after) stop = true;
-      return l1_loss(y, target);
+      return l1_loss(m.forward(Var(batch.input)), Var(batch.target));
     };
     const auto validate = [&](const Model& m) {
       const Batch b = source.batch(1000);

@@ -1,0 +1,24 @@
+// What a task gives to the training loop: where its batches come from, how wrong an output is, how good the model is.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "modules/io/yaml.hpp"
+#include "modules/train/trainer.hpp"
+
+namespace fovea {
+
+struct TrainJob {
+  std::unique_ptr<BatchSource> source;
+  Trainer::Loss loss;
+  Trainer::Validate validate;
+  std::string summary;  // of the data, for the user
+};
+
+// Each reads its keys of `train:`; paths are relative to `root`, the teacher's file to `folder` or the current one.
+TrainJob upscale_job(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options);
+TrainJob distill_job(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options);
+
+}  // namespace fovea

@@ -1,0 +1,120 @@
+#include "datasets/augment.hpp"
+
+#include <cmath>
+#include <opencv2/imgproc.hpp>
+
+#include "datasets/augment/change.hpp"
+#include "datasets/augment/colour.hpp"
+#include "datasets/preprocess.hpp"
+#include "datasets/resample.hpp"
+
+namespace fovea {
+namespace {
+
+double between(double low, double high, Random& random) { return low + (high - low) * random.uniform(); }
+
+void range(Args& a, const std::string& key, double& low, double& high, const std::string& text) {
+  const auto v = a.numbers(key, {low, high}, text);
+  check(v.size() == 2 && v[0] > 0 && v[0] <= v[1], a.where(), ": ", key, ": expected [low, high] above 0");
+  low = v[0], high = v[1];
+}
+
+double share(Args& a, const std::string& key, double fallback, const std::string& text) {
+  const double v = a.get(key, fallback, text);
+  check(v >= 0 && v <= 1, a.where(), ": ", key, ": expected a number from 0 to 1, got ", v);
+  return v;
+}
+
+// Only what is shown is resized; shrinking takes means, so that nothing aliases.
+cv::Mat resized(const cv::Mat& area, cv::Size size) {
+  cv::Mat out;
+  const bool shrinks = area.cols >= size.width && area.rows >= size.height;
+  cv::resize(area, out, size, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+  return out;
+}
+
+cv::Mat in_colour(const cv::Mat& image) {
+  if (image.channels() == 3) return image;
+  cv::Mat bgr;
+  cv::cvtColor(image, bgr, image.channels() == 1 ? cv::COLOR_GRAY2BGR : cv::COLOR_BGRA2BGR);
+  return bgr;
+}
+
+void read_strong(Args& args, Augment& a) {
+  a.rand_augment = args.get("rand_augment", a.rand_augment, "how many changes of RandAugment");
+  a.magnitude = args.get("magnitude", a.magnitude, "of RandAugment, 0 to 30");
+  a.erase = share(args, "erase", a.erase, "probability of random erasing");
+  a.mixup = args.get("mixup", a.mixup, "alpha; 0: never");
+  a.cutmix = args.get("cutmix", a.cutmix, "alpha; 0: never");
+  a.mix_probability = share(args, "mix_probability", a.mix_probability, "share of the pictures that are mixed");
+  check(a.rand_augment >= 0 && a.rand_augment <= 16 && a.magnitude >= 0 && a.magnitude <= 30, args.where(),
+        ": expected rand_augment from 0 to 16 and magnitude from 0 to 30");
+  check(a.mixup >= 0 && a.mixup <= 100 && a.cutmix >= 0 && a.cutmix <= 100, args.where(),
+        ": mixup and cutmix: expected alphas from 0 to 100");
+}
+
+}  // namespace
+
+Augment read_augment(const Yaml& y) {
+  Args args = y.args();
+  Augment a;
+  a.crop = args.get("crop", a.crop, "random resized crop; without it pictures are fitted as in validation");
+  range(args, "crop_scale", a.scale_low, a.scale_high, "share of the area");
+  check(a.scale_high <= 1, args.where(), ": crop_scale: expected shares up to 1");
+  range(args, "crop_ratio", a.ratio_low, a.ratio_high, "width / height");
+  a.flip = share(args, "flip", a.flip, "probability of a mirror image");
+  a.flip_vertical = share(args, "flip_vertical", a.flip_vertical, "probability of turning upside down");
+  a.brightness = share(args, "brightness", a.brightness, "jitter");
+  a.contrast = share(args, "contrast", a.contrast, "jitter");
+  a.saturation = share(args, "saturation", a.saturation, "jitter");
+  a.hue = share(args, "hue", a.hue, "jitter, up to 0.5");
+  check(a.hue <= 0.5, args.where(), ": hue: expected at most 0.5, half a turn either way");
+  a.grey = share(args, "grey", a.grey, "probability of losing all colour");
+  read_strong(args, a);
+  args.done();
+  return a;
+}
+
+cv::Rect random_crop(cv::Size size, const Augment& a, Random& random) {
+  const double area = static_cast<double>(size.width) * size.height, low = std::log(a.ratio_low), high = std::log(a.ratio_high);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const double wanted = area * between(a.scale_low, a.scale_high, random), ratio = std::exp(between(low, high, random));
+    const int w = static_cast<int>(std::lround(std::sqrt(wanted * ratio))),
+              h = static_cast<int>(std::lround(std::sqrt(wanted / ratio)));
+    if (w < 1 || h < 1 || w > size.width || h > size.height) continue;
+    const int x = static_cast<int>(random.below(size.width - w + 1)), y = static_cast<int>(random.below(size.height - h + 1));
+    return {x, y, w, h};
+  }
+  // A very long picture: the middle, as close to the wanted proportions as it allows.
+  const double ratio = static_cast<double>(size.width) / size.height;
+  int w = size.width, h = size.height;
+  if (ratio < a.ratio_low) h = std::clamp(static_cast<int>(std::lround(w / a.ratio_low)), 1, h);
+  if (ratio > a.ratio_high) w = std::clamp(static_cast<int>(std::lround(h * a.ratio_high)), 1, w);
+  return {(size.width - w) / 2, (size.height - h) / 2, w, h};
+}
+
+cv::Mat fitted(const cv::Mat& image, const Preprocess& p) {
+  const Geometry g = geometry_of(image.size(), p);
+  const cv::Rect window = g.content - cv::Point(g.shift_x, g.shift_y);
+  cv::Mat pixels, out;
+  resample(in_colour(image), g.resized(), window, p.interpolation).convertTo(pixels, CV_8U);
+  if (g.content.size() == g.network) return pixels;
+  const int first = p.colour == Preprocess::Colour::rgb ? 2 : 0;
+  cv::Scalar pad;
+  for (int c = 0; c < 3; ++c) pad[std::abs(first - c)] = 255 * p.pad[static_cast<std::size_t>(c)];
+  out = cv::Mat(g.network, CV_8UC3, pad);
+  pixels.copyTo(out(g.content));
+  return out;
+}
+
+cv::Mat augmented(const cv::Mat& image, const Preprocess& p, const Augment& a, Random& random) {
+  check(!image.empty() && image.depth() == CV_8U, "augment: expected an 8-bit image");
+  cv::Mat out = a.crop ? in_colour(resized(image(random_crop(image.size(), a, random)), {p.width, p.height})) : fitted(image, p);
+  if (random.uniform() < a.flip) cv::flip(out, out, 1);
+  if (random.uniform() < a.flip_vertical) cv::flip(out, out, 0);
+  jitter_colours(out, a, random);
+  for (int i = 0; i < a.rand_augment; ++i) change_at_random(out, a.magnitude / 30, random);
+  return out;
+}
+
+}  // namespace fovea

@@ -1,0 +1,152 @@
+#include "datasets/preprocess.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/imgproc.hpp>
+
+#include "datasets/resample.hpp"
+
+namespace fovea {
+namespace {
+
+int rounded(double v) { return std::max(1, static_cast<int>(std::lround(v))); }
+
+// Where the network's channel c lies in OpenCV's order.
+int source_channel(const Preprocess& p, int c) { return p.colour == Preprocess::Colour::rgb ? 2 - c : c; }
+
+struct Normaliser {
+  std::array<float, 3> factor{}, offset{};
+  Normaliser(const Preprocess& p, double top) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      factor[c] = static_cast<float>(1 / (top * p.deviation[c]));
+      offset[c] = static_cast<float>(-p.mean[c] / p.deviation[c]);
+    }
+  }
+};
+
+// The size of the whole picture in network pixels: what crop cuts from, what letterbox pads.
+cv::Size resized_size(cv::Size source, const Preprocess& p) {
+  if (p.resize == Preprocess::Resize::stretch) return {p.width, p.height};
+  const double fraction = p.resize == Preprocess::Resize::crop ? p.crop_fraction : 1;
+  // As torchvision and timm count: 224 / 0.875 = 256 pixels for the shorter side, the longer rounded down.
+  const double high = std::floor(p.height / fraction), wide = std::floor(p.width / fraction), by_height = high / source.height,
+               by_width = wide / source.width;
+  if (p.resize == Preprocess::Resize::letterbox) {
+    const double scale = std::min(by_height, by_width);
+    return {std::min(p.width, rounded(source.width * scale)), std::min(p.height, rounded(source.height * scale))};
+  }
+  if (by_height >= by_width)
+    return {std::max(p.width, static_cast<int>(high * source.width / source.height)), static_cast<int>(high)};
+  return {static_cast<int>(wide), std::max(p.height, static_cast<int>(wide * source.height / source.width))};
+}
+
+// Python's round(difference / 2): halves go to the even neighbour, as torchvision's centre crop does.
+int half(int difference) { return static_cast<int>(std::nearbyint(difference / 2.0)); }
+
+cv::Mat as_bgr(const cv::Mat& image) {
+  cv::Mat bgr;
+  switch (image.channels()) {
+    case 1: cv::cvtColor(image, bgr, cv::COLOR_GRAY2BGR); return bgr;
+    case 3: return image;
+    case 4: cv::cvtColor(image, bgr, cv::COLOR_BGRA2BGR); return bgr;
+    default: fail("preprocess: expected an image of 1, 3 or 4 channels, got ", image.channels());
+  }
+}
+
+double top_of(const cv::Mat& image) {
+  switch (image.depth()) {
+    case CV_8U: return 255;
+    case CV_16U: return 65535;
+    case CV_32F: return 1;
+    default: fail("preprocess: expected 8 or 16 bit unsigned or 32 bit float pixels");
+  }
+}
+
+float* sample_of(Tensor& batch, std::int64_t index, const Preprocess& p, const char* who) {
+  check(batch.rank() == 4 && batch.is_dense(Layout::channels_last) &&
+            batch.shape() == Shape{batch.dim(0), 3, p.height, p.width} && index >= 0 && index < batch.dim(0),
+        who, ": expected a channels-last batch N x 3 x ", p.height, " x ", p.width, " with a sample ", index, ", got ",
+        batch.shape());
+  return batch.data<float>() + index * p.height * p.width * 3;
+}
+
+void fill_with_pad(float* out, const Preprocess& p) {
+  std::array<float, 3> pad{};
+  for (std::size_t c = 0; c < 3; ++c) pad[c] = static_cast<float>((p.pad[c] - p.mean[c]) / p.deviation[c]);
+  for (std::int64_t i = 0, n = static_cast<std::int64_t>(p.height) * p.width; i < n; ++i)
+    for (std::size_t c = 0; c < 3; ++c) *out++ = pad[c];
+}
+
+}  // namespace
+
+cv::Point2d Geometry::to_source(cv::Point2d n) const {
+  return {(n.x + 0.5 - shift_x) * scale_x - 0.5, (n.y + 0.5 - shift_y) * scale_y - 0.5};
+}
+
+cv::Point2d Geometry::to_network(cv::Point2d s) const {
+  return {(s.x + 0.5) / scale_x + shift_x - 0.5, (s.y + 0.5) / scale_y + shift_y - 0.5};
+}
+
+cv::Size Geometry::resized() const {
+  return {static_cast<int>(std::lround(source.width / scale_x)), static_cast<int>(std::lround(source.height / scale_y))};
+}
+
+cv::Rect2d Geometry::to_source(const cv::Rect2d& area) const { return {to_source(area.tl()), to_source(area.br())}; }
+cv::Rect2d Geometry::to_network(const cv::Rect2d& area) const { return {to_network(area.tl()), to_network(area.br())}; }
+
+Geometry geometry_of(cv::Size source, const Preprocess& p) {
+  check(source.width > 0 && source.height > 0, "preprocess: the image is empty");
+  const cv::Size whole = resized_size(source, p);
+  Geometry g;
+  g.source = source;
+  g.network = {p.width, p.height};
+  g.scale_x = static_cast<double>(source.width) / whole.width;
+  g.scale_y = static_cast<double>(source.height) / whole.height;
+  g.shift_x = whole.width <= p.width ? (p.width - whole.width) / 2 : -half(whole.width - p.width);
+  g.shift_y = whole.height <= p.height ? (p.height - whole.height) / 2 : -half(whole.height - p.height);
+  g.content = cv::Rect(g.shift_x, g.shift_y, whole.width, whole.height) & cv::Rect(0, 0, p.width, p.height);
+  return g;
+}
+
+Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image, const Preprocess& p) {
+  float* out = sample_of(batch, index, p, "preprocess");
+  const Geometry g = geometry_of(image.size(), p);
+  const Normaliser n(p, top_of(image));
+  const float top = static_cast<float>(top_of(image));
+  const cv::Mat pixels = resample(as_bgr(image), g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation);
+  if (g.content.size() != g.network) fill_with_pad(out, p);
+  for (int y = 0; y < pixels.rows; ++y) {
+    const auto* row = pixels.ptr<float>(y);
+    float* to = out + (static_cast<std::ptrdiff_t>(g.content.y + y) * p.width + g.content.x) * 3;
+    for (int x = 0; x < pixels.cols; ++x, row += 3)
+      for (int c = 0; c < 3; ++c, ++to) {
+        const float v = std::clamp(row[source_channel(p, c)], 0.0f, top);  // bicubic overshoots
+        *to = v * n.factor[static_cast<std::size_t>(c)] + n.offset[static_cast<std::size_t>(c)];
+      }
+  }
+  return g;
+}
+
+Preprocessed preprocess(const cv::Mat& image, const Preprocess& p) {
+  Preprocessed out{Tensor::empty({1, 3, p.height, p.width}, DType::f32, Layout::channels_last), {}};
+  out.geometry = preprocess_into(out.tensor, 0, image, p);
+  return out;
+}
+
+void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& bgr, const Preprocess& p) {
+  float* out = sample_of(batch, index, p, "normalise");
+  check(bgr.type() == CV_8UC3 && bgr.rows == p.height && bgr.cols == p.width, "normalise: expected ", p.height, "x", p.width,
+        " pixels of 3 x 8 bits");
+  const Normaliser n(p, 255);
+  const int first = source_channel(p, 0), last = source_channel(p, 2);
+  for (int y = 0; y < bgr.rows; ++y) {
+    const auto* row = bgr.ptr<std::uint8_t>(y);
+    for (int x = 0; x < bgr.cols; ++x, row += 3, out += 3) {
+      out[0] = static_cast<float>(row[first]) * n.factor[0] + n.offset[0];
+      out[1] = static_cast<float>(row[1]) * n.factor[1] + n.offset[1];
+      out[2] = static_cast<float>(row[last]) * n.factor[2] + n.offset[2];
+    }
+  }
+}
+
+}  // namespace fovea

@@ -1,0 +1,39 @@
+// Backbone: a network that turns an image into feature maps of several depths. Heads take the ones that a recipe asks for:
+//   backbone: {type: resnet18, features: [layer2, layer3, layer4]}
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "modules/nn/slot.hpp"
+
+namespace fovea {
+
+struct Feature {
+  std::string name;
+  std::int64_t channels = 0;
+  int stride = 1;  // input pixels a cell
+};
+
+class Backbone : public Block {
+ public:
+  // Everything that it can give, in order of depth.
+  const std::vector<Feature>& features() const { return features_; }
+  // What forward() gives, in order of depth; at first the last alone. Error for a name that is not there.
+  const std::vector<Feature>& selected() const { return selected_; }
+  void select(const std::vector<std::string>& names);
+
+ protected:
+  using Block::Block;
+  // Declares a feature; called by constructors, in order of depth.
+  void offer(const std::string& name, std::int64_t channels, int stride);
+  // The first `count` features of the image x (N x C x H x W).
+  virtual Vars run(const Var& x, std::size_t count) const = 0;
+
+ private:
+  Vars forward(const Vars& in) const final;  // taps every feature by its name
+
+  std::vector<Feature> features_, selected_;
+};
+
+}  // namespace fovea

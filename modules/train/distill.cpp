@@ -1,0 +1,112 @@
+#include "modules/train/distill.hpp"
+
+#include <algorithm>
+
+#include "modules/autograd/apply.hpp"
+#include "modules/autograd/tap.hpp"
+#include "modules/nn/training.hpp"
+#include "modules/ops/binary.hpp"
+#include "modules/ops/reduce.hpp"
+#include "modules/ops/resize.hpp"
+#include "modules/ops/softmax.hpp"
+#include "modules/ops/unary.hpp"
+
+namespace fovea {
+namespace {
+
+constexpr const char* kPrefix = "backbone.";
+
+// The channels of a tapped feature.
+std::int64_t width_of(const Model& model, const std::string& tap, const std::string& where) {
+  std::string all;
+  std::vector<std::string> known;
+  for (const Feature& f : model.features()) {
+    if (kPrefix + f.name == tap) return f.channels;
+    known.push_back(kPrefix + f.name);
+    all += (all.empty() ? "" : ", ") + known.back();
+  }
+  const std::string near = nearest(tap, known);
+  fail(where, ": ", model.name(), " has no feature '", tap, "'", near.empty() ? "" : "; did you mean '" + near + "'?",
+       "; it has ", all);
+}
+
+Var found(const std::vector<std::pair<std::string, Var>>& kept, const std::string& name) {
+  const auto it = std::find_if(kept.begin(), kept.end(), [&](const auto& tap) { return tap.first == name; });
+  check(it != kept.end(), "distillation: the tap '", name, "' did not come up; is it behind the head's feature?");
+  return it->second;
+}
+
+std::string any_of(const std::vector<std::string>& names) {
+  std::string glob = "{";
+  for (const std::string& n : names) glob += (glob.size() > 1 ? "," : "") + n;
+  return glob + "}";
+}
+
+// sum (mine - theirs)^2 / sum theirs^2: of no scale, 1 for a pupil that gives nothing.
+Var map_loss(Var mine, const Var& theirs) {
+  if (mine.dim(2) != theirs.dim(2) || mine.dim(3) != theirs.dim(3))
+    mine = resize(mine, theirs.dim(2), theirs.dim(3), Resize::bilinear);
+  const Var difference = mine - theirs;
+  const double energy = std::max(1e-12, sum(theirs * theirs, {0, 1, 2, 3}, false).value().item());
+  return scale(sum(difference * difference, {0, 1, 2, 3}, false), 1 / energy);
+}
+
+// Divergence of the pupil's class probabilities from the teacher's, a mean over the batch; times T^2, so that gradients keep their size.
+Var logits_loss(const Var& mine, const Var& theirs, double temperature) {
+  const Var teacher = log_softmax(scale(theirs, 1 / temperature), 1), probabilities = softmax(scale(theirs, 1 / temperature), 1);
+  const Var terms = probabilities * (teacher - log_softmax(scale(mine, 1 / temperature), 1));
+  return scale(sum(terms, {0, 1}, false), temperature * temperature / static_cast<double>(mine.dim(0)));
+}
+
+}  // namespace
+
+Distillation::Distillation(const Yaml& y, const Model& pupil, const std::filesystem::path& folder)
+    : teacher_(Model::load(std::filesystem::exists(folder / y.at("model").scalar()) ? (folder / y.at("model").scalar()).string()
+                                                                                    : y.at("model").scalar())) {
+  y.only({"model", "logits", "temperature", "features"});
+  Args args = y.args();
+  logits_ = args.get("logits", 1.0, "weight of the class probabilities");
+  temperature_ = args.get("temperature", 1.0, "softens the class probabilities");
+  check(logits_ >= 0 && temperature_ > 0, y.where(), ": teacher: expected logits >= 0 and temperature > 0");
+  check(logits_ == 0 || teacher_.classes() == pupil.classes(), y.where(), ": teacher: its ", teacher_.classes().size(),
+        " classes are not the ", pupil.classes().size(), " of this recipe; write them alike, or set logits: 0");
+  if (y.has("features"))
+    for (const Yaml& item : y.at("features").items()) read_match(item, pupil);
+  check(logits_ > 0 || !matches_.empty(), y.where(), ": teacher: nothing to learn: logits is 0 and there are no features");
+}
+
+void Distillation::read_match(const Yaml& y, const Model& pupil) {
+  y.only({"teacher", "pupil", "weight"});
+  Args args = y.args();
+  Match match{y.at("teacher").scalar(), y.at("pupil").scalar(), args.get("weight", 1.0, "in the loss"), std::nullopt};
+  check(match.weight > 0, y.where(), ": weight: expected more than 0, got ", match.weight);
+  const std::int64_t out = width_of(teacher_, match.teacher, y.where()), in = width_of(pupil, match.pupil, y.where());
+  const Scope place(pupil.params(), "distill." + std::to_string(matches_.size()));
+  if (in != out) match.projection.emplace(place, Conv2d::Options{.in = in, .out = out});
+  matches_.push_back(std::move(match));
+}
+
+Distillation::Outcome Distillation::operator()(const Model& pupil, const Batch& batch) const {
+  std::vector<std::string> theirs, mine;
+  for (const Match& m : matches_) theirs.push_back(m.teacher), mine.push_back(m.pupil);
+  Var teacher_logits;
+  std::vector<std::pair<std::string, Var>> teacher_maps;
+  {
+    NoGrad no_grad;
+    NotTraining use;
+    TapScope taps(theirs.empty() ? "" : any_of(theirs));
+    teacher_logits = teacher_.forward(Var(batch.input));
+    teacher_maps = taps.kept;
+  }
+  TapScope taps(mine.empty() ? "" : any_of(mine));
+  Outcome outcome{{}, pupil.forward(Var(batch.input))};
+  if (logits_ > 0) outcome.loss = scale(logits_loss(outcome.logits, teacher_logits, temperature_), logits_);
+  for (const Match& m : matches_) {
+    const Var map = found(taps.kept, m.pupil);
+    const Var term = scale(map_loss(m.projection ? (*m.projection)(map) : map, found(teacher_maps, m.teacher)), m.weight);
+    outcome.loss = outcome.loss.defined() ? outcome.loss + term : term;
+  }
+  return outcome;
+}
+
+}  // namespace fovea

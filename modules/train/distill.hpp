@@ -1,0 +1,51 @@
+// Knowledge distillation: a pupil learns what a teacher says about the same, freely augmented pictures. Logits: Hinton et al. 2015,
+// arXiv:1503.02531; feature maps: Romero et al. 2015, arXiv:1412.6550; teacher and pupil look at the same crop: Beyer et al. 2022,
+// arXiv:2106.05237. In a recipe, under `train:`:
+//   teacher:
+//     model: teacher.safetensors          # or a zoo name
+//     logits: 1                           # weight of the divergence of the class probabilities
+//     temperature: 1
+//     features:                           # pairs of taps; maps of other sizes are resized, of other widths projected
+//       - {teacher: backbone.features.18, pupil: backbone.final, weight: 1}
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "modules/io/yaml.hpp"
+#include "modules/model.hpp"
+#include "modules/nn/layers.hpp"
+#include "modules/train/batch_source.hpp"
+
+namespace fovea {
+
+class Distillation {
+ public:
+  // `folder`: what a relative path of the teacher's file is relative to. Projections are declared in the pupil's parameters under "distill.",
+  // where the optimiser and checkpoints see them; a saved model leaves them out.
+  Distillation(const Yaml& teacher, const Model& pupil, const std::filesystem::path& folder);
+
+  struct Outcome {
+    Var loss;    // scalar
+    Var logits;  // the pupil's, N x classes
+  };
+  // Runs both on the batch.
+  Outcome operator()(const Model& pupil, const Batch& batch) const;
+  const Model& teacher() const { return teacher_; }
+
+ private:
+  struct Match {
+    std::string teacher, pupil;
+    double weight = 1;
+    std::optional<Conv2d> projection;  // absent when the widths agree
+  };
+  void read_match(const Yaml& y, const Model& pupil);
+
+  Model teacher_;
+  double logits_ = 1, temperature_ = 1;
+  std::vector<Match> matches_;
+};
+
+}  // namespace fovea
