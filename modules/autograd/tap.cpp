@@ -86,11 +86,10 @@ Var tap(std::string_view name, const Var& v) {
   return out;
 }
 
-bool wants_tap(std::string_view name) {
-  const TapScope* scope = current_scope;
-  if (!scope) return false;
+bool tap_wanted(std::string_view name) {
+  if (!current_scope) return false;
   const std::string full = full_name(name);
-  return scope->pins_.count(full) || glob_match(scope->keep_, full);
+  return current_scope->pins_.count(full) > 0 || glob_match(current_scope->keep_, full);
 }
 
 }  // namespace fovea
