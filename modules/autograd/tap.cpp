@@ -87,10 +87,9 @@ Var tap(std::string_view name, const Var& v) {
 }
 
 bool wants_tap(std::string_view name) {
-  const TapScope* scope = current_scope;
-  if (!scope) return false;
+  if (!current_scope) return false;
   const std::string full = full_name(name);
-  return scope->pins_.count(full) || glob_match(scope->keep_, full);
+  return current_scope->pins_.count(full) > 0 || glob_match(current_scope->keep_, full);
 }
 
 }  // namespace fovea

@@ -33,7 +33,7 @@ class TapScope {
 // Names `v` "<path of the running module>.<name>".
 Var tap(std::string_view name, const Var& v);
 
-// Whether anybody asks for that tap or pins it: for maps that the result itself does not need.
+// Whether tap(name, ...) here and now would keep or replace its value: for values that cost something only a tap needs.
 bool wants_tap(std::string_view name);
 
 }  // namespace fovea
