@@ -5,7 +5,7 @@
 
 namespace fovea {
 
-// unbiased: the sum of squares is divided by H W - 1 (a map of one place gives NaN, as PyTorch), else by H W.
+// unbiased: the sum of squares is divided by H W - 1, else by H W. One place has no variance: sqrt(eps), where PyTorch's var is NaN.
 Var global_std_pool(const Var& x, double eps = 1e-5, bool unbiased = true);
 
 }  // namespace fovea
