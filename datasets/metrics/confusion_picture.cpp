@@ -40,8 +40,8 @@ Sheet sheet_for(const ClassificationMetrics& m) {
 std::string cell(const Sheet& s, std::size_t row, std::size_t column, std::int64_t count, double share) {
   const double x = s.left + s.cell * static_cast<double>(column), y = s.top + s.cell * static_cast<double>(row);
   const auto tint = [&](double full) { return static_cast<int>(255 - share * (255 - full)); };
-  std::string out = fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="rgb({},{},{})"/>)", x, y, s.cell, s.cell,
-                                tint(8), tint(48), tint(107));
+  std::string out = fmt::format(R"svg(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="rgb({},{},{})"/>)svg", x,
+                                y, s.cell, s.cell, tint(8), tint(48), tint(107));
   if (s.numbers && count > 0)
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle" fill="{}">{}</text>)", x + s.cell / 2,
                        y + s.cell / 2 + 4, share > 0.5 ? "white" : "black", count);
@@ -61,9 +61,8 @@ std::string names(const Sheet& s, const std::vector<std::string>& classes) {
     const double middle = s.cell * (static_cast<double>(i) + 0.5) + 4, x = s.left + middle, y = s.top - 8;
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", s.left - 8, s.top + middle,
                        shortened(classes[i]));
-    out +=
-        fmt::format(R"(<text transform="translate({:.1f},{:.1f}) rotate(-90)" > {}</ text>) ", x, y, shortened(classes[i])) + "\n
-        ";
+    out += fmt::format(R"svg(<text transform="translate({:.1f},{:.1f}) rotate(-90)">{}</text>)svg", x, y, shortened(classes[i])) +
+           "\n";
   }
   return out;
 }
