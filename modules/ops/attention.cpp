@@ -65,7 +65,9 @@ struct Attention {
 }  // namespace
 
 Var attention(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options) {
-  return apply(Attention{options, mask.defined(), bias.defined()}, {q, k, v, mask, bias});
+  Var m = mask, b = bias;
+  kernels::sort_extras(m, b);
+  return apply(Attention{options, m.defined(), b.defined()}, {q, k, v, m, b});
 }
 
 }  // namespace fovea

@@ -18,9 +18,9 @@ struct AttentionOptions {
 };
 
 // q: N x h x Lq x d, k: N x h x Lk x d, v: N x h x Lk x dv; any strides. Result N x h x Lq x dv.
-// mask: booleans (true: may attend) or values that are added; no gradient. bias: values that are added, with a gradient. Either
+// mask: booleans (true: may attend) or values that are added. bias: values that are added, with a gradient. Either
 // may be undefined or has 2 to 4 axes that repeat to N x h x Lq x Lk; a first axis that divides N repeats too (sample n takes
-// n mod its size: the windows of one image).
+// n mod its size: the windows of one image). A mask of values gets a gradient only where there is no bias.
 Var attention(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
               const AttentionOptions& options = {});
 

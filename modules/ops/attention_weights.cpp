@@ -73,8 +73,10 @@ struct MaskScores {
 Var attention_weights(const Var& q, const Var& k, const Var& mask, const Var& bias, const AttentionOptions& options) {
   kernels::scores_shape(q.shape(), k.shape());
   const Var s = matmul(scale(q, kernels::scale_of(options, q.dim(3))), permute(k, {0, 1, 3, 2}));
-  if (!mask.defined() && !bias.defined() && !options.causal) return softmax(s, 3);
-  return softmax(apply(MaskScores{options, mask.defined(), bias.defined()}, {s, mask, bias}), 3);
+  Var m = mask, b = bias;
+  kernels::sort_extras(m, b);
+  if (!m.defined() && !b.defined() && !options.causal) return softmax(s, 3);
+  return softmax(apply(MaskScores{options, m.defined(), b.defined()}, {s, m, b}), 3);
 }
 
 }  // namespace fovea

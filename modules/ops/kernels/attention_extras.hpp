@@ -44,4 +44,11 @@ inline Extras extras_of(const Tensor& mask, const Tensor& bias, const Shape& sco
   return {extra_view(mask, scores, type), extra_view(bias, scores, type), o.causal, o.masked};
 }
 
+// A mask that wants a gradient is a bias.
+inline void sort_extras(Var& mask, Var& bias) {
+  if (!mask.defined() || !mask.requires_grad()) return;
+  if (bias.defined()) mask = mask.detach();
+  else std::swap(mask, bias);
+}
+
 }  // namespace fovea::kernels
