@@ -6,8 +6,6 @@ namespace fovea {
 namespace {
 
 OptimizerOptions read_optimizer(const Yaml& y) {
-  y.only({"type", "lr", "momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay", "decay_vectors", "no_decay",
-          "layer_decay", "lr_scale"});
   Args a = y.args();
   OptimizerOptions o;
   o.type = a.get("type", "adam", "sgd, adam or adamw");
@@ -21,6 +19,8 @@ OptimizerOptions read_optimizer(const Yaml& y) {
   o.decay_vectors = a.get("decay_vectors", false, "whether biases, norms and gains decay too");
   o.no_decay = a.list("no_decay", o.no_decay, "globs of further parameters that do not decay");
   o.layer_decay = a.get("layer_decay", o.layer_decay, "factor on the rate from each layer to the one in front of it");
+  a.elsewhere("lr_scale", "globs of parameters and factors on their learning rates");
+  a.done();
   if (y.has("lr_scale")) {
     Args factors = y.at("lr_scale").args();
     for (const std::string& glob : y.at("lr_scale").keys())

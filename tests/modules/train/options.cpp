@@ -40,7 +40,7 @@ TEST_CASE("train options: what is unknown, no number or out of range is refused 
   CHECK(refused("precision: f61\n", "f61"));
   CHECK(refused("optimizer: {lr: 0}\n", "lr > 0"));
   CHECK(refused("optimizer: {lr: nan}\n", "finite"));
-  CHECK(refused("optimizer: {learning_rate: 1}\n", "unknown key 'learning_rate'"));
+  CHECK(refused("optimizer: {learning_rate: 1}\n", "unknown option 'learning_rate'"));
   CHECK(refused("optimizer: {lr: [1]}\n", "lr: expected one value"));
   CHECK(refused("schedule: {type: cosin}\n", "got 'cosin'"));
   CHECK(refused("schedule: {type: step}\n", "positive interval"));
