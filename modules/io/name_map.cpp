@@ -80,7 +80,7 @@ std::optional<std::string> renamed(const std::vector<NameRule>& rules, const std
 }
 
 std::string resolve(const std::string& name, const ParamStore& params) {
-  if (name.find('*') == std::string::npos) return name;
+  if (name.find_first_of("*{") == std::string::npos) return name;
   for (const ParamStore::Entry& e : params.entries())
     if (glob_match(name, e.name)) return e.name;
   return name;
