@@ -3,14 +3,13 @@
 
 #include <csignal>
 #include <iostream>
+#include <opencv2/core/utility.hpp>
 
 #include "apps/fovea/commands.hpp"
-#include "apps/fovea/evaluate.hpp"
+#include "apps/fovea/train_job.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
-#include "modules/nn/losses.hpp"
-#include "modules/train/trainer.hpp"
 
 namespace fovea {
 namespace {
@@ -38,51 +37,6 @@ Yaml read_recipe(const Settings& s) {
   return recipe;
 }
 
-// What a recipe's `train:` says about super-resolution.
-struct UpscaleTask {
-  std::vector<fs::path> data, sets;
-  PatchSource::Options patches;
-};
-
-UpscaleTask read_task(const Yaml& train, const TrainOptions& options, int scale, const fs::path& root) {
-  UpscaleTask task;
-  for (const Yaml& item : train.at("data").items()) task.data.push_back(root / item.scalar());
-  if (train.has("validate"))
-    for (const Yaml& item : train.at("validate").items()) task.sets.push_back(root / item.scalar());
-  Args a = train.args();
-  task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed};
-  check(!task.data.empty() && task.patches.patch > 0 && task.patches.batch > 0, train.where(),
-        ": expected folders under data, patch and batch > 0");
-  return task;
-}
-
-using PixelLoss = Var (*)(const Var& output, const Var& target);
-
-PixelLoss pixel_loss(const std::string& name, const std::string& where) {
-  if (name == "l1") return [](const Var& y, const Var& target) { return l1_loss(y, target); };
-  if (name == "mse") return [](const Var& y, const Var& target) { return mse_loss(y, target); };
-  if (name == "charbonnier") return [](const Var& y, const Var& target) { return charbonnier_loss(y, target); };
-  fail(where, ": loss: expected l1, mse or charbonnier, got '", name, "'");
-}
-
-Trainer::Loss loss_called(const std::string& name, const std::string& where) {
-  return [measure = pixel_loss(name, where)](const Model& model, const Batch& batch) {
-    return measure(model.forward(Var(batch.input)), Var(batch.target));
-  };
-}
-
-// Always in f32, whatever the training computes in: scores of different runs compare.
-Validation validate(const Model& model, const std::vector<EvalSet>& sets) {
-  Validation v;
-  for (const EvalSet& set : sets) {
-    const EvalTable table = evaluate(model, set, {.tile = 0});
-    v.details["psnr_y"][set.name] = table.mean().psnr;
-    v.details["ssim_y"][set.name] = table.mean().ssim;
-    if (&set == &sets.front()) v.score = table.mean().psnr;
-  }
-  return v;
-}
-
 // A bar that redraws itself on a terminal, lines elsewhere.
 void print_progress(const Trainer::Progress& p) {
   const bool terminal = isatty(STDERR_FILENO);
@@ -103,36 +57,41 @@ void print_progress(const Trainer::Progress& p) {
             << std::string(static_cast<std::size_t>(kBar - full), ' ') << "] " << line << std::flush;
 }
 
+std::uint64_t read_seed(const Yaml& train) {
+  Args a = train.args();
+  return static_cast<std::uint64_t>(a.get("seed", 0, "of everything random"));
+}
+
+TrainJob job_of(const Yaml& recipe, const Model& model, const Settings& s, TrainOptions& options) {
+  const Yaml& task = recipe.at("train").at("task");
+  if (task.scalar() == "upscale") return upscale_job(recipe, model, s.data_root, options);
+  if (task.scalar() == "distill") return distill_job(recipe, model, s.data_root, options);
+  if (task.scalar() == "classify") return classify_job(recipe, model, s.data_root, options);
+  fail(task.where(), ": expected the task upscale, classify or distill, got '", task.scalar(), "'");
+}
+
 int run_train(const Settings& s) {
-  const Yaml recipe = read_recipe(s);
-  const Yaml& train = recipe.at("train");
-  const std::string task_name = train.at("task").scalar();
-  check(task_name == "upscale", train.at("task").where(), ": expected the task 'upscale', got '", task_name, "'");
-  const TrainOptions options = read_train_options(train, {"data", "validate", "patch", "batch"});
-  const Trainer::Loss loss = loss_called(options.loss, train.where());
+  Yaml recipe = read_recipe(s);
+  cv::setNumThreads(1);  // pictures are made by threads of their own, the rest of the processor is the network's
+  if (recipe.at("train").at("task").scalar() == "classify") name_classes(recipe, s.data_root);
+  const Model model = Model::from_recipe(recipe.str(), read_seed(recipe.at("train")));
+  const std::int64_t parameters = model.params()->count();
+  TrainOptions options;
+  const TrainJob job = job_of(recipe, model, s, options);
   std::string warning;
   const DType precision = parse_precision(options.precision, &warning);
   if (!warning.empty()) std::cerr << "fovea: " << warning << "\n";
-
-  const Model model = Model::from_recipe(recipe.str(), options.seed);
-  const int scale = model.upscale().scale;
-  const UpscaleTask task = read_task(train, options, scale, s.data_root);
-  int too_small = 0;
-  std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &too_small);
-  std::vector<EvalSet> sets;
-  for (const fs::path& folder : task.sets) sets.push_back(load_eval_set(folder, scale));
   if (!s.quiet)
-    std::cerr << fmt::format(
-        "{}: {} parameters, {:.1f} k multiply-adds an input pixel; {} images ({} too small left out); {} on {} threads\n",
-        model.name(), model.params()->count(), static_cast<double>(model.multiply_adds({1, 3, 64, 64})) / 4096e3, pairs.size(),
-        too_small, name_of(precision), options.threads > 0 ? options.threads : cpu_budget());
-  const PatchSource source(std::move(pairs), task.patches);
+    std::cerr << fmt::format("{}: {} parameters; {}; {} on {} threads\n", model.name(), parameters, job.summary,
+                             name_of(precision), options.threads > 0 ? options.threads : cpu_budget());
+  for (const std::string& w : job.warnings) std::cerr << "fovea: " << w << "\n";
   Trainer trainer(model, options, s.out);
+  for (const auto& [name, text] : job.files) write_file_atomically(fs::path(s.out) / name, text.data(), text.size());
   if (s.resume) trainer.resume();
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   const bool finished = trainer.run(
-      source, loss, [&](const Model& m) { return validate(m, sets); },
+      *job.source, job.loss, job.validate,
       [&](const Trainer::Progress& p) {
         if (!s.quiet) print_progress(p);
       },

@@ -26,7 +26,8 @@ std::int64_t width_of(const Model& model, const std::string& tap, const std::str
     all += (all.empty() ? "" : ", ") + known.back();
   }
   const std::string near = nearest(tap, known);
-  fail(where, ": ", model.name(), " has no feature '", tap, "'", near.empty() ? "" : "; did you mean '" + near + "'?", "; it has ", all);
+  fail(where, ": ", model.name(), " has no feature '", tap, "'", near.empty() ? "" : "; did you mean '" + near + "'?",
+       "; it has ", all);
 }
 
 Var found(const std::vector<std::pair<std::string, Var>>& kept, const std::string& name) {
@@ -43,7 +44,8 @@ std::string any_of(const std::vector<std::string>& names) {
 
 // sum (mine - theirs)^2 / sum theirs^2: of no scale, 1 for a pupil that gives nothing.
 Var map_loss(Var mine, const Var& theirs) {
-  if (mine.dim(2) != theirs.dim(2) || mine.dim(3) != theirs.dim(3)) mine = resize(mine, theirs.dim(2), theirs.dim(3), Resize::bilinear);
+  if (mine.dim(2) != theirs.dim(2) || mine.dim(3) != theirs.dim(3))
+    mine = resize(mine, theirs.dim(2), theirs.dim(3), Resize::bilinear);
   const Var difference = mine - theirs;
   const double energy = std::max(1e-12, sum(theirs * theirs, {0, 1, 2, 3}, false).value().item());
   return scale(sum(difference * difference, {0, 1, 2, 3}, false), 1 / energy);
@@ -60,7 +62,7 @@ Var logits_loss(const Var& mine, const Var& theirs, double temperature) {
 
 Distillation::Distillation(const Yaml& y, const Model& pupil, const std::filesystem::path& folder)
     : teacher_(Model::load(std::filesystem::exists(folder / y.at("model").scalar()) ? (folder / y.at("model").scalar()).string()
-                                                                                   : y.at("model").scalar())) {
+                                                                                    : y.at("model").scalar())) {
   y.only({"model", "logits", "temperature", "features"});
   Args args = y.args();
   logits_ = args.get("logits", 1.0, "weight of the class probabilities");
