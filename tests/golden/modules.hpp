@@ -15,7 +15,7 @@ namespace fovea::golden {
 
 // What a file says about itself.
 struct Case {
-  std::string name, module, repo, mode, note;
+  std::string name, module, repo, mode, note, path;  // path: of the source file in its repository
   nlohmann::json hyper;
   std::vector<std::string> inputs;                                    // names after "input/", alphabetical; "" for a single one
   std::function<Shape(const std::string& parameter)> parameter = {};  // shape of a stored parameter; rank 0 when absent
@@ -33,7 +33,8 @@ using Make = std::function<Subject(const Case&, const Scope&)>;
 
 class Adapters {
  public:
-  // `repo` distinguishes modules of one name: a part of the file's repository; empty: any.
+  // A module that ends in * stands for all that begin so. `repo` distinguishes modules of one name: a part of the file's
+  // repository; empty: any.
   void add(std::string module, std::string repo, Make make) {
     entries_.push_back({std::move(module), std::move(repo), std::move(make)});
   }
