@@ -4,7 +4,8 @@
 #include "tests/golden/modules.hpp"
 
 // HAR-Net's parameters keep the names of its Caffe networks: "spatt_P3_mask_DC1/w", "fpn_conv3x3_cw1", "featt/cls_score_w". The
-// networks differ in what their files do not all state: the first hybrid ones have no norms in the masks and 32 groups elsewhere.
+// networks differ in what their files do not all state: the first hybrid ones have no norms in the masks; all hybrid
+// ones have 32 groups over the levels, the others 16.
 namespace fovea::golden {
 namespace {
 
@@ -31,11 +32,16 @@ int first_level(const std::vector<std::string>& names) {
   return first;
 }
 
-bool first_networks(const Case& c) {
-  const std::string text = c.path + " " + c.name + " " + c.note;
-  return text.find("hyr_att2") == std::string::npos &&
-         (text.find("hyr_att") != std::string::npos || text.find("al_sp_ch") != std::string::npos);
+bool mentions(const Case& c, const std::string& word) {
+  return (c.path + " " + c.name + " " + c.note).find(word) != std::string::npos;
 }
+
+// Groups of the mask's norms and of the norms over levels, where the file does not say.
+const char* mask_groups(const Case& c) {
+  const bool plain = !mentions(c, "hyr_att2") && (mentions(c, "hyr_att") || mentions(c, "al_sp_ch"));
+  return plain ? "0" : "4";
+}
+const char* level_groups(const Case& c) { return mentions(c, "hyr_att") || mentions(c, "al_sp_ch") ? "32" : "16"; }
 
 void take(const Case& c, Values& values, const std::vector<std::pair<std::string, std::string>>& names) {
   for (const auto& [theirs, ours] : names)
@@ -57,7 +63,7 @@ Subject spatial(const Case& c, const Scope& s) {
   Subject out;
   std::vector<std::string> features;
   for (const std::string& name : c.inputs) (name.find("pool") != std::string::npos ? out.inputs : features).push_back(name);
-  Values values{{"levels", std::to_string(out.inputs.size())}, {"groups", first_networks(c) ? "0" : "4"}};
+  Values values{{"levels", std::to_string(out.inputs.size())}, {"groups", mask_groups(c)}};
   take(c, values, {{"mask_channels", "mask_channels"}, {"gn_groups", "groups"}, {"group_num", "groups"}});
   const int first = first_level(out.inputs);
   out.inputs.insert(out.inputs.end(), features.begin(), features.end());
@@ -77,7 +83,7 @@ Subject channel(const Case& c, const Scope& s) {
 }
 
 Subject sync_norm(const Case& c, const Scope& s) {
-  Values values{{"levels", std::to_string(c.inputs.size())}, {"groups", first_networks(c) ? "32" : "16"}};
+  Values values{{"levels", std::to_string(c.inputs.size())}, {"groups", level_groups(c)}};
   take(c, values, {{"group_num", "groups"}, {"gn_groups", "groups"}});
   Subject out{make("har_sync_norm", c, s, channels_of(c), {}, values)};
   out.rename = [](const std::string& name) {
@@ -148,8 +154,8 @@ Subject head(const Case& c, const Scope& s) {
                                      : "none"},
                 {"cls_out", std::to_string(c.parameter("cls_score_w")[0])},
                 {"box_out", std::to_string(c.parameter("bbox_pred_w")[0])},
-                {"groups", first_networks(c) ? "32" : "16"},
-                {"mask_groups", first_networks(c) ? "0" : "4"}};
+                {"groups", level_groups(c)},
+                {"mask_groups", mask_groups(c)}};
   const Shape down = c.parameter(hybrid ? "featt/fpn_cw4_1x1_down" : "fpn_cw4_1x1_down");
   if (down.rank() > 0) values["squeeze"] = std::to_string(down[0]);
   take(c, values, {{"mask_channels", "mask_channels"}, {"mask_groups", "mask_groups"}, {"group_num", "groups"}});

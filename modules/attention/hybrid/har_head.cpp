@@ -21,7 +21,7 @@ namespace {
 enum class Channel : std::uint8_t { none, scale, hybrid };
 
 struct HeadOptions {
-  std::int64_t channels = 0, levels = 5, convs = 4, norms = 4, groups = 16, squeeze = 32, cls_out = 0, box_out = 0;
+  std::int64_t channels = 0, levels = 5, convs = 4, norms = 4, groups = 32, squeeze = 32, cls_out = 0, box_out = 0;
   bool spatial = true;
   Channel channel = Channel::hybrid;
   HarMaskOptions mask;
@@ -134,7 +134,7 @@ FOVEA_PART(har_head, "detection head with spatial masks and a cross-level channe
   o.box_out = args.get("box_out", 24, "box outputs per place: 4 times anchors");
   o.convs = args.get("convs", 4, "convolutions of each subnet");
   o.norms = args.get("norms", 4, "how many of them, from the first, are normalised over all levels");
-  const int groups = args.get("groups", 0, "groups of these norms (0: 16, or the largest divisor of it that fits)");
+  const int groups = args.get("groups", 0, "groups of these norms (0: 32, or the largest divisor of it that fits)");
   o.spatial = args.get("spatial", true, "multiplies the features by a mask per level");
   o.channel = channel_of(args.get("channel", "hybrid", "none, scale (gates the features) or hybrid (a second branch)"), args);
   const int squeeze = args.get("squeeze", 0, "hidden width of the channel gates (0: an eighth of the channels)");
@@ -143,7 +143,7 @@ FOVEA_PART(har_head, "detection head with spatial masks and a cross-level channe
   check(o.norms >= 0 && o.norms <= o.convs, args.where(), ": norms: expected 0 to ", o.convs, ", got ", o.norms);
   check(groups >= 0 && (groups == 0 || channels % groups == 0) && squeeze >= 0, args.where(), ": groups: ", channels,
         " channels do not divide into ", groups, ", or squeeze is negative");
-  o.groups = group_count(groups, 16, {channels});
+  o.groups = group_count(groups, 32, {channels});
   o.squeeze = squeeze > 0 ? squeeze : std::max<std::int64_t>(1, channels / 8);
   return std::make_unique<HarHead>(scope, o);
 }
