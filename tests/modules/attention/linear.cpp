@@ -223,7 +223,7 @@ TEST_CASE("performer's directions are orthogonal, as long as Gaussian ones, and 
 
 TEST_CASE("linformer with the identity for a mixture is softmax attention") {
   const F64 f64;
-  for (const Options more : {Options{}, Options{{"one_kv_head", "true"}}, Options{{"share_kv", "true"}}}) {
+  for (const Options& more : {Options{}, Options{{"one_kv_head", "true"}}, Options{{"share_kv", "true"}}}) {
     Options options{{"heads", "2"}, {"length", "7"}, {"k", "5"}};
     options.insert(more.begin(), more.end());
     const MadeBlock made = make_block("linformer", 6, options);
