@@ -86,7 +86,7 @@ Var tap(std::string_view name, const Var& v) {
   return out;
 }
 
-bool tap_wanted(std::string_view name) {
+bool wants_tap(std::string_view name) {
   if (!current_scope) return false;
   const std::string full = full_name(name);
   return current_scope->pins_.count(full) > 0 || glob_match(current_scope->keep_, full);

@@ -24,7 +24,7 @@ class TapScope {
 
  private:
   friend Var tap(std::string_view, const Var&);
-  friend bool tap_wanted(std::string_view);
+  friend bool wants_tap(std::string_view);
   std::string keep_;
   std::map<std::string, Tensor> pins_;
   TapScope* previous_;
@@ -34,6 +34,6 @@ class TapScope {
 Var tap(std::string_view name, const Var& v);
 
 // Whether tap(name, ...) here and now would keep or replace its value: for values that cost something only a tap needs.
-bool tap_wanted(std::string_view name);
+bool wants_tap(std::string_view name);
 
 }  // namespace fovea

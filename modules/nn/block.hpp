@@ -29,9 +29,9 @@ class Block {
     return fovea::tap(name, v);
   }
   // Whether anybody asks for that tap of this block.
-  bool tap_wanted(std::string_view name) const {
+  bool wants_tap(std::string_view name) const {
     PathScope where(path_);
-    return fovea::tap_wanted(name);
+    return fovea::wants_tap(name);
   }
 
  private:

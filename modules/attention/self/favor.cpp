@@ -63,7 +63,7 @@ Var Favor::operator()(const Var& q_any, const Var& k_any, const Var& v, const Va
   maybe_redraw();
   const Var q = features(q_any, true), k = keep_keys(features(k_any, false), mask);
   const LinearProduct product{.inner_eps = options_.causal ? 1e-6 : 0, .causal = options_.causal};
-  if (tap_wanted("received")) tap("received", linear_received(q, k, product));
+  if (wants_tap("received")) tap("received", linear_received(q, k, product));
   return linear_product(q, k, v, product);
 }
 

@@ -28,7 +28,7 @@ class KernelAttention final : public MapBlock {
   Var forward(const Var& x) const override {
     const Var q = feature_(split_heads(to_tokens(query_(x)), 1)), k = feature_(split_heads(to_tokens(key_(x)), 1));
     const Var y = linear_product(q, k, split_heads(to_tokens(value_(x)), 1), options_);
-    if (tap_wanted("spatial")) tap("spatial", reshape(linear_received(q, k, options_), {x.dim(0), 1, x.dim(2), x.dim(3)}));
+    if (wants_tap("spatial")) tap("spatial", reshape(linear_received(q, k, options_), {x.dim(0), 1, x.dim(2), x.dim(3)}));
     return x + gamma_ * to_map(join_heads(y), x.dim(2), x.dim(3));
   }
 

@@ -23,7 +23,7 @@ class LamChannel final : public MapBlock {
     const double places = static_cast<double>(v.dim(1));
     const Var divisor = scale(sum(unit * scale(sum(unit, {2}), 1, eps_), {1}), 1, places);
     const Var products = matmul(transposed(unit), v);  // N x C x C, [m][c]
-    if (tap_wanted("attention")) tap("attention", reshape(transposed(products / divisor), {x.dim(0), 1, x.dim(1), x.dim(1)}));
+    if (wants_tap("attention")) tap("attention", reshape(transposed(products / divisor), {x.dim(0), 1, x.dim(1), x.dim(1)}));
     const Var y = (sum(v, {2}) + matmul(unit, products)) / divisor;
     return x + gamma_ * to_map(y, x.dim(2), x.dim(3));
   }

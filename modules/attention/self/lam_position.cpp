@@ -32,7 +32,7 @@ class LamPosition final : public MapBlock {
     const double places = static_cast<double>(v.dim(1));
     const Var divisor = scale(matmul(q, transposed(scale(sum(k, {1}), 1, eps_))), 1, places);
     const Var y = (sum(v, {1}) + matmul(q, matmul(transposed(k), v))) / divisor;
-    if (tap_wanted("spatial")) {
+    if (wants_tap("spatial")) {
       const Var share = scale(pow(divisor, -1), 1 / places);
       const Var received = sum(share, {1}) + matmul(k, transposed(sum(q * share, {1})));
       tap("spatial", to_map(received, x.dim(2), x.dim(3)));

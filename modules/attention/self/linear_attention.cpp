@@ -35,7 +35,7 @@ class LinearAttention final : public Block {
     const Var q = feature_(split_heads(query_(t.queries), options_.heads));
     const Var k = keep_keys(feature_(split_heads(key_(t.keys), options_.heads)), t.mask);
     const Var v = split_heads(value_(t.values), options_.heads);
-    if (tap_wanted("received")) tap("received", linear_received(q, k, options_.product));
+    if (wants_tap("received")) tap("received", linear_received(q, k, options_.product));
     return {out_(join_heads(linear_product(q, k, v, options_.product)))};
   }
 

@@ -64,7 +64,7 @@ class NonLocal final : public MapBlock {
 
   Var gathered(const Var& t, const Var& p, const Var& g) const {
     const double share = 1.0 / static_cast<double>(p.dim(1));
-    if (options_.mode == "dot_product" && !tap_wanted("attention")) return scale(matmul(t, matmul(transposed(p), g)), share);
+    if (options_.mode == "dot_product" && !wants_tap("attention")) return scale(matmul(t, matmul(transposed(p), g)), share);
     const Var f = options_.mode == "concatenation" ? scale(relu(pairs(t, p)), share)
                   : options_.mode == "dot_product" ? scale(matmul(t, transposed(p)), share)
                                                    : softmax(matmul(scale(t, options_.scale), transposed(p)), 2);
