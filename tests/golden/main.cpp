@@ -81,6 +81,7 @@ Case describe(const TensorFile& file, const std::string& name) {
   return {.name = name,
           .module = value("module", "(none)"),
           .repo = value("repo", ""),
+          .path = value("path", ""),
           .mode = value("mode", "eval"),
           .note = value("note", ""),
           .hyper = nlohmann::json::parse(value("hyper_parameters", "{}")),
