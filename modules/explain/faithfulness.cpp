@@ -120,16 +120,20 @@ Curve insertion(const BatchScore& score, const Tensor& x, const Map& map, Blank 
   return replacing(score, blank_picture(x, blank, o.sigma), dense_of(x), map, o);
 }
 
+bool pointing_hit(Place peak, const std::vector<Box>& boxes, double tolerance) {
+  const double x = peak.x + 0.5, y = peak.y + 0.5;  // from the edge
+  return std::any_of(boxes.begin(), boxes.end(), [&](const Box& b) {
+    return std::hypot(std::max({b.x0 - x, 0.0, x - b.x1}), std::max({b.y0 - y, 0.0, y - b.y1})) <= tolerance;
+  });
+}
+
 bool pointing_hit(const std::vector<double>& pixels, std::int64_t width, const std::vector<Box>& boxes, double tolerance) {
   std::int64_t best = -1;
   for (std::size_t i = 0; i < pixels.size(); ++i)
     if (std::isfinite(pixels[i]) && (best < 0 || pixels[i] > pixels[static_cast<std::size_t>(best)]))
       best = static_cast<std::int64_t>(i);
   if (best < 0) return false;
-  const double x = static_cast<double>(best % width) + 0.5, y = static_cast<double>(best / width) + 0.5;  // from the edge
-  return std::any_of(boxes.begin(), boxes.end(), [&](const Box& b) {
-    return std::hypot(std::max({b.x0 - x, 0.0, x - b.x1}), std::max({b.y0 - y, 0.0, y - b.y1})) <= tolerance;
-  });
+  return pointing_hit(Place{static_cast<double>(best % width), static_cast<double>(best / width)}, boxes, tolerance);
 }
 
 }  // namespace fovea::explain

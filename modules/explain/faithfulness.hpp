@@ -45,8 +45,12 @@ Tensor blank_picture(const Tensor& x, Blank blank, double sigma = 0);
 struct Box {
   double x0 = 0, y0 = 0, x1 = 0, y1 = 0;  // edges
 };
-// Whether the map's highest place lies in one of the boxes or at most `tolerance` away. Row-major height x width pixels with centres at
-// whole numbers; what is not finite does not count.
+struct Place {
+  double x = 0, y = 0;  // a pixel, whose centre is a whole number
+};
+// Whether a map's highest place lies in one of the boxes or at most `tolerance` pixels away.
+bool pointing_hit(Place peak, const std::vector<Box>& boxes, double tolerance = 15);
+// The same for the highest finite of row-major pixels; without one there is no hit.
 bool pointing_hit(const std::vector<double>& pixels, std::int64_t width, const std::vector<Box>& boxes, double tolerance = 15);
 
 }  // namespace fovea::explain
