@@ -42,7 +42,7 @@ Vars run(const std::shared_ptr<const Op>& op, const Vars& inputs) {
   std::vector<bool> needs;
   bool any = false;
   for (const Var& v : inputs) {
-    needs.push_back(!NoGrad::active() && v.requires_grad());
+    needs.push_back(!NoGrad::active() && v.requires_grad() && !(modes::state().frozen && v.is_parameter()));
     any |= needs.back();
   }
   Context context(needs);
@@ -56,7 +56,7 @@ Vars run(const std::shared_ptr<const Op>& op, const Vars& inputs) {
     node = std::make_shared<TapeNode>();
     node->op = op;
     node->context = std::move(context);
-    for (const Var& v : inputs) node->inputs.push_back(v.requires_grad() ? v.state() : nullptr);
+    for (std::size_t i = 0; i < inputs.size(); ++i) node->inputs.push_back(needs[i] ? inputs[i].state() : nullptr);
     node->order = next_order++;
     node->path = PathScope::current();
   }

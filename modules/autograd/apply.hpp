@@ -36,6 +36,18 @@ class NoGrad {
   bool previous_;
 };
 
+// While alive no parameter wants a gradient on this thread: for gradients of the input alone. Several threads may share a network so.
+class FrozenParameters {
+ public:
+  FrozenParameters();
+  ~FrozenParameters();
+  FrozenParameters(const FrozenParameters&) = delete;
+  FrozenParameters& operator=(const FrozenParameters&) = delete;
+
+ private:
+  bool previous_;
+};
+
 // What contractions on this thread compute in: f32 (the default) or bf16.
 class Precision {
  public:

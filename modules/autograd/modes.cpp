@@ -18,6 +18,9 @@ NoGrad::NoGrad() : previous_(std::exchange(modes::state().no_grad, true)) {}
 NoGrad::~NoGrad() { modes::state().no_grad = previous_; }
 bool NoGrad::active() { return modes::state().no_grad; }
 
+FrozenParameters::FrozenParameters() : previous_(std::exchange(modes::state().frozen, true)) {}
+FrozenParameters::~FrozenParameters() { modes::state().frozen = previous_; }
+
 Precision::Precision(DType compute) : previous_(modes::state().precision) {
   check(compute == DType::f32 || compute == DType::bf16 || compute == DType::f64, "precision: expected f32 or bf16, got ",
         name_of(compute));

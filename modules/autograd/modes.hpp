@@ -7,6 +7,7 @@ namespace fovea::modes {
 
 struct State {
   bool no_grad = false;
+  bool frozen = false;
   DType precision = DType::f32;
   TraceScope* trace = nullptr;
   Observer* observer = nullptr;

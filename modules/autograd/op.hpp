@@ -6,10 +6,13 @@
 //   Tensors backward(Context& c, const Tensors& grads) const;        one gradient per input; undefined where !c.needs(i)
 // and optionally
 //   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const;
+//   Placement placement(const Shapes& in, const Shapes& out) const;  of ops that move the places of a map
 // `apply` (apply.hpp) is the only door to running one.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +25,12 @@ using Shapes = std::vector<Shape>;
 // Under `precision: bf16`: contractions turn their activations into bf16 and accumulate in f32; pointwise ops follow their
 // input; statistics (norms, softmax, pools) follow it too but compute in f32; losses turn everything into f32.
 enum class Policy : std::uint8_t { contraction, pointwise, statistic, loss };
+
+// Where the outputs of an op on a map (N, C, H, W) lie on its first input: output place o, of rows and of columns, is centred on
+// input place o * step + offset.
+struct Placement {
+  std::array<double, 2> step{1, 1}, offset{0, 0};
+};
 
 // What one application of an op keeps between forward and backward.
 class Context {
@@ -51,6 +60,7 @@ class Op {
   virtual Tensors forward(Context& c, const Tensors& in) const = 0;
   virtual Tensors backward(Context& c, const Tensors& grads) const = 0;
   virtual std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const = 0;
+  virtual std::optional<Placement> placement(const Shapes& in, const Shapes& out) const = 0;  // nullopt: it moves none
 };
 
 // Wraps an op struct (see the top of this file).
@@ -66,6 +76,10 @@ class OpModel final : public Op {
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const override {
     if constexpr (requires { op_.multiply_adds(in, out); }) return op_.multiply_adds(in, out);
     else return 0;
+  }
+  std::optional<Placement> placement(const Shapes& in, const Shapes& out) const override {
+    if constexpr (requires { op_.placement(in, out); }) return op_.placement(in, out);
+    else return std::nullopt;
   }
 
  private:

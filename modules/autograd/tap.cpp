@@ -69,8 +69,8 @@ std::string full_name(std::string_view name) {
 
 bool glob_match(std::string_view glob, std::string_view path) { return !glob.empty() && match(glob, path); }
 
-TapScope::TapScope(std::string keep, std::map<std::string, Tensor> pins)
-    : keep_(std::move(keep)), pins_(std::move(pins)), previous_(std::exchange(current_scope, this)) {}
+TapScope::TapScope(std::string keep, std::map<std::string, Tensor> pins, bool gradients)
+    : keep_(std::move(keep)), pins_(std::move(pins)), gradients_(gradients), previous_(std::exchange(current_scope, this)) {}
 TapScope::~TapScope() { current_scope = previous_; }
 
 Var tap(std::string_view name, const Var& v) {
@@ -82,7 +82,13 @@ Var tap(std::string_view name, const Var& v) {
     check(pin->second.shape() == v.shape(), full, ": a pinned tap wants shape ", v.shape(), ", got ", pin->second.shape());
     out = Var(pin->second.to(v.dtype()));
   }
-  if (glob_match(scope->keep_, full)) scope->kept.emplace_back(full, out);
+  if (glob_match(scope->keep_, full)) {
+    if (scope->gradients_) {
+      if (!out.requires_grad()) out = Var(out.value(), true);
+      out.retain_grad();
+    }
+    scope->kept.emplace_back(full, out);
+  }
   return out;
 }
 

@@ -17,7 +17,8 @@ bool glob_match(std::string_view glob, std::string_view path);
 // taps that are pinned by the given values.
 class TapScope {
  public:
-  explicit TapScope(std::string keep, std::map<std::string, Tensor> pins = {});
+  // With `gradients`, backward() leaves the gradient of every kept value in it.
+  explicit TapScope(std::string keep, std::map<std::string, Tensor> pins = {}, bool gradients = false);
   ~TapScope();
   TapScope(const TapScope&) = delete;
   std::vector<std::pair<std::string, Var>> kept;  // in order of computation
@@ -27,6 +28,7 @@ class TapScope {
   friend bool wants_tap(std::string_view);
   std::string keep_;
   std::map<std::string, Tensor> pins_;
+  bool gradients_;
   TapScope* previous_;
 };
 

@@ -14,6 +14,7 @@ namespace {
 struct Gradients {
   std::unordered_map<TapeNode*, Tensors> nodes;
   std::unordered_map<std::shared_ptr<VarState>, Tensor> leaves;
+  std::unordered_map<TapeNode*, std::unordered_set<std::shared_ptr<VarState>>> retained;  // outputs whose gradient is kept
 };
 
 // Every node that `root` depends on, latest first: a node's consumers all come before it.
@@ -42,6 +43,7 @@ void give(Gradients& gradients, const std::shared_ptr<VarState>& target, Tensor 
     Tensors& slots = gradients.nodes[target->producer.get()];
     slots.resize(target->producer->output_shapes.size());
     add_gradient(slots[target->output_index], std::move(grad));
+    if (target->retains_grad) gradients.retained[target->producer.get()].insert(target);
   } else if (target->requires_grad) {
     add_gradient(gradients.leaves[target], std::move(grad));
   }
@@ -104,6 +106,7 @@ void Var::backward(const Tensor& seed) const {
     if (it != gradients.nodes.end()) {
       Tensors grads = std::move(it->second);
       gradients.nodes.erase(it);
+      for (const auto& kept : gradients.retained[node.get()]) add_gradient(kept->grad, grads[kept->output_index].clone());
       run_backward(*node, std::move(grads), gradients);
     }
     node.reset();

@@ -14,8 +14,9 @@ struct TapeNode;
 struct VarState {
   Tensor value;  // undefined while tracing
   Shape shape;
-  Tensor grad;  // leaves only, after backward()
+  Tensor grad;  // after backward(): of leaves, and of what retain_grad() was called for
   bool requires_grad = false;
+  bool retains_grad = false;
   bool parameter = false;              // kept in f32 whatever the precision; contractions reorder it themselves
   std::shared_ptr<TapeNode> producer;  // null for leaves
   std::size_t output_index = 0;
@@ -42,6 +43,9 @@ class Var {
   void zero_grad() { state_->grad = Tensor(); }
   // Replaces a leaf's value (same shape) and tells caches of it.
   void set_value(const Tensor& value);
+
+  // Makes backward() keep the gradient of this value although it is no leaf.
+  void retain_grad() { state_->retains_grad = true; }
 
   // Adds d(this)/d(leaf) to every leaf's grad and frees what was saved. `seed` defaults to 1 for a scalar.
   void backward(const Tensor& seed = {}) const;

@@ -86,6 +86,18 @@ struct Conv2dOp {
     return out;
   }
 
+  Placement placement(const Shapes& in, const Shapes&) const {
+    Placement p;
+    for (std::size_t a = 0; a < 2; ++a) {
+      const auto stride = static_cast<double>(o.stride[a]);
+      const double middle = static_cast<double>(o.dilation[a] * (in[1][static_cast<int>(a) + 2] - 1)) / 2,
+                   reach = middle - static_cast<double>(o.pad_begin[a]);
+      p.step[a] = o.transposed ? 1 / stride : stride;
+      p.offset[a] = o.transposed ? -reach / stride : reach;
+    }
+    return p;
+  }
+
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const {
     const Shape& positions = o.transposed ? in[0] : out[0];
     return in[1].elements() * positions[0] * positions[2] * positions[3];

@@ -48,6 +48,9 @@ struct Pad2d {
   double value;
   Shape input;
 
+  Placement placement(const Shapes&, const Shapes&) const {
+    return {{1, 1}, {static_cast<double>(-p.top), static_cast<double>(-p.left)}};
+  }
   void check_axis(std::string_view axis, std::int64_t size, std::int64_t before, std::int64_t after) const {
     check(before >= 0 && after >= 0, "pad2d: expected paddings of at least 0, got ", before, " and ", after, " for ", axis);
     const std::int64_t limit = mode == PadMode::reflect ? size - 1 : mode == PadMode::circular ? size : -1;
@@ -116,6 +119,11 @@ struct Pad {
   static constexpr Policy policy = Policy::statistic;  // follows its input
   Shape before, after;
   double value;
+
+  Placement placement(const Shapes& in, const Shapes&) const {
+    if (in[0].rank() != 4) return {};
+    return {{1, 1}, {static_cast<double>(-before[2]), static_cast<double>(-before[3])}};
+  }
 
   Shapes infer(const Shapes& in) const {
     Shape out = in[0];

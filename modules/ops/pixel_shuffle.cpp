@@ -33,11 +33,15 @@ Tensor unshuffle(const Tensor& x, std::int64_t r) {
   return y;
 }
 
+// Each output covers `step` inputs.
+Placement places(double step) { return {{step, step}, {(step - 1) / 2, (step - 1) / 2}}; }
+
 struct PixelShuffle {
   static constexpr std::string_view name = "pixel_shuffle";
   static constexpr Policy policy = Policy::pointwise;
   std::int64_t r;
   Shapes infer(const Shapes& in) const { return {shuffled(in[0], r)}; }
+  Placement placement(const Shapes&, const Shapes&) const { return places(1.0 / static_cast<double>(r)); }
   Tensors forward(Context&, const Tensors& in) const { return {shuffle(in[0].contiguous(), r)}; }
   Tensors backward(Context&, const Tensors& grads) const { return {unshuffle(grads[0], r)}; }
 };
@@ -47,6 +51,7 @@ struct PixelUnshuffle {
   static constexpr Policy policy = Policy::pointwise;
   std::int64_t r;
   Shapes infer(const Shapes& in) const { return {unshuffled(in[0], r)}; }
+  Placement placement(const Shapes&, const Shapes&) const { return places(static_cast<double>(r)); }
   Tensors forward(Context&, const Tensors& in) const { return {unshuffle(in[0], r)}; }
   Tensors backward(Context&, const Tensors& grads) const { return {shuffle(grads[0].contiguous(), r)}; }
 };

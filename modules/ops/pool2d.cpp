@@ -42,6 +42,11 @@ struct Window {
     return static_cast<double>(length(oh, h) * length(ow, w));
   }
 
+  Placement placement() const {
+    const double step = static_cast<double>(stride), offset = static_cast<double>(kernel - 1) / 2 - static_cast<double>(pad);
+    return {{step, step}, {offset, offset}};
+  }
+
   Shapes infer(std::string_view what, const Shape& x) const {
     check(x.rank() == 4, what, ": expected (N, C, H, W), got ", x);
     check(kernel > 0 && pad >= 0 && 2 * pad <= kernel, what, ": expected a padding of at most half the kernel ", kernel, ", got ",
@@ -101,6 +106,7 @@ struct AvgPool2d {
   Shape input;
 
   Shapes infer(const Shapes& in) const { return Window(options).infer(name, in[0]); }
+  Placement placement(const Shapes&, const Shapes&) const { return Window(options).placement(); }
 
   Tensors forward(Context&, const Tensors& in) const {
     const Window window(options);
@@ -147,6 +153,7 @@ struct MaxPool2d {
   Shape input;
 
   Shapes infer(const Shapes& in) const { return Window(options).infer(name, in[0]); }
+  Placement placement(const Shapes&, const Shapes&) const { return Window(options).placement(); }
 
   Tensors forward(Context& ctx, const Tensors& in) const {
     const Window window(options);

@@ -56,6 +56,18 @@ struct ResizeOp {
     return {{in[0][0], in[0][1], height, width}};
   }
 
+  Placement placement(const Shapes& in, const Shapes&) const {
+    Placement p;
+    const std::int64_t from[] = {in[0][2], in[0][3]}, to[] = {height, width};
+    for (std::size_t a = 0; a < 2; ++a) {
+      const bool corners = mode == Resize::bilinear_align_corners && to[a] > 1;
+      const auto ends = static_cast<std::int64_t>(corners);
+      p.step[a] = static_cast<double>(from[a] - ends) / static_cast<double>(to[a] - ends);
+      p.offset[a] = corners ? 0 : (p.step[a] - 1) / 2;
+    }
+    return p;
+  }
+
   Tensors forward(Context&, const Tensors& in) const {
     const Tensor x = in[0].contiguous(Layout::channels_last);
     Tensor y = Tensor::empty({x.dim(0), x.dim(1), height, width}, x.dtype(), Layout::channels_last);

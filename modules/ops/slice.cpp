@@ -24,6 +24,13 @@ struct Slice {
     check(step > 0, "slice: expected a positive step, got ", step);
     return {in[0].with(axis, (end - begin + step - 1) / step)};
   }
+  Placement placement(const Shapes& in, const Shapes&) const {
+    Placement p;
+    if (in[0].rank() != 4 || axis < 2) return p;
+    p.step[static_cast<std::size_t>(axis - 2)] = static_cast<double>(step);
+    p.offset[static_cast<std::size_t>(axis - 2)] = static_cast<double>(begin);
+    return p;
+  }
   Tensors forward(Context&, const Tensors& in) const { return {part_of(in[0], axis, begin, end, step)}; }
   Tensors backward(Context&, const Tensors& grads) const {
     Tensor dx = Tensor::zeros(input, grads[0].dtype(), grads[0].layout());

@@ -118,7 +118,9 @@ Image heat_overlay(const Image& image, const cv::Mat& heat, const OverlayOptions
   const HeatRange range = percentile_range(heat, options.low, options.high);
   cv::Mat colours, out;
   cv::applyColorMap(scaled<std::uint8_t>(heat, range, 255), colours, opencv_colours(options.colours));
-  cv::addWeighted(colours, options.opacity, grey_picture(image), 1 - options.opacity, 0, out);
+  const cv::Mat grey = grey_picture(image);
+  cv::addWeighted(colours, options.opacity, grey, 1 - options.opacity, 0, out);
+  grey.copyTo(out, heat != heat);  // NaN: a place without a value gets no colour
   if (options.legend) cv::vconcat(out, legend_strip(out.cols, range, options.colours), out);
   return {out, false, {}};
 }

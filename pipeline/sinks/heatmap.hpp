@@ -25,7 +25,7 @@ struct OverlayOptions {
 HeatRange percentile_range(const cv::Mat& heat, double low, double high);
 
 // An 8-bit BGR picture: the image in grey (so that colour means heat only; alpha over white) under the coloured heat.
-// `heat` is CV_32F of the image's size; the picture keeps that size, the legend comes below it.
+// `heat` is CV_32F of the image's size; the picture keeps that size, the legend comes below it. Where heat is NaN there is no colour.
 Image heat_overlay(const Image& image, const cv::Mat& heat, const OverlayOptions& options = {});
 
 // A 16-bit grey PNG, value = min + pixel / 65535 * (max - min); min and max stand in `file`.json beside it

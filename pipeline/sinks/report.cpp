@@ -13,9 +13,7 @@
 
 namespace fovea {
 namespace fs = std::filesystem;
-namespace {
 
-// Text for HTML; bytes that are not UTF-8 become replacement characters.
 std::string html(const std::string& text) {
   const std::string valid = nlohmann::ordered_json::parse(dump(text)).get<std::string>();
   std::string safe;
@@ -31,16 +29,18 @@ std::string html(const std::string& text) {
   return safe;
 }
 
+std::string html_list(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string text = "<dl>";
+  for (const auto& [name, value] : facts) text += fmt::format("<dt>{}</dt><dd>{}</dd>", html(name), html(value));
+  return text + "</dl>\n";
+}
+
+namespace {
+
 std::string size_text(cv::Size size) { return fmt::format("{} × {}", size.width, size.height); }
 
 std::string card(const std::string& value, const std::string& label, const char* kind = "") {
   return fmt::format("<div class=\"card {}\"><b>{}</b><span>{}</span></div>\n", kind, value, html(label));
-}
-
-std::string list_of(const std::vector<std::pair<std::string, std::string>>& facts) {
-  std::string text = "<dl>";
-  for (const auto& [name, value] : facts) text += fmt::format("<dt>{}</dt><dd>{}</dd>", html(name), html(value));
-  return text + "</dl>\n";
 }
 
 std::string settings_list(const nlohmann::json& settings) {
@@ -48,7 +48,7 @@ std::string settings_list(const nlohmann::json& settings) {
   for (const auto& [key, value] : settings.items())
     if (key != "model" && key != "weights" && key != "scale" && value != "")
       facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
-  return list_of(facts);
+  return html_list(facts);
 }
 
 std::string compare(const EntryPictures& p) {
@@ -100,12 +100,14 @@ std::vector<const Record*> chosen(const std::vector<const Record*>& done) {
   return some;
 }
 
-std::string entries(const fs::path& folder, const std::vector<const Record*>& done, int threads) {
+std::string entries(const fs::path& folder, const std::vector<const Record*>& done, const ReportFacts& facts) {
   const auto some = chosen(done);
   std::vector<std::string> texts(some.size());
-  tbb::task_arena arena(std::max(1, threads));
-  arena.execute(
-      [&] { tbb::parallel_for(std::size_t{0}, some.size(), [&](std::size_t i) { texts[i] = entry(folder, *some[i]); }); });
+  tbb::task_arena arena(std::max(1, facts.threads));
+  arena.execute([&] {
+    tbb::parallel_for(std::size_t{0}, some.size(),
+                      [&](std::size_t i) { texts[i] = facts.entry ? facts.entry(folder, *some[i]) : entry(folder, *some[i]); });
+  });
   std::string all = "<h2>Images</h2>\n";
   if (some.size() < done.size())
     all += fmt::format("<p class=\"soft\">{} of {}, spread over the run; all are in the list below.</p>\n", some.size(),
@@ -153,14 +155,15 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
   for (const auto& [key, record] : ledger.records())
     (record.state == Record::State::done ? done : quarantined).push_back(&record);
   std::string page = kPageHead;
-  page += fmt::format("<h1>Fovea upscale</h1><p class=\"soft\">{}</p>\n", html(fs::absolute(folder).lexically_normal().string()));
+  page += fmt::format("<h1>{}</h1><p class=\"soft\">{}</p>\n", html(facts.title),
+                      html(fs::absolute(folder).lexically_normal().string()));
   page += totals(facts, done.size(), quarantined.size());
   page +=
       "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div "
       "class=\"card\">";
-  page += list_of(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
-  page += quarantine_table(quarantined);
-  if (!done.empty()) page += entries(folder, done, facts.threads) + time_table(done);
+  page += html_list(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
+  page += facts.extra + quarantine_table(quarantined);
+  if (!done.empty()) page += entries(folder, done, facts) + time_table(done);
   page += kPageScript;
   const fs::path file = folder / kReportName;
   try {

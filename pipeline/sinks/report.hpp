@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -21,7 +22,16 @@ struct ReportFacts {
   std::vector<std::pair<std::string, std::string>> model;
   BatchResult result;
   int threads = 1;
+  std::string title = "Fovea upscale";
+  // What is shown of one image, an <article>; empty: before and after of an upscaled one. Called by several threads.
+  std::function<std::string(const std::filesystem::path& folder, const Record& record)> entry = {};
+  std::string extra = {};  // HTML behind the settings
 };
+
+// Text for HTML; bytes that are not UTF-8 become replacement characters.
+std::string html(const std::string& text);
+// Names and values as a list.
+std::string html_list(const std::vector<std::pair<std::string, std::string>>& facts);
 
 // Pictures are made from the inputs and outputs themselves, so a resumed run reports earlier runs too, and memory does not grow
 // with the folder. Gives the file. EnvironmentError when it cannot be written.

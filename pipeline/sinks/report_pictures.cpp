@@ -108,6 +108,8 @@ std::string jpeg_uri(const cv::Mat& bgr, int quality) {
   return "data:image/jpeg;base64," + base64(encode_image(image, "jpg", {.jpeg_quality = quality}));
 }
 
+cv::Mat shrunk(const cv::Mat& bgr, int longest) { return resized(bgr, fitted(bgr.size(), longest)); }
+
 EntryPictures make_entry_pictures(const fs::path& input, const fs::path& output, const std::vector<fs::path>& overlays) {
   const cv::Mat before = displayable(read_image(input)), after = displayable(read_image(output));
   EntryPictures pictures;

@@ -19,6 +19,9 @@ cv::Rect most_detailed(const cv::Mat& bgr, int side);
 // "data:image/jpeg;base64,..."
 std::string jpeg_uri(const cv::Mat& bgr, int quality);
 
+// At most `longest` pixels on the longer side, and never enlarged.
+cv::Mat shrunk(const cv::Mat& bgr, int longest);
+
 struct EntryPictures {
   cv::Size input, output;                   // in pixels
   std::string before, after;                // the whole image: bicubic, and the output, at the same size

@@ -1,0 +1,48 @@
+// The layers of a network that can be looked at: its taps, what kind of value each holds, and where its places lie on the input.
+#pragma once
+
+#include <functional>
+
+#include "modules/autograd/var.hpp"
+#include "modules/explain/grid.hpp"
+
+namespace fovea::explain {
+
+using Network = std::function<Var(const Var&)>;
+
+enum class LayerKind : std::uint8_t {
+  map,        // N x C x H x W
+  spatial,    // a gate of places, N x 1 x H x W
+  channel,    // a gate of channels, N x C x 1 x 1 (or N x C)
+  attention,  // N x heads x queries x keys, queries being all places behind an optional prefix of tokens without one
+  windows,    // the same inside windows: (N windows) x heads x places x places
+  tokens,     // N x (prefix + places) x C
+  other
+};
+const char* name_of(LayerKind kind);
+
+struct Layer {
+  std::string name;  // a tap's full name; a second value of that name is called "name#2"
+  Shape shape;
+  LayerKind kind = LayerKind::other;
+  Grid grid;                // of the places; for attention of the keys
+  std::int64_t prefix = 0;  // tokens in front that have no place (a class token)
+};
+
+// All of them in order of computation, found by tracing shapes, so that it costs no arithmetic; grids follow from strides and
+// paddings. A network that cannot be traced is run once, and its grids are even ones.
+std::vector<Layer> layers_of(const Network& network, const Shape& input);
+
+// Those whose name matches and whose kind is one of `kinds`. Error that says what there is and what comes nearest when nothing does.
+std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::string& glob, const std::vector<LayerKind>& kinds,
+                                 const std::string& method);
+
+// The deepest map with places: where class activation maps are usually taken. Error when there is none.
+std::string deepest_map(const std::vector<Layer>& layers);
+
+// The value of a layer that was kept, by name and occurrence; index into `kept`. Error when the network did not compute it this time.
+std::size_t find_kept(const std::vector<std::pair<std::string, Var>>& kept, const std::string& layer);
+// A glob for TapScope that keeps these layers.
+std::string glob_of(const std::vector<Layer>& layers);
+
+}  // namespace fovea::explain

@@ -1,0 +1,75 @@
+// Explains what a model saw in an image: maps of any method of modules/explain, laid on the image's own pixels.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/image.hpp"
+#include "datasets/preprocess.hpp"
+#include "modules/explain/faithfulness.hpp"
+#include "modules/explain/methods.hpp"
+#include "modules/explain/statistics.hpp"
+#include "modules/model.hpp"
+
+namespace fovea {
+
+struct ExplainOptions {
+  std::string method = "grad_cam";
+  std::string layer;          // glob of layers; empty: the deepest map, or every layer that shows attention
+  std::string target;         // a class by name or index; empty: the most probable one
+  int top = 5;                // classes that are reported
+  bool faithfulness = false;  // insertion and deletion
+  explain::Options details;
+};
+
+// A map on the image: value by value what the network computed, bilinear between the centres of cells.
+struct PlacedMap {
+  std::string name;
+  cv::Mat heat;      // CV_32F of the image's size, as computed (signed where the method is); NaN where the network saw nothing
+  explain::Map map;  // on the network's input
+};
+
+struct Explained {
+  nlohmann::ordered_json facts;  // classes, target, method, geometry, statistics of every map
+  std::vector<PlacedMap> maps;
+  std::vector<explain::Bars> bars;
+};
+
+// The values of a map at the centres of the source's pixels; NaN outside what the network saw.
+cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
+
+class Explainer {
+ public:
+  // Checks everything that can be wrong before an image is read: the method, the layer, the class, damaged weights. Error.
+  Explainer(Model model, ExplainOptions options);
+
+  Explained run(const Image& image) const;  // several threads may
+  // The layers whose attention can be counted. Error when there are none.
+  void add_statistics(const Image& image, explain::Statistics& statistics) const;
+  void check_statistics() const;
+
+  const Model& model() const { return model_; }
+  const ExplainOptions& options() const { return options_; }
+
+ private:
+  struct Prepared;  // one image on its way in
+  Prepared prepare(const Image& image) const;
+  std::vector<explain::Layer> chosen(const std::vector<explain::Layer>& all, const explain::Method& method) const;
+  std::vector<explain::Layer> layers_at(const Preprocess& p) const;
+  std::vector<explain::Layer> attention_layers(const std::vector<explain::Layer>& all) const;
+  std::int64_t target_of(const Tensor& logits) const;
+  void tell_classes(nlohmann::ordered_json& facts, const Tensor& logits, std::int64_t target) const;
+  nlohmann::ordered_json faithfulness(const Tensor& x, const explain::Map& map, const explain::Score& confidence) const;
+
+  Model model_;
+  ExplainOptions options_;
+  explain::Network network_;
+  std::optional<Preprocess> preprocess_;  // none: the image itself, 0..1, as upscaling networks take it
+  std::optional<std::int64_t> target_;
+  std::vector<explain::Layer> layers_;  // at the size of preprocess_
+};
+
+}  // namespace fovea
