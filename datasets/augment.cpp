@@ -3,6 +3,7 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "datasets/augment/change.hpp"
 #include "datasets/augment/colour.hpp"
 #include "datasets/preprocess.hpp"
 #include "datasets/resample.hpp"
@@ -39,6 +40,19 @@ cv::Mat in_colour(const cv::Mat& image) {
   return bgr;
 }
 
+void read_strong(Args& args, Augment& a) {
+  a.rand_augment = args.get("rand_augment", a.rand_augment, "how many changes of RandAugment");
+  a.magnitude = args.get("magnitude", a.magnitude, "of RandAugment, 0 to 30");
+  a.erase = share(args, "erase", a.erase, "probability of random erasing");
+  a.mixup = args.get("mixup", a.mixup, "alpha; 0: never");
+  a.cutmix = args.get("cutmix", a.cutmix, "alpha; 0: never");
+  a.mix_probability = share(args, "mix_probability", a.mix_probability, "share of the pictures that are mixed");
+  check(a.rand_augment >= 0 && a.rand_augment <= 16 && a.magnitude >= 0 && a.magnitude <= 30, args.where(),
+        ": expected rand_augment from 0 to 16 and magnitude from 0 to 30");
+  check(a.mixup >= 0 && a.mixup <= 100 && a.cutmix >= 0 && a.cutmix <= 100, args.where(),
+        ": mixup and cutmix: expected alphas from 0 to 100");
+}
+
 }  // namespace
 
 Augment read_augment(const Yaml& y) {
@@ -56,6 +70,7 @@ Augment read_augment(const Yaml& y) {
   a.hue = share(args, "hue", a.hue, "jitter, up to 0.5");
   check(a.hue <= 0.5, args.where(), ": hue: expected at most 0.5, half a turn either way");
   a.grey = share(args, "grey", a.grey, "probability of losing all colour");
+  read_strong(args, a);
   args.done();
   return a;
 }
@@ -98,6 +113,7 @@ cv::Mat augmented(const cv::Mat& image, const Preprocess& p, const Augment& a, R
   if (random.uniform() < a.flip) cv::flip(out, out, 1);
   if (random.uniform() < a.flip_vertical) cv::flip(out, out, 0);
   jitter_colours(out, a, random);
+  for (int i = 0; i < a.rand_augment; ++i) change_at_random(out, a.magnitude / 30, random);
   return out;
 }
 

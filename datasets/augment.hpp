@@ -17,9 +17,20 @@ struct Augment {
   // Colour jitter: factors are drawn from 1 - v to 1 + v, the turn of the hue from -v to v (1 is the whole circle).
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
   double grey = 0;  // probability of losing all colour
+  // So many random changes of RandAugment (Cubuk et al. 2019, arXiv:1909.13719), each as strong as `magnitude` from 0 to 30 says.
+  int rand_augment = 0;
+  double magnitude = 9;
+  double erase = 0;  // probability of a rectangle of noise: random erasing, Zhong et al. 2017, arXiv:1708.04896
+  // Pictures and their labels blended in pairs; alpha of the Beta distribution that says how much, 0: never. Where both are given, either is as
+  // likely. mixup: Zhang et al. 2017, arXiv:1710.09412; cutmix: Yun et al. 2019, arXiv:1905.04899.
+  double mixup = 0, cutmix = 0;
+  double mix_probability = 1;
+
+  bool mixes() const { return mix_probability > 0 && (mixup > 0 || cutmix > 0); }
 };
 
-// Keys: crop, crop_scale, crop_ratio, flip, flip_vertical, brightness, contrast, saturation, hue, grey. Error for others.
+// Keys: crop, crop_scale, crop_ratio, flip, flip_vertical, brightness, contrast, saturation, hue, grey, rand_augment,
+// magnitude, erase, mixup, cutmix, mix_probability. Error for others.
 Augment read_augment(const Yaml& y);
 
 // u8 grey or BGR of any size in, u8 BGR of p's size out.

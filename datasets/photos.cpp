@@ -4,6 +4,7 @@
 #include <atomic>
 #include <opencv2/imgproc.hpp>
 
+#include "datasets/augment/mix.hpp"
 #include "datasets/image.hpp"
 #include "datasets/preprocess.hpp"
 #include "modules/core/threads.hpp"
@@ -105,20 +106,46 @@ PhotoSource::PhotoSource(Photos photos, const Options& options) : photos_(std::m
   labelled_ = with > 0;
   check(!labelled_ || static_cast<std::size_t>(with) == samples.size(), "training data: ", with, " of ", samples.size(),
         " images have a label; expected all or none");
+  const auto largest =
+      std::max_element(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.label < b.label; });
+  check(!labelled_ || options_.classes == 0 || largest->label < options_.classes, "training data: ", largest->file.string(),
+        ": label ", largest->label, " of ", options_.classes, " classes");
+  check(!labelled_ || !options_.augment.mixes() || options_.classes > 0,
+        "training data: mixing labels needs the number of classes");
+  if (!options_.balance) return;
+  check(labelled_, "training data: balance needs labels");
+  by_class_.resize(static_cast<std::size_t>(largest->label) + 1);
+  for (std::size_t i = 0; i < samples.size(); ++i) by_class_[static_cast<std::size_t>(samples[i].label)].push_back(i);
+  std::erase_if(by_class_, [](const auto& c) { return c.empty(); });
+}
+
+// Which picture stands at a position of the endless sequence of epochs.
+std::size_t PhotoSource::pick(std::int64_t position, Random& random) const {
+  if (options_.balance) {
+    const auto& of_class = by_class_[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(by_class_.size())))];
+    return of_class[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(of_class.size())))];
+  }
+  const auto count = static_cast<std::int64_t>(photos_.size());
+  return static_cast<std::size_t>(shuffled(position % count, count, options_.seed, static_cast<std::uint64_t>(position / count)));
 }
 
 Batch PhotoSource::batch(std::int64_t number) const {
   const Preprocess& p = options_.preprocess;
-  const std::int64_t n = options_.batch, count = static_cast<std::int64_t>(photos_.size());
+  const std::int64_t n = options_.batch;
   Batch batch{Tensor::empty({n, 3, p.height, p.width}, DType::f32, Layout::channels_last), {}};
   if (labelled_) batch.target = Tensor::empty({n}, DType::s64);
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t at = number * n + i;
-    const auto index =
-        static_cast<std::size_t>(shuffled(at % count, count, options_.seed, static_cast<std::uint64_t>(at / count)));
     Random random(options_.seed, static_cast<std::uint64_t>(at) + 1);
+    const std::size_t index = pick(at, random);
     normalise_into(batch.input, i, augmented(photos_.image(index), p, options_.augment, random), p);
+    if (random.uniform() < options_.augment.erase) erase_at_random(batch.input, i, random);
     if (labelled_) batch.target.data<std::int64_t>()[i] = photos_.samples()[index].label;
+  }
+  if (options_.augment.mixes()) {
+    if (labelled_) batch.target = one_hot(batch.target, options_.classes);
+    Random random(~options_.seed, static_cast<std::uint64_t>(number));  // apart from every picture's own
+    mix(batch.input, batch.target, options_.augment, random);
   }
   return batch;
 }

@@ -48,13 +48,16 @@ class Photos {
 std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& folders);
 
 // Epochs in random order without repetition; batch k depends on (seed, k) alone. Batch::input is N x 3 x height x width, normalised; Batch::target
-// the class indices (s64), or undefined where no sample has a label.
+// the class indices (s64, N), soft
+// ones (f32, N x classes) where pictures are mixed, or undefined where no sample has a label.
 class PhotoSource final : public BatchSource {
  public:
   struct Options {
     Preprocess preprocess;
     Augment augment;
     int batch = 32;
+    std::int64_t classes = 0;  // how many, for soft labels
+    bool balance = false;      // every class as likely, however many pictures it has; an epoch then has repetitions
     std::uint64_t seed = 0;
   };
   PhotoSource(Photos photos, const Options& options);
@@ -64,7 +67,10 @@ class PhotoSource final : public BatchSource {
  private:
   Photos photos_;
   Options options_;
+  std::size_t pick(std::int64_t position, Random& random) const;
+
   bool labelled_ = false;
+  std::vector<std::vector<std::size_t>> by_class_;  // of balance; classes without pictures are left out
 };
 
 // A permutation of [0, n) without memory: where `position` goes in the order numbered `order`. A Feistel network over the next power of four,

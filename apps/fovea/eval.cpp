@@ -15,9 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Settings {
-  std::string model, precision = "f32", json;
+  std::string model, precision = "f32", json, confusion;
   std::vector<std::string> data;
-  int threads = 0;
+  int threads = 0, batch = 16;
   bool self_ensemble = false;
 };
 
@@ -48,6 +48,7 @@ int run_eval(const Settings& s) {
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
+  if (model.classifies()) return evaluate_classifier(model, {s.data, precision, s.batch, s.json, s.confusion});
   const int scale = model.upscale().scale;
   nlohmann::json all{{"model", model.name()},
                      {"scale", scale},
@@ -77,10 +78,18 @@ void add_eval(CLI::App& app, Run& run) {
   auto* command = app.add_subcommand("eval", "Measure a model on data with known answers");
   auto settings = std::make_shared<Settings>();
   command->add_option("model", settings->model, "Zoo name, .safetensors file, or the recipe beside one")->required();
-  command->add_option("--data", settings->data, "Folders: x2/HR, x2/LR ... inside, or photographs")->required();
+  command
+      ->add_option("--data", settings->data,
+                   "Upscaling: folders with x2/HR, x2/LR ... inside, or photographs; classification: folders with one folder a "
+                   "class, or .csv files")
+      ->required();
   command->add_option("--precision", settings->precision, "f32, bf16 or auto")->capture_default_str();
   command->add_flag("--self-ensemble", settings->self_ensemble, "Mean over 8 flips and rotations");
   command->add_option("--threads", settings->threads, "0: all");
+  command->add_option("--batch", settings->batch, "Pictures at once, for classification")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--confusion", settings->confusion, "Write the confusion matrix as an SVG, for classification");
   command->add_option("--json", settings->json, "Write the table as JSON too");
   command->callback([settings, &run] { run = [settings] { return run_eval(*settings); }; });
 }

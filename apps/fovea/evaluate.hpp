@@ -1,4 +1,4 @@
-// Scores of an upscaling model, through the very path that `fovea upscale` takes.
+// What `fovea eval` does for each kind of model.
 #pragma once
 
 #include "datasets/super_resolution.hpp"
@@ -6,6 +6,16 @@
 
 namespace fovea {
 
+// Scores of an upscaling model, through the very path that `fovea upscale` takes.
 EvalTable evaluate(const Model& model, const EvalSet& set, const UpscaleOptions& options);
+
+struct ClassifierEvaluation {
+  std::vector<std::string> data;  // folders with one folder a class, or .csv files
+  DType precision = DType::f32;
+  int batch = 16;
+  std::string json, confusion;  // files to write; empty: none
+};
+// Prints the table and writes what is asked for. Returns the exit code: 3 where pictures had to be left out.
+int evaluate_classifier(const Model& model, const ClassifierEvaluation& e);
 
 }  // namespace fovea

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <opencv2/core/utility.hpp>
 
 #include "apps/fovea/commands.hpp"
 #include "apps/fovea/train_job.hpp"
@@ -65,11 +66,14 @@ TrainJob job_of(const Yaml& recipe, const Model& model, const Settings& s, Train
   const Yaml& task = recipe.at("train").at("task");
   if (task.scalar() == "upscale") return upscale_job(recipe, model, s.data_root, options);
   if (task.scalar() == "distill") return distill_job(recipe, model, s.data_root, options);
-  fail(task.where(), ": expected the task upscale or distill, got '", task.scalar(), "'");
+  if (task.scalar() == "classify") return classify_job(recipe, model, s.data_root, options);
+  fail(task.where(), ": expected the task upscale, classify or distill, got '", task.scalar(), "'");
 }
 
 int run_train(const Settings& s) {
-  const Yaml recipe = read_recipe(s);
+  Yaml recipe = read_recipe(s);
+  cv::setNumThreads(1);  // pictures are made by threads of their own, the rest of the processor is the network's
+  if (recipe.at("train").at("task").scalar() == "classify") name_classes(recipe, s.data_root);
   const Model model = Model::from_recipe(recipe.str(), read_seed(recipe.at("train")));
   const std::int64_t parameters = model.params()->count();
   TrainOptions options;
@@ -80,7 +84,9 @@ int run_train(const Settings& s) {
   if (!s.quiet)
     std::cerr << fmt::format("{}: {} parameters; {}; {} on {} threads\n", model.name(), parameters, job.summary,
                              name_of(precision), options.threads > 0 ? options.threads : cpu_budget());
+  for (const std::string& w : job.warnings) std::cerr << "fovea: " << w << "\n";
   Trainer trainer(model, options, s.out);
+  for (const auto& [name, text] : job.files) write_file_atomically(fs::path(s.out) / name, text.data(), text.size());
   if (s.resume) trainer.resume();
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);

@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "apps/fovea/train_job.hpp"
+#include "datasets/growing_photos.hpp"
 #include "datasets/image.hpp"
-#include "datasets/photos.hpp"
 #include "datasets/preprocess.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/train/distill.hpp"
@@ -16,26 +16,6 @@ namespace fovea {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Pictures come in sizes that grow over the training: small ones teach as much at first and cost less.
-class Growing final : public BatchSource {
- public:
-  Growing(const Photos& photos, PhotoSource::Options options, const std::vector<int>& sizes, std::int64_t steps)
-      : each_((steps + static_cast<std::int64_t>(sizes.size()) - 1) / static_cast<std::int64_t>(sizes.size())) {
-    for (const int size : sizes) {
-      options.preprocess.height = options.preprocess.width = size;
-      sources_.push_back(std::make_unique<PhotoSource>(photos, options));
-    }
-  }
-  Batch batch(std::int64_t number) const override {
-    const auto stage = std::min(static_cast<std::size_t>(number / each_), sources_.size() - 1);
-    return sources_[stage]->batch(number);
-  }
-
- private:
-  std::int64_t each_;
-  std::vector<std::unique_ptr<PhotoSource>> sources_;
-};
 
 // Files of folders and of lists: a .txt file with a name in each line, beside it or in `images` beside it.
 std::vector<Sample> samples_of(const Yaml& places, const fs::path& root) {
@@ -133,7 +113,7 @@ TrainJob distill_job(const Yaml& recipe, const Model& model, const fs::path& roo
       fmt::format("{:.0f} M multiply-adds; teacher {}; {} photographs",
                   static_cast<double>(model.multiply_adds({1, 3, photos.preprocess.height, photos.preprocess.width})) / 1e6,
                   distillation->teacher().name(), pictures.size());
-  job.source = std::make_unique<Growing>(pictures, photos, sizes, options.steps);
+  job.source = std::make_unique<GrowingPhotos>(pictures, photos, sizes, options.steps * options.accumulate);
   job.loss = [distillation](const Model& pupil, const Batch& batch) { return (*distillation)(pupil, batch).loss; };
   if (train.has("validate"))
     job.validate = [agreement = std::make_shared<Agreement>(Photos(samples_of(train.at("validate"), root)), photos.preprocess,

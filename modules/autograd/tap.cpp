@@ -60,6 +60,11 @@ bool match(std::string_view g, std::string_view p) {
   return match(g.substr(1), p.substr(1));
 }
 
+std::string full_name(std::string_view name) {
+  const std::string& path = PathScope::current();
+  return path.empty() ? std::string(name) : path + "." + std::string(name);
+}
+
 }  // namespace
 
 bool glob_match(std::string_view glob, std::string_view path) { return !glob.empty() && match(glob, path); }
@@ -71,8 +76,7 @@ TapScope::~TapScope() { current_scope = previous_; }
 Var tap(std::string_view name, const Var& v) {
   TapScope* scope = current_scope;
   if (!scope) return v;
-  const std::string& path = PathScope::current();
-  const std::string full = path.empty() ? std::string(name) : path + "." + std::string(name);
+  const std::string full = full_name(name);
   Var out = v;
   if (auto pin = scope->pins_.find(full); pin != scope->pins_.end()) {
     check(pin->second.shape() == v.shape(), full, ": a pinned tap wants shape ", v.shape(), ", got ", pin->second.shape());
@@ -80,6 +84,12 @@ Var tap(std::string_view name, const Var& v) {
   }
   if (glob_match(scope->keep_, full)) scope->kept.emplace_back(full, out);
   return out;
+}
+
+bool wants_tap(std::string_view name) {
+  if (!current_scope) return false;
+  const std::string full = full_name(name);
+  return current_scope->pins_.count(full) > 0 || glob_match(current_scope->keep_, full);
 }
 
 }  // namespace fovea

@@ -24,6 +24,7 @@ class TapScope {
 
  private:
   friend Var tap(std::string_view, const Var&);
+  friend bool wants_tap(std::string_view);
   std::string keep_;
   std::map<std::string, Tensor> pins_;
   TapScope* previous_;
@@ -31,5 +32,8 @@ class TapScope {
 
 // Names `v` "<path of the running module>.<name>".
 Var tap(std::string_view name, const Var& v);
+
+// Whether tap(name, ...) here and now would keep or replace its value: for values that cost something only a tap needs.
+bool wants_tap(std::string_view name);
 
 }  // namespace fovea

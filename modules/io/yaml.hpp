@@ -23,6 +23,7 @@ class Yaml {
   // The scalars and lists of scalars of this mapping, for reading by name with defaults. What is nested deeper cannot be read so: see Args.
   Args args() const;
   const std::vector<Yaml>& items() const { return items_; }
+  const std::vector<std::string>& keys() const { return order_; }  // of a mapping, as written
   const std::string& scalar() const;
   std::string where() const;  // "recipe.yaml:12"
 

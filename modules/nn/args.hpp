@@ -31,6 +31,8 @@ class Args {
   std::vector<std::string> list(const std::string& name, const std::vector<std::string>& fallback, const std::string& text);
   std::vector<int> list(const std::string& name, const std::vector<int>& fallback, const std::string& text);
   std::vector<double> numbers(const std::string& name, const std::vector<double>& fallback, const std::string& text);
+  // An option that is read elsewhere, because it holds more than plain values.
+  void elsewhere(const std::string& name, const std::string& text) { described_.push_back({name, "", text}); }
   int require(const std::string& name, const std::string& text);
 
   // Error when a value was given that nobody read.

@@ -28,6 +28,11 @@ class Block {
     PathScope where(path_);
     return fovea::tap(name, v);
   }
+  // Whether anybody asks for that tap of this block.
+  bool wants_tap(std::string_view name) const {
+    PathScope where(path_);
+    return fovea::wants_tap(name);
+  }
 
  private:
   std::string path_;

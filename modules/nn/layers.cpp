@@ -18,15 +18,15 @@ Var conv_weight(const Scope& scope, const char* what, std::int64_t in, std::int6
   return scope.param("weight", shape, given ? given : init::fan_in_uniform(shape[1] * kernel * kernel));
 }
 
-Var bias_of(const Scope& scope, bool wanted, std::int64_t out, std::int64_t fan_in) {
-  return wanted ? scope.param("bias", {out}, init::fan_in_uniform(fan_in)) : Var();
+Var bias_of(const Scope& scope, bool wanted, std::int64_t out, std::int64_t fan_in, const Init& given = {}) {
+  return wanted ? scope.param("bias", {out}, given ? given : init::fan_in_uniform(fan_in)) : Var();
 }
 
 }  // namespace
 
 Conv2d::Conv2d(const Scope& scope, const Options& o)
     : weight(conv_weight(scope, "conv2d", o.in, o.out, o.groups, o.kernel, false, o.init)),
-      bias(bias_of(scope, o.bias, o.out, o.in / o.groups * o.kernel * o.kernel)),
+      bias(bias_of(scope, o.bias, o.out, o.in / o.groups * o.kernel * o.kernel, o.bias_init)),
       path_(scope.path()),
       options_{.stride = {o.stride, o.stride},
                .dilation = {o.dilation, o.dilation},
@@ -69,7 +69,7 @@ Var ConvTranspose2d::operator()(const Var& x) const {
 
 Linear::Linear(const Scope& scope, const Options& o)
     : weight(scope.param("weight", {o.out, o.in}, o.init ? o.init : init::fan_in_uniform(o.in))),
-      bias(bias_of(scope, o.bias, o.out, o.in)),
+      bias(bias_of(scope, o.bias, o.out, o.in, o.bias_init)),
       path_(scope.path()) {}
 
 Var Linear::operator()(const Var& x) const {

@@ -18,8 +18,9 @@ class Conv2d {
     bool bias = true;
     Activation activation = Activation::none;
     double slope = 0.01;
-    Init init = {};     // of the weight; empty: uniform in +-1/sqrt(fan_in)
-    bool same = false;  // TensorFlow's SAME padding instead of `pad`: output ceil(size / stride), the odd pixel after
+    Init init = {};       // of the weight; empty: uniform in +-1/sqrt(fan_in)
+    Init bias_init = {};  // likewise
+    bool same = false;    // TensorFlow's SAME padding instead of `pad`: output ceil(size / stride), the odd pixel after
   };
   Conv2d(const Scope& scope, const Options& options);
   Var operator()(const Var& x, const Var& residual = {}) const;
@@ -55,7 +56,8 @@ class Linear {
   struct Options {
     std::int64_t in = 0, out = 0;
     bool bias = true;
-    Init init = {};  // of the weight; empty: uniform in +-1/sqrt(fan_in)
+    Init init = {};       // of the weight; empty: uniform in +-1/sqrt(fan_in)
+    Init bias_init = {};  // likewise
   };
   Linear(const Scope& scope, const Options& options);
   Var operator()(const Var& x) const;

@@ -23,6 +23,10 @@ struct CrossEntropyOptions {
 // logits: (N, C) or (N, C, H, W); target: s64, (N) or (N, H, W). The mean over no target at all is 0.
 Var cross_entropy(const Var& logits, const Var& target, const CrossEntropyOptions& options = {});
 
+// The same for class probabilities of the logits' shape instead of indices (mixed or taught labels); ignore_index plays no part, and the mean
+// is over the places, as PyTorch.
+Var soft_cross_entropy(const Var& logits, const Var& target, const CrossEntropyOptions& options = {});
+
 struct BceOptions {
   Tensor pos_weight = {};  // weight of the positive part: a scalar, or (C) for logits (N, C, ...); may be undefined for 1
   Reduction reduction = Reduction::mean;

@@ -10,7 +10,7 @@
 namespace fovea {
 
 BatchNorm2d::BatchNorm2d(const Scope& s, std::int64_t channels, const Options& options)
-    : weight(s.param("weight", {channels}, init::ones())),
+    : weight(s.param("weight", {channels}, init::constant(options.weight))),
       bias(s.param("bias", {channels}, init::zeros())),
       running_mean(s.buffer("running_mean", {channels}, 0)),
       running_var(s.buffer("running_var", {channels}, 1)),

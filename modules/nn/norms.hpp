@@ -13,6 +13,7 @@ class BatchNorm2d {
  public:
   struct Options {
     double momentum = 0.1, eps = 1e-5;
+    double weight = 1;  // at first: 0 makes a fresh branch silent
   };
   BatchNorm2d(const Scope& scope, std::int64_t channels) : BatchNorm2d(scope, channels, Options()) {}
   BatchNorm2d(const Scope& scope, std::int64_t channels, const Options& options);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "modules/autograd/tap.hpp"
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
 
@@ -64,6 +65,35 @@ Optimizer::Optimizer(std::shared_ptr<ParamStore> store, const OptimizerOptions& 
   const auto fraction = [](double v) { return v >= 0 && v < 1; };
   check(fraction(options.momentum) && fraction(options.beta1) && fraction(options.beta2) && options.epsilon >= 0,
         "optimizer: expected momentum, beta1 and beta2 in [0, 1) and epsilon >= 0");
+  make_rules();
+}
+
+const Optimizer::Rule& Optimizer::rule(const std::string& name) const {
+  const auto it = rules_.find(name);
+  check(it != rules_.end(), "optimizer: ", name, " was not there when the optimizer was made");
+  return it->second;
+}
+
+void Optimizer::make_rules() {
+  check(options_.layer_decay > 0 && options_.layer_decay <= 1, "optimizer: expected layer_decay in (0, 1], got ",
+        options_.layer_decay);
+  const auto& entries = store_->entries();
+  const auto matching = [&](const std::string& glob, const auto& act) {
+    bool any = false;
+    for (const auto& e : entries)
+      if (!e.buffer && glob_match(glob, e.name)) any = true, act(rules_[e.name]);
+    check(any, "optimizer: '", glob, "' matches no parameter; the first are ", entries.empty() ? "none" : entries.front().name);
+  };
+  for (const auto& e : entries) rules_[e.name] = {1, options_.decay_vectors || e.value.shape().rank() > 1};
+  for (const std::string& glob : options_.no_decay) matching(glob, [](Rule& r) { r.decays = false; });
+  for (const auto& [glob, factor] : options_.lr_scale) {
+    check(factor >= 0, "optimizer: lr_scale: expected factors from 0, got ", factor, " for '", glob, "'");
+    matching(glob, [f = factor](Rule& r) { r.lr = f; });
+  }
+  if (options_.layer_decay == 1) return;
+  const auto layers = layers_of(*store_);
+  const int last = layers.empty() ? 0 : *std::max_element(layers.begin(), layers.end());
+  for (std::size_t i = 0; i < entries.size(); ++i) rules_[entries[i].name].lr *= std::pow(options_.layer_decay, last - layers[i]);
 }
 
 Tensor& Optimizer::slot(const std::string& name, const Var& parameter) {
@@ -72,38 +102,46 @@ Tensor& Optimizer::slot(const std::string& name, const Var& parameter) {
   return t;
 }
 
+void Optimizer::sgd(const ParamStore::Entry& e, double lr) {
+  Tensor w = e.value.value();
+  const Tensor grad = e.value.grad().to(DType::f32).contiguous(Layout::row_major);
+  const bool first = state_.find(e.name + ".momentum") == state_.end();
+  const float* g = grad.data<float>();
+  float* m = slot(e.name + ".momentum", e.value).data<float>();
+  const double decay = decays(e.name) ? options_.weight_decay : 0;
+  const SgdStep s{static_cast<float>(lr), static_cast<float>(options_.momentum), static_cast<float>(decay), options_.nesterov,
+                  first};
+  parallel_for(w.size(), kGrain,
+               [&](std::int64_t b, std::int64_t end) { sgd_row(w.data<float>() + b, g + b, m + b, end - b, s); });
+}
+
+void Optimizer::adam(const ParamStore::Entry& e, double lr) {
+  Tensor w = e.value.value();
+  const Tensor grad = e.value.grad().to(DType::f32).contiguous(Layout::row_major);
+  const float* g = grad.data<float>();
+  float *m = slot(e.name + ".m", e.value).data<float>(), *v = slot(e.name + ".v", e.value).data<float>();
+  const bool decoupled = options_.type == "adamw";
+  const double decay = decays(e.name) ? options_.weight_decay : 0, n = static_cast<double>(steps_);
+  const AdamStep s{static_cast<float>(lr),
+                   static_cast<float>(options_.beta1),
+                   static_cast<float>(options_.beta2),
+                   static_cast<float>(1 - options_.beta1),
+                   static_cast<float>(1 - options_.beta2),
+                   static_cast<float>(options_.epsilon),
+                   static_cast<float>(1 / (1 - std::pow(options_.beta1, n))),
+                   static_cast<float>(1 / (1 - std::pow(options_.beta2, n))),
+                   decoupled ? 0.0f : static_cast<float>(decay),
+                   decoupled ? static_cast<float>(decay) : 0.0f};
+  parallel_for(w.size(), kGrain,
+               [&](std::int64_t b, std::int64_t end) { adam_row(w.data<float>() + b, g + b, m + b, v + b, end - b, s); });
+}
+
 void Optimizer::step(double lr) {
   ++steps_;
-  const double n = static_cast<double>(steps_);
-  const bool decoupled = options_.type == "adamw";
-  const AdamStep adam{static_cast<float>(lr),
-                      static_cast<float>(options_.beta1),
-                      static_cast<float>(options_.beta2),
-                      static_cast<float>(1 - options_.beta1),
-                      static_cast<float>(1 - options_.beta2),
-                      static_cast<float>(options_.epsilon),
-                      static_cast<float>(1 / (1 - std::pow(options_.beta1, n))),
-                      static_cast<float>(1 / (1 - std::pow(options_.beta2, n))),
-                      decoupled ? 0.0f : static_cast<float>(options_.weight_decay),
-                      decoupled ? static_cast<float>(options_.weight_decay) : 0.0f};
   for (const ParamStore::Entry& e : store_->entries()) {
     if (!e.value.requires_grad() || !e.value.grad().defined()) continue;
-    Tensor w = e.value.value();
-    const Tensor grad = e.value.grad().to(DType::f32).contiguous(Layout::row_major);
-    const float* g = grad.data<float>();
-    if (options_.type == "sgd") {
-      const bool first = state_.find(e.name + ".momentum") == state_.end();
-      float* m = slot(e.name + ".momentum", e.value).data<float>();
-      const SgdStep s{static_cast<float>(lr), static_cast<float>(options_.momentum), static_cast<float>(options_.weight_decay),
-                      options_.nesterov, first};
-      parallel_for(w.size(), kGrain,
-                   [&](std::int64_t b, std::int64_t end) { sgd_row(w.data<float>() + b, g + b, m + b, end - b, s); });
-    } else {
-      float *m = slot(e.name + ".m", e.value).data<float>(), *v = slot(e.name + ".v", e.value).data<float>();
-      parallel_for(w.size(), kGrain,
-                   [&](std::int64_t b, std::int64_t end) { adam_row(w.data<float>() + b, g + b, m + b, v + b, end - b, adam); });
-    }
-    w.touch();
+    options_.type == "sgd" ? sgd(e, lr * lr_factor(e.name)) : adam(e, lr * lr_factor(e.name));
+    Tensor(e.value.value()).touch();
   }
 }
 

@@ -107,7 +107,16 @@ Var Scope::param(const std::string& name, const Shape& shape, const Init& init) 
 }
 
 Var Scope::buffer(const std::string& name, const Shape& shape, double value) const {
-  return store_->declare((*this / name).path(), shape, init::constant(value), true);
+  return buffer(name, shape, init::constant(value));
+}
+
+Var Scope::buffer(const std::string& name, const Shape& shape, const Init& init) const {
+  return store_->declare((*this / name).path(), shape, init, true);
+}
+
+Scope Scope::starting(const std::string& name, const Shape& shape, const Init& init) const {
+  param(name, shape, init);
+  return *this;
 }
 
 }  // namespace fovea

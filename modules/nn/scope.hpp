@@ -58,6 +58,9 @@ class Scope {
   Scope operator/(std::int64_t index) const { return *this / std::to_string(index); }
   Var param(const std::string& name, const Shape& shape, const Init& init) const;
   Var buffer(const std::string& name, const Shape& shape, double value) const;
+  Var buffer(const std::string& name, const Shape& shape, const Init& init) const;
+  // This place, with one parameter declared ahead of the layer that uses it: for starting values that are not the layer's own.
+  Scope starting(const std::string& name, const Shape& shape, const Init& init) const;
   const std::string& path() const { return path_; }
   const std::shared_ptr<ParamStore>& store() const { return store_; }
   const std::shared_ptr<SlotRules>& rules() const { return rules_; }  // null: no slot holds anything

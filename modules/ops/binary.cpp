@@ -3,6 +3,7 @@
 #include "modules/core/iterate.hpp"
 #include "modules/core/reduce.hpp"
 #include "modules/core/simd.hpp"
+#include "modules/ops/gate.hpp"
 
 namespace fovea {
 namespace {
@@ -131,7 +132,12 @@ Var binary(const Var& a, const Var& b) {
 
 Var add(const Var& a, const Var& b) { return binary<Add>(a, b); }
 Var sub(const Var& a, const Var& b) { return binary<Sub>(a, b); }
-Var mul(const Var& a, const Var& b) { return binary<Mul>(a, b); }
+Var mul(const Var& a, const Var& b) {
+  // A gate's rows are short: it has kernels of its own.
+  if (is_gate(a.shape(), b.shape())) return gate(a, b);
+  if (is_gate(b.shape(), a.shape())) return gate(b, a);
+  return binary<Mul>(a, b);
+}
 Var div(const Var& a, const Var& b) { return binary<Div>(a, b); }
 Var maximum(const Var& a, const Var& b) { return binary<Maximum>(a, b); }
 

@@ -2,18 +2,12 @@
 
 #include "modules/core/math.hpp"
 #include "modules/core/simd.hpp"
-#include "modules/core/threads.hpp"
+#include "modules/ops/kernels/axis_rows.hpp"
 
 namespace fovea {
 namespace {
 
-// The axis brought to the end, dense. Swapping twice is the identity, so the same call leads back.
-Tensor last(const Tensor& t, int axis) {
-  Shape order;
-  for (int i = 0; i < t.rank(); ++i) order.push_back(i);
-  std::swap(order[axis], order[t.rank() - 1]);
-  return t.permute(order);
-}
+using kernels::axis_to_back;
 
 template <class T, bool logarithm>
 FOVEA_SIMD void forward_row(const T* x, T* y, std::int64_t n) {
@@ -55,38 +49,26 @@ struct Softmax {
 
   Tensors forward(Context& c, const Tensors& in) const {
     const int a = in[0].shape().axis(axis, name);
-    const Tensor x = last(in[0], a).contiguous(Layout::row_major);
+    const Tensor x = axis_to_back(in[0], a).contiguous(Layout::row_major);
     Tensor y = Tensor::empty(x.shape(), x.dtype());
-    rows(x, [&](auto zero, std::int64_t at, std::int64_t n) {
+    kernels::for_each_axis_row(x, name, 4096, [&](auto zero, std::int64_t at, std::int64_t n) {
       using T = decltype(zero);
       forward_row<T, logarithm>(x.data<T>() + at, y.data<T>() + at, n);
     });
     c.save({y});
-    return {last(y, a).contiguous(in[0].layout())};
+    return {axis_to_back(y, a).contiguous(in[0].layout())};
   }
 
   Tensors backward(Context& c, const Tensors& grads) const {
     const int a = grads[0].shape().axis(axis, name);
     const Tensor& y = c.saved(0);
-    const Tensor g = last(grads[0], a).contiguous(Layout::row_major);
+    const Tensor g = axis_to_back(grads[0], a).contiguous(Layout::row_major);
     Tensor out = Tensor::empty(y.shape(), y.dtype());
-    rows(y, [&](auto zero, std::int64_t at, std::int64_t n) {
+    kernels::for_each_axis_row(y, name, 4096, [&](auto zero, std::int64_t at, std::int64_t n) {
       using T = decltype(zero);
       backward_row<T, logarithm>(y.data<T>() + at, g.data<T>() + at, out.data<T>() + at, n);
     });
-    return {last(out, a).contiguous(grads[0].layout())};
-  }
-
- private:
-  template <class F>
-  static void rows(const Tensor& t, const F& f) {
-    const std::int64_t n = t.dim(-1);
-    if (t.size() == 0) return;
-    dispatch_compute(t.dtype(), name, [&](auto zero) {
-      parallel_for(t.size() / n, std::max<std::int64_t>(1, 4096 / n), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t r = begin; r < end; ++r) f(zero, r * n, n);
-      });
-    });
+    return {axis_to_back(out, a).contiguous(grads[0].layout())};
   }
 };
 

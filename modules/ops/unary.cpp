@@ -51,6 +51,8 @@ FOVEA_FUNCTION(HardSigmoid, "hard_sigmoid", false, hard_gate(x), x > C(-3) && x 
 FOVEA_FUNCTION(HardSwish, "hard_swish", false, x* hard_gate(x), x <= C(-3) ? C(0) : (x >= C(3) ? C(1) : x / C(3) + C(0.5)))
 FOVEA_FUNCTION(Silu, "silu", false, x* math::sigmoid(x), math::sigmoid(x) * (C(1) + x * (C(1) - math::sigmoid(x))))
 FOVEA_FUNCTION(Gelu, "gelu", false, x* normal_cdf(x), normal_cdf(x) + x * normal_pdf(x))
+FOVEA_FUNCTION(Elu, "elu", false, x > C(0) ? x : a * (math::exp(x) - C(1)), x > C(0) ? C(1) : a * math::exp(x))
+FOVEA_FUNCTION(Softplus, "softplus", false, (x > C(0) ? x : C(0)) + math::log1p_unit(math::exp(-std::fabs(x))), math::sigmoid(x))
 FOVEA_FUNCTION(Exp, "exp", true, math::exp(x), x)
 FOVEA_FUNCTION(Log, "log", false, std::log(x), C(1) / x)
 FOVEA_FUNCTION(Sqrt, "sqrt", true, std::sqrt(x), C(0.5) / x)
@@ -128,6 +130,8 @@ Var hard_sigmoid(const Var& x) { return apply(Unary<HardSigmoid>{}, {x}); }
 Var hard_swish(const Var& x) { return apply(Unary<HardSwish>{}, {x}); }
 Var silu(const Var& x) { return apply(Unary<Silu>{}, {x}); }
 Var gelu(const Var& x) { return apply(Unary<Gelu>{}, {x}); }
+Var elu(const Var& x, double alpha) { return apply(Unary<Elu>{alpha}, {x}); }
+Var softplus(const Var& x) { return apply(Unary<Softplus>{}, {x}); }
 Var exp(const Var& x) { return apply(Unary<Exp>{}, {x}); }
 Var log(const Var& x) { return apply(Unary<Log>{}, {x}); }
 Var sqrt(const Var& x) { return apply(Unary<Sqrt>{}, {x}); }

@@ -16,7 +16,16 @@ OptimizerOptions read_optimizer(const Yaml& y) {
   o.beta2 = a.get("beta2", o.beta2, "of adam");
   o.epsilon = a.get("epsilon", o.epsilon, "of adam");
   o.weight_decay = a.get("weight_decay", o.weight_decay, "decoupled in adamw");
+  o.decay_vectors = a.get("decay_vectors", false, "whether biases, norms and gains decay too");
+  o.no_decay = a.list("no_decay", o.no_decay, "globs of further parameters that do not decay");
+  o.layer_decay = a.get("layer_decay", o.layer_decay, "factor on the rate from each layer to the one in front of it");
+  a.elsewhere("lr_scale", "globs of parameters and factors on their learning rates");
   a.done();
+  if (y.has("lr_scale")) {
+    Args factors = y.at("lr_scale").args();
+    for (const std::string& glob : y.at("lr_scale").keys())
+      o.lr_scale.emplace_back(glob, factors.get(glob, 1.0, "factor on the learning rate"));
+  }
   check(o.lr > 0 && o.weight_decay >= 0, y.where(), ": expected lr > 0 and weight_decay >= 0");
   return o;
 }
@@ -38,9 +47,9 @@ ScheduleOptions read_schedule(const Yaml& y, std::int64_t steps) {
 }  // namespace
 
 TrainOptions read_train_options(const Yaml& train, std::vector<std::string> task_keys) {
-  std::vector<std::string> known{"task",    "steps", "seed",    "threads",   "loaders",        "precision",        "loss",
-                                 "clip",    "ema",   "weights", "log_every", "validate_every", "checkpoint_every", "optimizer",
-                                 "schedule"};
+  std::vector<std::string> known{
+      "task",    "steps",     "seed",           "threads",          "loaders",   "precision", "loss",       "clip",     "ema",
+      "weights", "log_every", "validate_every", "checkpoint_every", "optimizer", "schedule",  "accumulate", "patience", "freeze"};
   known.insert(known.end(), task_keys.begin(), task_keys.end());
   train.only(known);
   Args a = train.args();
@@ -53,12 +62,16 @@ TrainOptions read_train_options(const Yaml& train, std::vector<std::string> task
   o.loss = a.get("loss", "l1", "of the task");
   o.clip = a.get("clip", 0.0, "limit on the gradient's norm");
   o.ema = a.get("ema", 0.0, "decay of the average of weights");
+  o.accumulate = a.get("accumulate", 1, "batches a step");
+  o.patience = a.get("patience", 0, "validations without a better score that end the training; 0: never");
+  o.freeze = a.list("freeze", o.freeze, "globs of parameters that are not trained");
   o.weights = a.get("weights", "", "model file to start from");
   o.log_every = a.get("log_every", 50, "steps");
   o.validate_every = a.get("validate_every", 1000, "steps");
   o.checkpoint_every = a.get("checkpoint_every", 500, "steps");
   check(o.steps > 0 && o.loaders > 0 && o.log_every > 0 && o.validate_every > 0 && o.checkpoint_every > 0, train.where(),
         ": steps, loaders and intervals must be positive");
+  check(o.accumulate > 0 && o.patience >= 0, train.where(), ": expected accumulate > 0 and patience >= 0");
   check(o.clip >= 0 && o.ema >= 0 && o.ema < 1 && o.threads >= 0, train.where(),
         ": expected clip >= 0, ema in [0, 1) and threads >= 0");
   parse_precision(o.precision);

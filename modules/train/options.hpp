@@ -14,9 +14,12 @@ struct TrainOptions {
   int loaders = 1;
   std::string precision = "f32";
   std::string loss = "l1";
-  double clip = 0;      // limit on the gradient's norm; 0: none
-  double ema = 0;       // decay; 0: off. Validation and the saved weights then use the average
-  std::string weights;  // fine-tuning: a model file whose weights are taken where names and shapes agree
+  double clip = 0;                  // limit on the gradient's norm; 0: none
+  double ema = 0;                   // decay; 0: off. Validation and the saved weights then use the average
+  int accumulate = 1;               // batches whose gradients make one step: their mean
+  int patience = 0;                 // validations without a better score after which training ends; 0: none
+  std::vector<std::string> freeze;  // globs of parameters that stay as they are; frozen norms keep their statistics too
+  std::string weights;              // fine-tuning: a model file whose weights are taken where names and shapes agree
   std::int64_t log_every = 50, validate_every = 1000, checkpoint_every = 500;
   OptimizerOptions optimizer;
   ScheduleOptions schedule;

@@ -68,6 +68,8 @@ Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out)
       precision_(parse_precision(options_.precision)),
       random_(options_.seed) {
   if (!options_.weights.empty()) start_from(*model_.params(), options_.weights);
+  for (const std::string& glob : options_.freeze) model_.params()->freeze(glob);
+  check(!model_.params()->trainable().empty(), "train: everything is frozen, there is nothing to train");
   if (options_.ema > 0) ema_ = std::make_unique<Ema>(model_.params(), options_.ema);
   std::filesystem::create_directories(out_);
 }
@@ -86,6 +88,7 @@ void Trainer::resume() {
   random_.restore({random.at(0), random.at(1), random.at(2)});
   step_ = state.at("step");
   best_ = state.at("best");
+  without_better_ = state.value("without_better", 0);
   records_.clear();
   std::ifstream log(out_ / "log.jsonl");
   std::string whole;
@@ -105,6 +108,7 @@ void Trainer::save_checkpoint() const {
   file.metadata["fovea.train"] = nlohmann::json{
       {"step", step_},
       {"best", best_},
+      {"without_better", without_better_},
       {"random", {random_.state().seed, random_.state().stream, random_.state().drawn}},
       {"optimizer_steps", optimizer_.steps()},
       {"average_count", ema_ ? ema_->count() : 0},
@@ -117,13 +121,20 @@ void Trainer::log(const nlohmann::json& record) {
   std::ofstream(out_ / "log.jsonl", std::ios::app) << record.dump() << "\n";
 }
 
-double Trainer::step_once(const Batch& batch, const Loss& loss) {
+// The gradients of several batches add up to those of their mean.
+double Trainer::add_gradients(const Batch& batch, const Loss& loss) {
   Precision precision(precision_);
   Training training(random_);
-  model_.params()->zero_grad();
   const Var value = loss(model_, batch);
-  value.backward();
-  const double norm = clip_gradients(*model_.params(), options_.clip), result = value.value().item();
+  value.backward(Tensor::full({}, 1.0 / options_.accumulate, value.dtype()));
+  return value.value().item() / options_.accumulate;
+}
+
+double Trainer::step_once(Prefetcher& batches, const Loss& loss) {
+  model_.params()->zero_grad();
+  double result = 0;
+  for (int i = 0; i < options_.accumulate; ++i) result += add_gradients(batches.next(), loss);
+  const double norm = clip_gradients(*model_.params(), options_.clip);
   // Before the step: weights that are not finite must never reach a checkpoint.
   check(std::isfinite(result) && std::isfinite(norm), "train: the loss or its gradient is not finite at step ", step_,
         "; lower the learning rate or clip gradients");
@@ -133,12 +144,17 @@ double Trainer::step_once(const Batch& batch, const Loss& loss) {
   return result;
 }
 
+bool Trainer::finished() const {
+  return step_ >= options_.steps || (options_.patience > 0 && without_better_ >= options_.patience);
+}
+
 void Trainer::validate(const Validate& validate, const std::function<void(const Progress&)>& report) {
   Averaged averaged(*model_.params(), ema_.get());
   const Validation v = validate(model_);
   nlohmann::json record{{"step", step_}, {"score", v.score}};
   if (v.details.is_object()) record.update(v.details);  // a training without validation sets has none
   log(record);
+  without_better_ = v.score > best_ ? 0 : without_better_ + 1;
   if (v.score >= best_) {  // of equals the latest: without a validation set, the last weights
     best_ = v.score;
     model_.save(out_ / "best.safetensors", DType::f32,
@@ -152,12 +168,12 @@ void Trainer::validate(const Validate& validate, const std::function<void(const 
 bool Trainer::run(const BatchSource& source, const Loss& loss, const Validate& validate_model,
                   const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop) {
   Lane lane(options_.threads > 0 ? options_.threads : cpu_budget());
-  Prefetcher batches(source, step_, options_.loaders);
+  Prefetcher batches(source, step_ * options_.accumulate, options_.loaders);
   double sum = 0, waited = 0;
   std::int64_t counted = 0;
   auto start = Clock::now();
-  while (step_ < options_.steps && !stop) {
-    sum += step_once(batches.next(), loss);
+  while (!finished() && !stop) {
+    sum += step_once(batches, loss);
     ++counted;
     if (step_ % options_.log_every == 0 || step_ == options_.steps) {
       const double rate = static_cast<double>(counted) / seconds_since(start),
@@ -174,10 +190,10 @@ bool Trainer::run(const BatchSource& source, const Loss& loss, const Validate& v
       validate(validate_model, report);
       start = Clock::now();
     }
-    if (step_ % options_.checkpoint_every == 0 || step_ == options_.steps) save_checkpoint();
+    if (step_ % options_.checkpoint_every == 0 || finished()) save_checkpoint();
   }
-  if (step_ < options_.steps) save_checkpoint();
-  return step_ == options_.steps;
+  if (!finished()) save_checkpoint();
+  return finished();
 }
 
 }  // namespace fovea

@@ -37,12 +37,15 @@ class Trainer {
 
   // Goes on from last.safetensors. Error when there is none or it belongs to another recipe.
   void resume();
-  // Runs to the last step, or until `stop` is set (then a checkpoint is written first). Returns whether it got to the end.
+  // Runs to the last step, until the patience is over, or until `stop` is set; a checkpoint is written before it returns. Returns whether
+  // the training is at its end: at the last step, or out of patience.
   bool run(const BatchSource& source, const Loss& loss, const Validate& validate,
            const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop);
 
  private:
-  double step_once(const Batch& batch, const Loss& loss);
+  double step_once(Prefetcher& batches, const Loss& loss);
+  double add_gradients(const Batch& batch, const Loss& loss);
+  bool finished() const;
   void save_checkpoint() const;
   void validate(const Validate& validate, const std::function<void(const Progress&)>& report);
   void log(const nlohmann::json& record);
@@ -56,6 +59,7 @@ class Trainer {
   Random random_;  // what the network draws while training
   std::int64_t step_ = 0;
   double best_ = -1e300;
+  int without_better_ = 0;               // validations since the best score
   std::vector<nlohmann::json> records_;  // the log so far; the file is cut back to them on resume
 };
 

@@ -62,6 +62,7 @@ std::filesystem::path scratch_folder();
 std::string output_of(const std::vector<std::string>& command);
 
 // The groups.
+void attention(Report& report);
 void batch(Report& report);
 void train_step(Report& report);
 

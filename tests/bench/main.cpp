@@ -14,6 +14,7 @@ namespace {
 using fovea::bench::Report;
 
 const std::vector<std::pair<std::string, void (*)(Report&)>> groups = {
+    {"attention", fovea::bench::attention},
     {"train_step", fovea::bench::train_step},
     {"batch", fovea::bench::batch},
 };

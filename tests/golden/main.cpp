@@ -81,9 +81,9 @@ Case describe(const TensorFile& file, const std::string& name) {
   return {.name = name,
           .module = value("module", "(none)"),
           .repo = value("repo", ""),
+          .path = value("path", ""),
           .mode = value("mode", "eval"),
           .note = value("note", ""),
-          .path = value("path", ""),
           .hyper = nlohmann::json::parse(value("hyper_parameters", "{}")),
           .inputs = names_of(under(file, "input")),
           .parameter = [&file](const std::string& parameter) {

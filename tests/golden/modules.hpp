@@ -15,7 +15,7 @@ namespace fovea::golden {
 
 // What a file says about itself.
 struct Case {
-  std::string name, module, repo, mode, note, path;  // path: of the source file in its repository
+  std::string name, module, repo, path, mode, note;
   nlohmann::json hyper;
   std::vector<std::string> inputs;                                    // names after "input/", alphabetical; "" for a single one
   std::function<Shape(const std::string& parameter)> parameter = {};  // shape of a stored parameter; rank 0 when absent

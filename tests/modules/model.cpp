@@ -200,7 +200,51 @@ TEST_CASE("model: multiply-adds are those of its convolutions") {
   CHECK(static_cast<double>(model.multiply_adds({1, 3, 32, 32})) == Approx(4.0 * static_cast<double>(counted)).epsilon(0.01));
 }
 
-TEST_CASE("model: one that does not enlarge says so") {
-  const Model model = Model::from_recipe(recipe("{type: pixel_attention, channels: 4}"));
-  CHECK(fails_with([&] { model.upscale(); }, "pixel_attention: not an upscaling model"));
+namespace {
+
+const char* kClassifier = R"(fovea: 1
+model:
+  backbone: {type: resnet, layers: [1, 1], widths: [8, 16], stem: cifar}
+  head: {type: classify, classes: [cat, dog, bird]}
+)";
+
+}  // namespace
+
+TEST_CASE("model: one that does not enlarge says so, one that does not classify too") {
+  const Model model = Model::from_recipe(kClassifier);
+  CHECK(fails_with([&] { model.upscale(); }, "resnet: not an upscaling model"));
+  CHECK(fails_with([] { Model::from_recipe(recipe("{type: a2n_light, scale: 2, width: 8, blocks: 1}")).classes(); },
+                   "not a classification model"));
+}
+
+TEST_CASE("model: backbone and head, with names, features and slots") {
+  const Model model = Model::from_recipe(kClassifier);
+  CHECK(model.classes() == std::vector<std::string>{"cat", "dog", "bird"});
+  CHECK(model.run(Tensor::zeros({2, 3, 12, 10})).shape() == Shape{2, 3});
+  REQUIRE(model.features().size() == 3);
+  CHECK(model.features()[2].name == "layer2");
+  CHECK(model.features()[2].channels == 16);
+  CHECK(model.features()[2].stride == 2);
+  CHECK(model.params()->find("backbone.layer2.0.downsample.0.weight"));
+  CHECK(model.params()->find("head.fc.bias"));
+  const auto offered = [&](const std::string& path) {
+    return std::any_of(model.slots().begin(), model.slots().end(), [&](const auto& o) { return o.path == path; });
+  };
+  for (const char* path : {"backbone.after_stem", "backbone.layer1.0.conv1", "backbone.layer1.0.pre_conv2",
+                           "backbone.layer2.0.pre_add", "backbone.layer2.0.post_conv1", "backbone.layer2.after_stage"})
+    CHECK(offered(path));
+}
+
+TEST_CASE("model: parts in the wrong place and features that are not there") {
+  const auto with = [](const std::string& backbone, const std::string& head) {
+    return [=] { Model::from_recipe("fovea: 1\nmodel:\n  backbone: " + backbone + "\n  head: " + head + "\n"); };
+  };
+  const std::string classify = "{type: classify, classes: [a, b]}";
+  CHECK(fails_with(with("{type: classify, classes: [a, b]}", classify), "recipe:3: 'classify' is no backbone but a head"));
+  CHECK(
+      fails_with(with("{type: resnet18, features: [layer7]}", classify), "features: there is no 'layer7'; did you mean 'layer"));
+  CHECK(fails_with(with("{type: resnet18, layers: [2, 2]}", classify),
+                   "layers and widths must have one number a stage, got 2 and 4"));
+  CHECK(fails_with(with("{type: resnet18}", "{type: classify, classes: [alone]}"), "expected at least two, got 1"));
+  CHECK(fails_with(with("{type: resnet_18}", classify), "did you mean 'resnet18'?"));
 }

@@ -105,10 +105,12 @@ class Harness {
       INFO("output " << k);
       close(got.values[k], want.values[k], value_bound(type), slack);
     }
+    double gradients = 0;
+    for (const Tensor& g : want.gradients) gradients = std::max(gradients, g.defined() ? largest_of(g.values()) : 0);
     for (std::size_t i = 0; i < got.gradients.size(); ++i) {
       INFO("gradient of input " << i);
       REQUIRE(got.gradients[i].defined() == want.gradients[i].defined());
-      if (got.gradients[i].defined()) close(got.gradients[i], want.gradients[i], gradient_bound(type), slack);
+      if (got.gradients[i].defined()) close(got.gradients[i], want.gradients[i], gradient_bound(type), slack, kCancelled * gradients);
     }
   }
 
@@ -126,12 +128,22 @@ class Harness {
     return t.dtype() == type ? t : t.to(type);
   }
 
-  void close(const Tensor& got, const Tensor& want, const Bound& bound, double slack) const {
+  // A gradient that is 0 but for rounding (a bias in front of a softmax over what it is added to) has no size of its own: it is
+  // held against this part of the largest gradient of all inputs.
+  static constexpr double kCancelled = 0.25;
+
+  static double largest_of(const std::vector<double>& values) {
+    double largest = 0;
+    for (const double v : values)
+      if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+    return largest;
+  }
+
+  void close(const Tensor& got, const Tensor& want, const Bound& bound, double slack, double cancelled = 0) const {
     REQUIRE(got.shape() == want.shape());
     const auto a = got.values(), b = want.values();
-    double largest = 0, worst = 0;
-    for (const double v : b)
-      if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+    double largest = largest_of(b), worst = 0;
+    if (largest < 1e-12 * cancelled) largest = cancelled;
     for (std::size_t i = 0; i < a.size(); ++i) {
       if (a[i] == b[i]) continue;
       const double limit = o_.conditioning * slack * (bound.absolute * largest + bound.relative * std::abs(b[i])) + 1e-37;

@@ -72,6 +72,32 @@ TEST_CASE("cross_entropy") {
   CHECK(cross_entropy(far, Var(labels({1}, {1}))).value().item() == Approx(2e4));
 }
 
+TEST_CASE("soft_cross_entropy") {
+  const Tensor weights = in_unit_interval({7}, 9);
+  for (const auto& o : {CrossEntropyOptions{}, CrossEntropyOptions{.label_smoothing = 0.1, .class_weights = weights},
+                        CrossEntropyOptions{.reduction = Reduction::sum}}) {
+    check_op("soft_cross_entropy", [&](const Vars& v) { return Vars{soft_cross_entropy(v[0], v[1], o)}; },
+             {random_tensor({6, 7}, 1), in_unit_interval({6, 7}, 2)},
+             {.batch_mixing = true,
+              .conditioning = 2,
+              .bad = {{{{6, 7}, {6, 5}}, "soft_cross_entropy: expected class probabilities of shape 6x7"}}});
+    check_op("soft_cross_entropy", [&](const Vars& v) { return Vars{soft_cross_entropy(v[0], v[1], o)}; },
+             {random_tensor({2, 7, 20, 21}, 1), in_unit_interval({2, 7, 20, 21}, 2)}, {.batch_mixing = true, .conditioning = 2});
+  }
+  // One-hot targets give what indices give, smoothed or not.
+  const Var logits(random_tensor({3, 4}, 5)), hard(labels({2, 0, 3}, {3}));
+  const Var soft(Tensor::from(std::vector<double>{0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1}, {3, 4}));
+  for (const double s : {0.0, 0.1})
+    CHECK(soft_cross_entropy(logits, soft, {.label_smoothing = s}).value().item() ==
+          Approx(cross_entropy(logits, hard, {.label_smoothing = s}).value().item()));
+  // By hand: probabilities 1/4 and 3/4 of the logits, 0.5 and 0.5 wanted.
+  const Var two(Tensor::from(std::vector<double>{0, std::log(3.0)}, {1, 2})),
+      even(Tensor::from(std::vector<double>{0.5, 0.5}, {1, 2}));
+  CHECK(soft_cross_entropy(two, even).value().item() == Approx(0.5 * std::log(4.0) + 0.5 * std::log(4.0 / 3)));
+  CHECK(soft_cross_entropy(two, even, {.class_weights = Tensor::from(std::vector<double>{1, 3}, {2})}).value().item() ==
+        Approx(0.5 * std::log(4.0) + 1.5 * std::log(4.0 / 3)));
+}
+
 TEST_CASE("bce_with_logits") {
   const Tensors pair{random_tensor({3, 5, 20, 21}, 1, 0, 3), in_unit_interval({3, 5, 20, 21}, 2)};
   for (const auto& o : {BceOptions{}, BceOptions{.pos_weight = in_unit_interval({5}, 3)},

@@ -22,6 +22,8 @@ TEST_CASE("unary ops") {
       {"hard_swish", [](const Var& x) { return hard_swish(x); }},
       {"silu", [](const Var& x) { return silu(x); }},
       {"gelu", [](const Var& x) { return gelu(x); }},
+      {"elu", [](const Var& x) { return elu(x, 1.3); }},
+      {"softplus", [](const Var& x) { return softplus(x); }},
       {"exp", [](const Var& x) { return fovea::exp(x); }},
       {"clamp", [](const Var& x) { return clamp(x, -0.7, 1.3); }},
       {"neg", [](const Var& x) { return neg(x); }},
@@ -48,12 +50,16 @@ TEST_CASE("unary ops by hand") {
   CHECK(silu(x).value().values()[1] == Approx(-0.2689414214));
   CHECK(gelu(x).value().values()[3] == Approx(0.8413447461));
   CHECK(clamp(x, -2, 3).value().values() == V{-2, -1, 0, 1, 3});
+  CHECK(elu(x).value().values()[1] == Approx(-0.6321205588));
+  CHECK(softplus(x).value().values()[3] == Approx(1.3132616875));
   // Far out nothing overflows.
   const Var far(Tensor::from(std::vector<float>{-1000, 1000}, {2}));
   CHECK(sigmoid(far).value().values() == V{0, 1});
   CHECK(silu(far).value().values() == V{0, 1000});
   CHECK(fovea::tanh(far).value().values() == V{-1, 1});
   CHECK(gelu(far).value().values() == V{0, 1000});
+  CHECK(elu(far).value().values() == V{-1, 1000});
+  CHECK(softplus(far).value().values() == V{0, 1000});
 }
 
 TEST_CASE("binary ops") {

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "modules/ops/adaptive_pool.hpp"
 #include "modules/ops/global_pool.hpp"
 #include "modules/ops/pool2d.hpp"
 #include "tests/support/catch.hpp"
@@ -44,6 +45,8 @@ TEST_CASE("pools by hand") {
   CHECK(padded[0] == Approx(12.0 / 9));
   CHECK(avg_pool2d(Var(x), {.kernel = 3, .stride = 2, .pad = 1, .count_include_pad = false}).value().values() == V{3, 4, 6, 7});
   CHECK(max_pool2d(Var(x), {.kernel = 3, .stride = 2, .pad = 1}).value().values() == V{5, 6, 8, 9});
+  CHECK(avg_pool2d(Var(x), {.kernel = 2, .count_include_pad = false, .ceil = true}).value().values() == V{3, 4.5, 7.5, 9});
+  CHECK(max_pool2d(Var(x), {.kernel = 2, .ceil = true}).value().values() == V{5, 6, 8, 9});
   CHECK_THROWS_AS(max_pool2d(Var(x), {.kernel = 2, .pad = 2}), Error);
 }
 
@@ -59,4 +62,13 @@ TEST_CASE("max pools: the first of equal maxima takes the gradient, a NaN wins")
   CHECK(std::isnan(global_max_pool(Var(nan)).value().item()));
   const Tensor low = Tensor::full({1, 1, 2, 2}, -INFINITY);
   CHECK(max_pool2d(Var(low), {.kernel = 2}).value().item() == -INFINITY);
+}
+
+TEST_CASE("adaptive pooling: cells overlap where the grid does not divide the map, and may repeat a pixel") {
+  const Tensor x = Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 1, 3, 3});
+  CHECK(adaptive_avg_pool2d(Var(x), 2, 2).value().values() == std::vector<double>{3, 4, 6, 7});
+  CHECK(adaptive_avg_pool2d(Var(x), 1, 3).value().values() == std::vector<double>{4, 5, 6});
+  CHECK(adaptive_avg_pool2d(Var(x), 1, 6).value().values() == std::vector<double>{4, 4, 5, 5, 6, 6});
+  check_op("adaptive_avg_pool2d", [](const Vars& v) { return Vars{adaptive_avg_pool2d(v[0], 3, 2)}; },
+           {random_tensor({2, 5, 7, 4}, 3)}, {});
 }

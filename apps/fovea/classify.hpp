@@ -1,0 +1,21 @@
+// What training and evaluating classifiers share.
+#pragma once
+
+#include "datasets/metrics/classification.hpp"
+#include "datasets/photos.hpp"
+#include "modules/model.hpp"
+#include "modules/preprocess.hpp"
+
+namespace fovea {
+
+// The `preprocess:` of a model's recipe; the defaults where it has none.
+Preprocess preprocess_of(const Model& model);
+
+// Every picture with its label, as the model sees it in use. Labels are those of the model's classes.
+ClassificationMetrics measure(const Model& model, const Photos& photos, int batch, DType precision);
+
+// `path,label` for files under a folder or anywhere; `path,reason` for what could not be read.
+std::string samples_table(const std::vector<Sample>& samples, const std::vector<std::string>& classes);
+std::string bad_table(const std::vector<Photos::Bad>& bad);
+
+}  // namespace fovea

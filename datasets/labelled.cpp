@@ -1,0 +1,136 @@
+#include "datasets/labelled.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "datasets/csv.hpp"
+#include "datasets/image.hpp"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Named {
+  fs::path file;
+  std::string label, where;
+};
+
+bool hidden(const fs::path& p) { return p.filename().string().rfind('.', 0) == 0; }
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  for (const auto& e : fs::directory_iterator(folder))
+    if (!hidden(e.path())) entries.push_back(e.path());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+std::vector<fs::path> images_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& e : fs::recursive_directory_iterator(folder))
+    if (e.is_regular_file() && is_image_extension(e.path()) && !hidden(e.path())) files.push_back(e.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void read_folder(const fs::path& root, std::vector<Named>& out) {
+  std::vector<fs::path> folders;
+  for (const fs::path& entry : entries_of(root)) {
+    if (fs::is_directory(entry)) folders.push_back(entry);
+    else
+      check(!is_image_extension(entry), entry.string(),
+            ": an image beside the class folders belongs to no class; move it into one");
+  }
+  check(!folders.empty(), root.string(), ": expected one folder of images for each class, found no folder");
+  for (const fs::path& folder : folders) {
+    const auto files = images_below(folder);
+    check(!files.empty(), folder.string(), ": the class '", folder.filename().string(),
+          "' has no images; remove the folder or fill it");
+    for (const fs::path& f : files) out.push_back({f, folder.filename().string(), folder.string()});
+  }
+}
+
+void read_table(const fs::path& file, std::vector<Named>& out) {
+  const Csv csv = read_csv(file);
+  const std::size_t path = csv.column("path"), label = csv.column("label");
+  check(!csv.rows.empty(), file.string(), ": no lines below the header");
+  for (const CsvRow& row : csv.rows) {
+    const std::string where = file.string() + ":" + std::to_string(row.line);
+    check(!row.fields[path].empty() && !row.fields[label].empty(), where, ": the path or the label is empty");
+    out.push_back({(file.parent_path() / row.fields[path]).lexically_normal(), row.fields[label], where});
+  }
+}
+
+void check_unique(const std::vector<Named>& found) {
+  std::map<fs::path, const Named*> seen;
+  for (const Named& n : found) {
+    const auto [it, fresh] = seen.emplace(n.file, &n);
+    check(fresh || it->second->label == n.label, n.where, ": ", n.file.string(), " is '", n.label, "' here and '",
+          it->second->label, "' in ", it->second->where);
+  }
+}
+
+}  // namespace
+
+LabelledData read_labelled(const std::vector<fs::path>& sources, const std::vector<std::string>& classes) {
+  std::vector<Named> found;
+  for (const fs::path& source : sources) {
+    std::string extension = source.extension().string();
+    std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (fs::is_directory(source)) read_folder(source, found);
+    else {
+      check(extension == ".csv", source.string(), ": expected a folder with one folder for each class, or a .csv file");
+      read_table(source, found);
+    }
+  }
+  check(!found.empty(), "labelled data: no sources");
+  check_unique(found);
+  LabelledData data;
+  data.classes = classes;
+  if (classes.empty()) {
+    std::set<std::string> names;
+    for (const Named& n : found) names.insert(n.label);
+    data.classes.assign(names.begin(), names.end());
+  }
+  std::map<std::string, std::int64_t> index;
+  for (const std::string& c : data.classes) index.emplace(c, static_cast<std::int64_t>(index.size()));
+  for (const Named& n : found) {
+    const auto it = index.find(n.label);
+    check(it != index.end(), n.where, ": '", n.label, "' is none of the model's ", data.classes.size(), " classes (",
+          data.classes.front(), ", ...)");
+    data.samples.push_back({n.file, it->second});
+  }
+  return data;
+}
+
+Split split(const std::vector<Sample>& samples, double share, std::uint64_t seed) {
+  check(share >= 0 && share < 1, "split: expected a share for validation in [0, 1), got ", share);
+  std::map<std::int64_t, std::vector<std::size_t>> by_class;
+  for (std::size_t i = 0; i < samples.size(); ++i) by_class[samples[i].label].push_back(i);
+  std::vector<bool> validates(samples.size(), false);
+  for (const auto& [label, members] : by_class) {
+    const auto n = static_cast<std::int64_t>(members.size());
+    const auto count = std::min<std::int64_t>(n - 1, std::llround(share * static_cast<double>(n)));
+    for (std::int64_t k = 0; k < count; ++k)
+      validates[members[static_cast<std::size_t>(shuffled(k, n, seed, static_cast<std::uint64_t>(label) + 1))]] = true;
+  }
+  Split out;
+  for (std::size_t i = 0; i < samples.size(); ++i) (validates[i] ? out.validation : out.training).push_back(samples[i]);
+  return out;
+}
+
+std::vector<std::int64_t> class_counts(const std::vector<Sample>& samples, std::size_t count) {
+  std::vector<std::int64_t> counts(count, 0);
+  for (const Sample& s : samples) {
+    check(s.label >= 0 && static_cast<std::size_t>(s.label) < count, s.file.string(), ": label ", s.label, " of ", count,
+          " classes");
+    ++counts[static_cast<std::size_t>(s.label)];
+  }
+  return counts;
+}
+
+}  // namespace fovea

@@ -1,0 +1,49 @@
+// Attention within windows, as Swin v1 and v2 have it; the parts swin_window and swin_window_v2, and the hearts of their blocks.
+#pragma once
+
+#include <optional>
+
+#include "modules/attention/self/attend.hpp"
+#include "modules/attention/self/windows.hpp"
+#include "modules/nn/block.hpp"
+
+namespace fovea {
+
+struct WindowOptions {
+  Extent window{7, 7};
+  Extent pretrained;  // v2: the window of the weights that are fine-tuned; 0: this one
+  std::int64_t heads = 1;
+  bool qkv_bias = true;
+  double scale = 0;  // v1; 0: 1 / sqrt(d)
+  double proj_drop = 0;
+  WeightDrop drop;
+};
+
+// Options window, heads, ...; version 1 or 2. `name` opens messages.
+WindowOptions window_options(Args& args, std::int64_t channels, int version, const std::string& name);
+
+class WindowAttention : public Block {
+ public:
+  WindowAttention(const Scope& s, std::int64_t c, const WindowOptions& o);
+
+  // x: M x area x C with M windows of the given extent, at most the declared one; mask: windows x 1 x area x area or undefined.
+  Var run(const Var& x, Extent window, const Var& mask) const;
+
+ protected:
+  // Tokens M x area x C, and perhaps a mask, windows x area x area.
+  Vars forward(const Vars& in) const override;
+  virtual Var heads_output(const Var& x, Extent window, const Var& mask) const = 0;
+
+  WindowOptions options_;
+
+ private:
+  std::string path_;
+  Linear proj_;
+  Dropout proj_drop_;
+};
+
+std::unique_ptr<WindowAttention> window_attention(int version, const Scope& s, std::int64_t c, const WindowOptions& o);
+std::unique_ptr<WindowAttention> window_attention_v1(const Scope& s, std::int64_t c, const WindowOptions& o);
+std::unique_ptr<WindowAttention> window_attention_v2(const Scope& s, std::int64_t c, const WindowOptions& o);
+
+}  // namespace fovea

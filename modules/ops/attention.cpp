@@ -1,0 +1,73 @@
+#include "modules/ops/attention.hpp"
+
+#include "modules/ops/kernels/attention_backward.hpp"
+#include "modules/ops/kernels/attention_extras.hpp"
+#include "modules/ops/kernels/attention_forward.hpp"
+
+namespace fovea {
+namespace {
+
+using kernels::check_extra, kernels::Extras, kernels::scale_of, kernels::scores_shape, kernels::with_four_axes;
+
+struct Attention {
+  static constexpr std::string_view name = "attention";
+  static constexpr Policy policy = Policy::statistic;  // bf16 in and out, f32 inside
+  AttentionOptions o;
+  bool has_mask, has_bias;
+
+  Shapes infer(const Shapes& in) const {
+    const Shape &q = in[0], &k = in[1], &v = in[2];
+    const Shape scores = scores_shape(q, k);
+    check(v.rank() == 4 && v[0] == k[0] && v[1] == k[1] && v[2] == k[2] && v[3] > 0, name, ": expected v with the keys of ", k,
+          ", got ", v);
+    if (has_mask) check_extra(in[3], scores, "mask");
+    if (has_bias) check_extra(in[4], scores, "bias");
+    return {q.with(3, v[3])};
+  }
+
+  Tensors forward(Context& ctx, const Tensors& in) const {
+    const Tensor &q = in[0], &k = in[1], &v = in[2];
+    Tensor out = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), v.dim(3)}, q.dtype());
+    dispatch_compute(q.dtype(), name, [&](auto zero) {
+      using C = compute_t<decltype(zero)>;
+      const DType type = dtype_of<C>::value;
+      Tensor tops = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), 2}, type);
+      const Extras e = kernels::extras_of(in[3], in[4], scores_shape(q.shape(), k.shape()), type, o);
+      kernels::ForwardPass<C>{q, k, v, e, scale_of(o, q.dim(3)), out, tops}.run();
+      ctx.save({q, k, v, in[3], in[4], out, tops});
+    });
+    return {out};
+  }
+
+  Tensors backward(Context& ctx, const Tensors& grads) const {
+    const Tensor &q = ctx.saved(0), &k = ctx.saved(1), &v = ctx.saved(2), &bias = ctx.saved(4);
+    Tensors out(5);
+    for (std::size_t i = 0; i < 3; ++i)
+      if (ctx.needs(i)) out[i] = Tensor::empty(ctx.saved(i).shape(), ctx.saved(i).dtype());
+    dispatch_compute(q.dtype(), name, [&](auto zero) {
+      using C = compute_t<decltype(zero)>;
+      const DType type = dtype_of<C>::value;
+      const Extras e = kernels::extras_of(ctx.saved(3), bias, scores_shape(q.shape(), k.shape()), type, o);
+      Tensor dbias = ctx.needs(4) ? Tensor::zeros(with_four_axes(bias.shape()), type) : Tensor();
+      kernels::BackwardPass<C>{q,      k,      v,      ctx.saved(5), ctx.saved(6), grads[0], e, scale_of(o, q.dim(3)),
+                               out[0], out[1], out[2], dbias}
+          .run();
+      if (dbias.defined()) out[4] = dbias.reshape(bias.shape()).to(bias.dtype());
+    });
+    return out;
+  }
+
+  std::int64_t multiply_adds(const Shapes& in, const Shapes&) const {
+    return in[0].elements() * in[1][2] + in[2].elements() * in[0][2];
+  }
+};
+
+}  // namespace
+
+Var attention(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options) {
+  Var m = mask, b = bias;
+  kernels::sort_extras(m, b);
+  return apply(Attention{options, m.defined(), b.defined()}, {q, k, v, m, b});
+}
+
+}  // namespace fovea

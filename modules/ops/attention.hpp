@@ -1,0 +1,31 @@
+// softmax(scale q k^T + bias + mask) v, Vaswani et al. 2017, arXiv:1706.03762, without ever holding the Lq x Lk weights: tiles of
+// rows and columns with running maxima and sums, and in the backward pass again from the saved log-sum-exp of each row (Dao et
+// al. 2022, arXiv:2205.14135). Sums and softmax in f32 whatever the type of the values.
+#pragma once
+
+#include <limits>
+
+#include "modules/autograd/apply.hpp"
+
+namespace fovea {
+
+struct AttentionOptions {
+  double scale = 0;     // 0: 1 / sqrt(d)
+  bool causal = false;  // row i sees the columns j <= i
+  // What a forbidden score becomes. With -inf a row of which all is forbidden has no distribution: NaN, as PyTorch gives;
+  // with a finite value such as -1e9 it spreads evenly.
+  double masked = -std::numeric_limits<double>::infinity();
+};
+
+// q: N x h x Lq x d, k: N x h x Lk x d, v: N x h x Lk x dv; any strides. Result N x h x Lq x dv.
+// mask: booleans (true: may attend) or values that are added. bias: values that are added, with a gradient. Either
+// may be undefined or has 2 to 4 axes that repeat to N x h x Lq x Lk; a first axis that divides N repeats too (sample n takes
+// n mod its size: the windows of one image). A mask of values gets a gradient only where there is no bias.
+Var attention(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
+              const AttentionOptions& options = {});
+
+// softmax(scale q k^T + bias + mask) itself, N x h x Lq x Lk: for those who want to see it.
+Var attention_weights(const Var& q, const Var& k, const Var& mask = {}, const Var& bias = {},
+                      const AttentionOptions& options = {});
+
+}  // namespace fovea

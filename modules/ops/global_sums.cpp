@@ -1,0 +1,97 @@
+#include "modules/ops/global_sums.hpp"
+
+#include "modules/autograd/apply.hpp"
+#include "modules/ops/kernels/channel_rows.hpp"
+
+namespace fovea {
+namespace {
+
+using kernels::ChannelRows;
+
+struct Squares {
+  static constexpr std::string_view name = "global_sum_squares";
+  template <class C>
+  static FOVEA_INLINE C f(C x) {
+    return x * x;
+  }
+  template <class C>
+  static FOVEA_INLINE C df(C x) {
+    return x + x;
+  }
+};
+
+struct Magnitudes {
+  static constexpr std::string_view name = "global_sum_abs";
+  template <class C>
+  static FOVEA_INLINE C f(C x) {
+    return x < C(0) ? -x : x;
+  }
+  template <class C>
+  static FOVEA_INLINE C df(C x) {
+    return x > C(0) ? C(1) : (x < C(0) ? C(-1) : C(0));
+  }
+};
+
+template <class F, class T, class C = compute_t<T>>
+FOVEA_SIMD void add_values(C* sum, const T* x, std::int64_t rows, std::int64_t channels) {
+  for (std::int64_t r = 0; r < rows; ++r, x += channels)
+    for (std::int64_t c = 0; c < channels; ++c) sum[c] += F::template f<C>(static_cast<C>(x[c]));
+}
+
+template <class F, class T, class C = compute_t<T>>
+FOVEA_SIMD void spread_rows(T* dx, const T* dy, const T* x, std::int64_t rows, std::int64_t channels) {
+  for (std::int64_t r = 0; r < rows; ++r, dx += channels, x += channels)
+    for (std::int64_t c = 0; c < channels; ++c)
+      dx[c] = static_cast<T>(static_cast<C>(dy[c]) * F::template df<C>(static_cast<C>(x[c])));
+}
+
+template <class F>
+struct GlobalSum {
+  static constexpr std::string_view name = F::name;
+  static constexpr Policy policy = Policy::statistic;
+
+  static ChannelRows rows_of(const Shape& x) { return {x[0], x[2] * x[3], x[1]}; }
+
+  Shapes infer(const Shapes& in) const {
+    check(in[0].rank() == 4, name, ": expected (N, C, H, W), got ", in[0]);
+    return {Shape{in[0][0], in[0][1], 1, 1}};
+  }
+
+  Tensors forward(Context& ctx, const Tensors& in) const {
+    const Tensor x = in[0].contiguous(Layout::channels_last);
+    const ChannelRows s = rows_of(x.shape());
+    Tensor y = Tensor::empty({s.segments, s.channels, 1, 1}, x.dtype(), Layout::channels_last);
+    dispatch_compute(x.dtype(), name, [&](auto zero) {
+      using T = decltype(zero);
+      using C = compute_t<T>;
+      const auto sums = kernels::sum_rows<1, C>(s, [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t) {
+        add_values<F>(acc, x.data<T>() + first * s.channels, rows, s.channels);
+      });
+      for (std::size_t i = 0; i < sums.size(); ++i) y.data<T>()[i] = static_cast<T>(static_cast<C>(sums[i]));
+    });
+    ctx.save({x});
+    return {y};
+  }
+
+  Tensors backward(Context& ctx, const Tensors& grads) const {
+    const Tensor& x = ctx.saved(0);
+    const Tensor dy = grads[0].contiguous(Layout::channels_last);
+    const ChannelRows s = rows_of(x.shape());
+    Tensor dx = Tensor::like(x);
+    dispatch_compute(x.dtype(), name, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
+        spread_rows<F>(dx.data<T>() + first * s.channels, dy.data<T>() + n * s.channels, x.data<T>() + first * s.channels, rows,
+                       s.channels);
+      });
+    });
+    return {dx};
+  }
+};
+
+}  // namespace
+
+Var global_sum_squares(const Var& x) { return apply(GlobalSum<Squares>{}, {x}); }
+Var global_sum_abs(const Var& x) { return apply(GlobalSum<Magnitudes>{}, {x}); }
+
+}  // namespace fovea

@@ -1,0 +1,10 @@
+// Vectors of length one: y = x / max(|x|, eps), as PyTorch's normalize. The norm is taken in f32 (f64 for f64).
+#pragma once
+
+#include "modules/autograd/var.hpp"
+
+namespace fovea {
+
+Var l2_normalize(const Var& x, int axis, double eps = 1e-12);
+
+}  // namespace fovea

@@ -1,0 +1,12 @@
+// Maximum and mean along one axis of a map, side by side in that axis: what CBAM's spatial gate and triplet attention look at.
+// (N, C, H, W) -> that shape with 2 in place of the axis: the maximum, then the mean (or the other way round). One pass over memory.
+#pragma once
+
+#include "modules/autograd/var.hpp"
+
+namespace fovea {
+
+// axis: 1 (channels), 2 (rows) or 3 (columns). The first maximum gets its gradient; a NaN wins.
+Var max_mean(const Var& x, int axis, bool mean_first = false);
+
+}  // namespace fovea

@@ -1,0 +1,179 @@
+// Attention: against the explicit form, over masks, shapes and strides; what a forbidden row gives; memory.
+#include "modules/ops/attention.hpp"
+
+#include <cmath>
+
+#include "modules/core/memory.hpp"
+#include "modules/core/random.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/ops/matmul.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/check_op.hpp"
+
+using namespace fovea;
+using namespace fovea::test;
+
+namespace {
+
+Tensor random_bool(const Shape& shape, std::uint64_t seed, double share) {
+  const auto values = random_tensor(shape, seed).values();
+  Tensor t = Tensor::empty(shape, DType::boolean);
+  for (std::int64_t i = 0; i < t.size(); ++i)
+    t.data<bool>()[i] = i % shape[shape.rank() - 1] == 0 || values[static_cast<std::size_t>(i)] > share;
+  return t;
+}
+
+struct Example {
+  const char* what;
+  std::int64_t n, h, rows, columns, d, dv;
+  Tensor mask, bias;
+  bool causal = false;
+  double scale = 0, masked = -INFINITY;
+};
+
+std::vector<Example> examples() {
+  return {
+      {"plain", 2, 3, 7, 11, 5, 6, {}, {}},
+      {"one of all", 1, 1, 1, 1, 1, 1, {}, {}},
+      {"several tiles", 1, 2, 199, 401, 16, 33, {}, {}},
+      {"causal, several tiles", 1, 1, 210, 400, 8, 8, {}, {}, true},
+      {"causal, more rows than columns", 2, 2, 9, 5, 8, 8, {}, {}, true, 0.3},
+      {"boolean", 2, 2, 6, 10, 8, 8, random_bool({6, 10}, 1, 0.3), {}},
+      {"boolean a sample", 2, 2, 6, 10, 8, 8, random_bool({2, 1, 1, 10}, 2, 0.3), {}, false, 0, -1e9},
+      {"added", 2, 2, 6, 10, 8, 8, random_tensor({2, 1, 6, 10}, 3), {}},
+      {"bias a head", 2, 3, 9, 9, 8, 8, {}, random_tensor({3, 9, 9}, 4)},
+      {"bias and windows", 6, 2, 9, 9, 4, 4, random_tensor({3, 1, 9, 9}, 5), random_tensor({1, 2, 9, 9}, 6)},
+      {"bias a column, causal", 2, 2, 9, 9, 4, 4, {}, random_tensor({2, 1, 1, 9}, 7), true},
+      {"bias of all heads", 2, 2, 9, 200, 4, 4, random_bool({9, 200}, 8, 0), random_tensor({9, 200}, 7)},
+  };
+}
+
+Tensors inputs(const Example& e) {
+  return {random_tensor({e.n, e.h, e.rows, e.d}, 11), random_tensor({e.n, e.h, e.columns, e.d}, 12),
+          random_tensor({e.n, e.h, e.columns, e.dv}, 13)};
+}
+
+// Masks and biases may repeat over samples: alone, a sample would take another part of them.
+OpCheck check_of(const Example& e, std::size_t bias_at) {
+  OpCheck check{.batch_mixing = e.mask.defined() || e.bias.defined(), .conditioning = 4};
+  if (e.bias.defined()) check.parameters = {bias_at};
+  return check;
+}
+
+}  // namespace
+
+TEST_CASE("attention") {
+  for (const Example& e : examples()) {
+    INFO(e.what);
+    Tensors in = inputs(e);
+    if (e.bias.defined()) in.push_back(e.bias);
+    OpCheck check = check_of(e, 3);
+    if (!e.mask.defined() && !e.bias.defined())
+      check.bad = {{{{1, 2, 3, 4}, {1, 2, 3, 5}, {1, 2, 3, 4}}, "expected q and k of one batch, heads and width"},
+                   {{{1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 2, 4}}, "expected v with the keys"},
+                   {{{2, 3, 4}, {2, 3, 4}, {2, 3, 4}}, "expected q and k of N x heads x L x d"}};
+    check_op(
+        "attention",
+        [&](const Vars& v) {
+          return Vars{attention(v[0], v[1], v[2], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 3 ? v[3] : Var(),
+                                {e.scale, e.causal, e.masked})};
+        },
+        in, check);
+  }
+}
+
+TEST_CASE("attention_weights") {
+  for (const Example& e : examples()) {
+    if (e.rows * e.columns > 2000) continue;
+    INFO(e.what);
+    Tensors in = inputs(e);
+    in.pop_back();
+    if (e.bias.defined()) in.push_back(e.bias);
+    check_op(
+        "attention_weights",
+        [&](const Vars& v) {
+          return Vars{attention_weights(v[0], v[1], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 2 ? v[2] : Var(),
+                                        {e.scale, e.causal, e.masked})};
+        },
+        in, check_of(e, 2));
+  }
+}
+
+TEST_CASE("attention: tiled and explicit agree, gradients too") {
+  for (const Example& e : examples()) {
+    INFO(e.what);
+    const Precision precision(DType::f64);
+    std::vector<std::vector<double>> values, grads;
+    for (const bool tiled : {true, false}) {
+      Vars v;
+      for (const Tensor& t : inputs(e)) v.emplace_back(t, true);
+      const Var mask = e.mask.defined() ? Var(e.mask) : Var();
+      Var bias = e.bias.defined() ? Var(e.bias, true) : Var();
+      const AttentionOptions o{e.scale, e.causal, e.masked};
+      const Var y =
+          tiled ? attention(v[0], v[1], v[2], mask, bias, o) : matmul(attention_weights(v[0], v[1], mask, bias, o), v[2]);
+      y.backward(random_tensor(y.shape(), 21));
+      values.push_back(y.value().values());
+      if (bias.defined()) v.push_back(bias);
+      for (const Var& x : v) grads.push_back(x.grad().values());
+    }
+    REQUIRE(values[0].size() == values[1].size());
+    for (std::size_t i = 0; i < values[0].size(); ++i) CHECK(std::abs(values[0][i] - values[1][i]) < 1e-12);
+    for (std::size_t k = 0; k < grads.size() / 2; ++k)
+      for (std::size_t i = 0; i < grads[k].size(); ++i) CHECK(std::abs(grads[k][i] - grads[k + grads.size() / 2][i]) < 1e-11);
+  }
+}
+
+TEST_CASE("attention: a row of which all is forbidden") {
+  Tensor mask = Tensor::full({3, 4}, 1, DType::boolean);
+  for (int j = 0; j < 4; ++j) mask.data<bool>()[4 + j] = false;
+  const Var q(random_tensor({1, 1, 3, 8}, 1).to(DType::f32), true), k(random_tensor({1, 1, 4, 8}, 2).to(DType::f32)),
+      v(random_tensor({1, 1, 4, 2}, 3).to(DType::f32), true);
+  const auto none = attention(q, k, v, Var(mask)).value().values();
+  CHECK(std::isfinite(none[0]));
+  CHECK(std::isnan(none[2]));
+  CHECK(std::isfinite(none[4]));
+  const Var y = attention(q, k, v, Var(mask), {}, {.masked = -1e9});
+  const auto even = y.value().values(), values = v.value().values();
+  CHECK(even[2] == Approx((values[0] + values[2] + values[4] + values[6]) / 4));
+  y.backward(Tensor::from(std::vector<float>{0, 0, 1, 0, 0, 0}, {1, 1, 3, 2}));
+  for (const double g : q.grad().values()) CHECK(g == 0);
+  for (int j = 0; j < 4; ++j) CHECK(v.grad().values()[static_cast<std::size_t>(2 * j)] == Approx(0.25));
+  const Var far(Tensor::full({3, 4}, -1e9));
+  CHECK(attention(q, k, v, far).value().values()[2] == Approx(even[2]));
+}
+
+TEST_CASE("attention: a mask that fits nothing is refused") {
+  const Var q(Tensor::zeros({4, 2, 3, 8})), k(Tensor::zeros({4, 2, 5, 8}));
+  CHECK_THROWS_WITH(attention(q, k, k, Var(Tensor::zeros({3, 4}))),
+                    Catch::Matchers::ContainsSubstring("expected a mask that repeats to 4x2x3x5, got 3x4"));
+  CHECK_THROWS_WITH(attention(q, k, k, {}, Var(Tensor::zeros({3, 1, 3, 5}))),
+                    Catch::Matchers::ContainsSubstring("expected a bias"));
+}
+
+TEST_CASE("attention: 16384 tokens within 32 MB", "[slow]") {
+  const Shape shape{1, 8, 16384, 64};
+  Random random(3);
+  Vars in;
+  for (int i = 0; i < 3; ++i) {
+    Tensor t = Tensor::empty(shape);
+    random.fill_normal(t, 0, 1);
+    in.emplace_back(t, true);
+  }
+  const Tensor seed = in[0].value().clone();
+  const std::size_t one = in[0].value().bytes(), before = memory::stats().in_use;
+  memory::reset_peak();
+  const Var y = attention(in[0], in[1], in[2]);
+  CHECK(memory::stats().peak - before < one + (std::size_t{32} << 20));
+  y.backward(seed);
+  CHECK(memory::stats().peak - before < 4 * one + (std::size_t{32} << 20));
+  // Weights sum to 1, so that constant values come back; row 0 by hand.
+  const auto q = in[0].value().data<float>(), k = in[1].value().data<float>(), v = in[2].value().data<float>();
+  double total = 0, first = 0;
+  for (int j = 0; j < 16384; ++j) {
+    double s = 0;
+    for (int i = 0; i < 64; ++i) s += static_cast<double>(q[i]) * static_cast<double>(k[j * 64 + i]);
+    total += std::exp(s / 8), first += std::exp(s / 8) * static_cast<double>(v[j * 64]);
+  }
+  CHECK(y.value().data<float>()[0] == Approx(first / total).margin(1e-5));
+}
