@@ -33,8 +33,7 @@ using Make = std::function<Subject(const Case&, const Scope&)>;
 
 class Adapters {
  public:
-  // A module that ends in * stands for all that begin so. `repo` distinguishes modules of one name: a part of the file's
-  // repository; empty: any.
+  // `repo` distinguishes modules of one name: a part of the file's repository; empty: any.
   void add(std::string module, std::string repo, Make make) {
     entries_.push_back({std::move(module), std::move(repo), std::move(make)});
   }
