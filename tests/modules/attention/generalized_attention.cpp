@@ -42,7 +42,7 @@ TEST_CASE("generalized_attention: parameters only where the terms need them; map
     std::string terms;
     for (int bit = 3; bit >= 0; --bit) terms += flags >> bit & 1 ? '1' : '0';
     INFO(terms);
-    const Made made({{"terms", terms}});
+    const Made made(Options{{"terms", terms}});
     CHECK(made.has("query_conv.weight") == (terms[0] == '1' || terms[1] == '1'));
     CHECK(made.has("key_conv.weight") == (terms[0] == '1' || terms[2] == '1'));
     CHECK(made.has("appr_geom_fc_x.weight") == (terms[1] == '1' || terms[3] == '1'));
@@ -61,7 +61,7 @@ TEST_CASE("generalized_attention: parameters only where the terms need them; map
 }
 
 TEST_CASE("generalized_attention: a fresh block is the identity") {
-  const Made made({}, 0);
+  const Made made(Options{}, 0);
   const Var x = picture(5, 4);
   CHECK((*made.block)(x).value().values() == x.value().values());
   CHECK(Registry::global().make("generalized_attention", Scope(std::make_shared<ParamStore>()), 9) != nullptr);
@@ -95,23 +95,23 @@ TEST_CASE("generalized_attention: terms agree with each other") {
 }
 
 TEST_CASE("generalized_attention: mmcv's reading differs on square maps and refuses others") {
-  const Made verbatim({{"terms", "0100"}, {"reading", "mmcv"}}), fixed({{"terms", "0100"}});
+  const Made verbatim(Options{{"terms", "0100"}, {"reading", "mmcv"}}), fixed(Options{{"terms", "0100"}});
   const Var square = picture(4, 4);
   CHECK(max_difference(verbatim.attention(square), fixed.attention(square)) > 1e-4);
   CHECK(fails_with([&] { (*verbatim.block)(picture(4, 5)); }, "takes square maps only, got 4 x 5 queries; use reading: fixed"));
-  const Made both({{"terms", "0101"}, {"reading", "mmcv"}});  // mmcv is right here
-  CHECK(max_difference(both.attention(square), Made({{"terms", "0101"}}).attention(square)) == 0);
+  const Made both(Options{{"terms", "0101"}, {"reading", "mmcv"}});  // mmcv is right here
+  CHECK(max_difference(both.attention(square), Made(Options{{"terms", "0101"}}).attention(square)) == 0);
 }
 
 TEST_CASE("generalized_attention: strides, widths and messages") {
-  const Made made({{"q_stride", "2"}, {"kv_stride", "3"}, {"position_embedding_dim", "12"}});
+  const Made made(Options{{"q_stride", "2"}, {"kv_stride", "3"}, {"position_embedding_dim", "12"}});
   CHECK(made.store->find("appr_geom_fc_x.weight")->value.shape() == Shape{8, 6});
   const Var x = picture(7, 6);
   CHECK(made.attention(x).shape() == Shape{2, 2, 12, 6});
   CHECK((*made.block)(x).shape() == x.shape());
-  CHECK(fails_with([] { Made({{"terms", "0000"}}); }, "terms: expected four digits 0 or 1, not all 0, got '0000'"));
-  CHECK(fails_with([] { Made({{"terms", "12"}}); }, "terms: expected four digits"));
-  CHECK(fails_with([] { Made({{"heads", "9"}}); }, "heads: expected 1 to 8, got 9"));
-  CHECK(fails_with([] { Made({{"position_embedding_dim", "6"}}); }, "expected a multiple of 4, got 6"));
-  CHECK(fails_with([] { Made({{"reading", "other"}}); }, "reading: expected fixed or mmcv"));
+  CHECK(fails_with([] { Made(Options{{"terms", "0000"}}); }, "terms: expected four digits 0 or 1, not all 0, got '0000'"));
+  CHECK(fails_with([] { Made(Options{{"terms", "12"}}); }, "terms: expected four digits"));
+  CHECK(fails_with([] { Made(Options{{"heads", "9"}}); }, "heads: expected 1 to 8, got 9"));
+  CHECK(fails_with([] { Made(Options{{"position_embedding_dim", "6"}}); }, "expected a multiple of 4, got 6"));
+  CHECK(fails_with([] { Made(Options{{"reading", "other"}}); }, "reading: expected fixed or mmcv"));
 }
