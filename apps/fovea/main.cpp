@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   fovea::add_train(app, run);
   fovea::add_eval(app, run);
   fovea::add_export(app, run);
+  fovea::add_import(app, run);
   try {
     app.parse(argc, argv);
     return run();
