@@ -64,7 +64,7 @@ TEST_CASE("global context: gradients of every variant, weights of places, messag
   check_block("global_context", 6, {map}, {{"rd_channels", "3"}, {"fuse_add", "true"}}, {}, {"net.conv_attn.bias"},
               {.conditioning = 64});
   check_block("global_context", 6, {map}, {{"rd_ratio", "0.5"}, {"use_attn", "false"}, {"gate", "hard_sigmoid"}}, {},
-              {.conditioning = 64});
+              {"net.conv_attn.bias"}, {.conditioning = 64});
   const MadeBlock made = make_block("gc_context", 6, {}, {{"fusion", {"channel_add", "channel_mul"}}});
   const Var x(map.to(DType::f32));
   CHECK(sum_of(tap_of(*made.block, {x}, "net.spatial")) == Approx(2));
