@@ -6,6 +6,7 @@
 #include "modules/core/memory.hpp"
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/ops/additive_mask.hpp"
 #include "modules/ops/matmul.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
@@ -176,4 +177,10 @@ TEST_CASE("attention: 16384 tokens within 32 MB", "[slow]") {
     total += std::exp(s / 8), first += std::exp(s / 8) * static_cast<double>(v[j * 64]);
   }
   CHECK(y.value().data<float>()[0] == Approx(first / total).margin(1e-5));
+}
+
+TEST_CASE("additive_mask") {
+  check_op("additive_mask", [](const Vars& v) { return Vars{additive_mask(v[0], 1, 2)}; }, {random_tensor({3, 4}, 1)});
+  const Tensor mask = Tensor::from(std::vector<float>{0, 1}, {2}).to(DType::boolean);
+  CHECK(additive_mask(Var(mask), -5, 2).value().values() == std::vector<double>{2, -5});
 }
