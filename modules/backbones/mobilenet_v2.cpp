@@ -10,7 +10,6 @@
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
-#include "modules/ops/unary.hpp"
 
 namespace fovea {
 namespace {
@@ -34,7 +33,7 @@ struct ConvNorm {
               .init = init::kaiming_normal(0, init::Fan::out),
               .same = same}),
         bn(s / 1, out) {}
-  Var operator()(const Var& x) const { return relu6(bn(conv(x))); }
+  Var operator()(const Var& x) const { return bn.relu6(conv(x)); }
   ConvSlot conv;
   BatchNorm2d bn;
 };

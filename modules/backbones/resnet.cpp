@@ -56,7 +56,6 @@ class Shortcut {
 struct Step {
   Step(const Scope& s, int number, const Conv2d::Options& o)
       : conv(s, "conv" + std::to_string(number), o), bn(s / ("bn" + std::to_string(number)), o.out) {}
-  Var operator()(const Var& x) const { return bn(conv(x)); }
   ConvSlot conv;
   BatchNorm2d bn;
 };
@@ -83,8 +82,9 @@ class ResidualBlock {
   Var operator()(const Var& x) const {
     Var y = x;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
-      y = steps_[i](y);
-      if (i < between_.size()) y = between_[i](relu(y));
+      const Step& step = steps_[i];
+      y = step.conv(y);
+      y = i < between_.size() ? between_[i](step.bn.relu(y)) : step.bn(y);
     }
     return post_add_(relu(pre_add_(y) + (shortcut_ ? (*shortcut_)(x) : x)));
   }
@@ -115,7 +115,7 @@ class Stem {
   }
   Var operator()(const Var& x) const {
     Var y = x;
-    for (std::size_t i = 0; i < convs_.size(); ++i) y = relu(norms_[i](convs_[i](y)));
+    for (std::size_t i = 0; i < convs_.size(); ++i) y = norms_[i].relu(convs_[i](y));
     return after_(y);
   }
   Var pooled(const Var& y) const { return pool_ ? max_pool2d(y, {.kernel = 3, .stride = 2, .pad = 1}) : y; }
@@ -160,7 +160,7 @@ class ResNet final : public Backbone {
       y = after_[i](y);
       out.push_back(y);
     }
-    if (out.size() < count) out.push_back(relu((*final_bn_)((*final_)(y))));
+    if (out.size() < count) out.push_back(final_bn_->relu((*final_)(y)));
     return out;
   }
 

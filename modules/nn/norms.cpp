@@ -1,11 +1,15 @@
 #include "modules/nn/norms.hpp"
 
+#include <cmath>
+#include <limits>
+
 #include "modules/autograd/apply.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/ops/batch_norm.hpp"
 #include "modules/ops/dropout.hpp"
 #include "modules/ops/group_norm.hpp"
 #include "modules/ops/layer_norm.hpp"
+#include "modules/ops/unary.hpp"
 
 namespace fovea {
 
@@ -18,16 +22,31 @@ BatchNorm2d::BatchNorm2d(const Scope& s, std::int64_t channels, const Options& o
       path_(s.path()),
       options_(options) {}
 
+bool BatchNorm2d::training() const {
+  const bool on = Training::active() && weight.requires_grad();
+  if (!on) return false;
+  Tensor count = batches.value();
+  count.fill(count.item() + 1);
+  count.touch();
+  return true;
+}
+
 Var BatchNorm2d::operator()(const Var& x) const {
   PathScope where(path_);
-  const bool training = Training::active() && weight.requires_grad();
-  if (training) {
-    Tensor count = batches.value();
-    count.fill(count.item() + 1);
-    count.touch();
-  }
-  return batch_norm(x, weight, bias, running_mean.value(), running_var.value(), {training, options_.momentum, options_.eps});
+  return batch_norm(x, weight, bias, running_mean.value(), running_var.value(), {training(), options_.momentum, options_.eps});
 }
+
+// Outside training the two stay apart: there the norm folds into the convolution in front of it.
+Var BatchNorm2d::clamped(const Var& x, double high) const {
+  PathScope where(path_);
+  const BatchNormOptions options{training(), options_.momentum, options_.eps};
+  if (options.training) return batch_norm_clamp(x, weight, bias, running_mean.value(), running_var.value(), options, 0, high);
+  const Var y = batch_norm(x, weight, bias, running_mean.value(), running_var.value(), options);
+  return std::isinf(high) ? fovea::relu(y) : fovea::relu6(y);
+}
+
+Var BatchNorm2d::relu(const Var& x) const { return clamped(x, std::numeric_limits<double>::infinity()); }
+Var BatchNorm2d::relu6(const Var& x) const { return clamped(x, 6); }
 
 LayerNorm::LayerNorm(const Scope& s, std::int64_t features, double eps)
     : weight(s.param("weight", {features}, init::ones())),

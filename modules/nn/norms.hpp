@@ -18,10 +18,16 @@ class BatchNorm2d {
   BatchNorm2d(const Scope& scope, std::int64_t channels) : BatchNorm2d(scope, channels, Options()) {}
   BatchNorm2d(const Scope& scope, std::int64_t channels, const Options& options);
   Var operator()(const Var& x) const;
+  // The same and its activation; while training one op, which saves passes over the map.
+  Var relu(const Var& x) const;
+  Var relu6(const Var& x) const;
 
   Var weight, bias, running_mean, running_var, batches;
 
  private:
+  bool training() const;  // counts the batch, too
+  Var clamped(const Var& x, double high) const;
+
   std::string path_;
   Options options_;
 };

@@ -1,18 +1,25 @@
 #include "modules/ops/batch_norm.hpp"
 
 #include "modules/autograd/apply.hpp"
-#include "modules/ops/kernels/channel_rows.hpp"
+#include "modules/ops/kernels/clamped_rows.hpp"
 
 namespace fovea {
 namespace {
 
 using kernels::ChannelRows;
 
+template <bool clamped>
 struct BatchNorm {
-  static constexpr std::string_view name = "batch_norm";
+  static constexpr std::string_view name = clamped ? "batch_norm_clamp" : "batch_norm";
   static constexpr Policy policy = Policy::statistic;
   BatchNormOptions options;
   Tensor running_mean, running_var;
+  double low = 0, high = 0;
+
+  template <class C>
+  kernels::ClampedNorm<C> norm(const C* mean, const std::vector<C>& scale, const std::vector<C>& shift) const {
+    return {mean, scale.data(), shift.data(), static_cast<C>(low), static_cast<C>(high)};
+  }
 
   static ChannelRows rows_of(const Shape& x) {
     std::int64_t rows = x[0];
@@ -74,7 +81,9 @@ struct BatchNorm {
       for (std::size_t c = 0; c < scale.size(); ++c) scale[c] *= rstd[c];
       kernels::for_each_block(s, [&](std::int64_t, std::int64_t first, std::int64_t rows, std::int64_t) {
         const std::int64_t at = first * s.channels;
-        kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data(), scale.data(), shift.data(), rows, s.channels);
+        if constexpr (clamped)
+          kernels::clamp_normalised(y.data<T>() + at, x.data<T>() + at, norm(m.data(), scale, shift), rows, s.channels);
+        else kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data(), scale.data(), shift.data(), rows, s.channels);
       });
       ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(rstd, dtype_of<C>::value), in[1], in[2]});
     });
@@ -91,17 +100,22 @@ struct BatchNorm {
       using T = decltype(zero);
       using C = compute_t<T>;
       const C *mean = ctx.saved(1).data<C>(), *rstd = ctx.saved(2).data<C>();
-      const auto weight = kernels::values_or<C>(ctx.saved(3), s.channels, 1);
+      const auto shift = kernels::values_or<C>(ctx.saved(4), s.channels, 0);
+      auto scale = kernels::values_or<C>(ctx.saved(3), s.channels, 1);
       const auto channels = static_cast<std::size_t>(s.channels);
+      for (std::size_t c = 0; c < channels; ++c) scale[c] *= rstd[c];
       std::vector<double> sums(2 * channels, 0.0);
       if (options.training || ctx.needs(1) || ctx.needs(2))
         sums = kernels::sum_rows<2, C>(s, [&](C* acc, std::int64_t first, std::int64_t rows, std::int64_t) {
           const std::int64_t at = first * s.channels;
-          kernels::add_gradients(acc, acc + channels, dy.data<T>() + at, x.data<T>() + at, mean, rows, s.channels);
+          if constexpr (clamped)
+            kernels::add_clamped_gradients(acc, acc + channels, dy.data<T>() + at, x.data<T>() + at, norm(mean, scale, shift),
+                                           rows, s.channels);
+          else kernels::add_gradients(acc, acc + channels, dy.data<T>() + at, x.data<T>() + at, mean, rows, s.channels);
         });
       std::vector<double> dbias(sums.begin(), sums.begin() + s.channels), dweight(sums.begin() + s.channels, sums.end());
       for (std::size_t c = 0; c < channels; ++c) dweight[c] *= static_cast<double>(rstd[c]);
-      if (ctx.needs(0)) out[0] = input_gradient<T>(x, dy, s, mean, rstd, weight, dbias, dweight);
+      if (ctx.needs(0)) out[0] = input_gradient<T>(x, dy, s, mean, rstd, scale, shift, dbias, dweight);
       if (ctx.needs(1)) out[1] = kernels::tensor_of(dweight, ctx.saved(3).dtype());
       if (ctx.needs(2)) out[2] = kernels::tensor_of(dbias, ctx.saved(4).dtype());
     });
@@ -110,13 +124,11 @@ struct BatchNorm {
 
   template <class T, class C = compute_t<T>>
   Tensor input_gradient(const Tensor& x, const Tensor& dy, const ChannelRows& s, const C* mean, const C* rstd,
-                        const std::vector<C>& weight, const std::vector<double>& dbias,
+                        const std::vector<C>& a, const std::vector<C>& shift, const std::vector<double>& dbias,
                         const std::vector<double>& dweight) const {
     const auto channels = static_cast<std::size_t>(s.channels);
-    std::vector<C> a(channels), b(channels, C{0}), d(channels, C{0});
-    for (std::size_t c = 0; c < channels; ++c) {
-      a[c] = weight[c] * rstd[c];
-      if (!options.training) continue;
+    std::vector<C> b(channels, C{0}), d(channels, C{0});
+    for (std::size_t c = 0; c < channels && options.training; ++c) {
       const double scale = -static_cast<double>(a[c]) / static_cast<double>(s.rows);
       b[c] = static_cast<C>(scale * dweight[c] * static_cast<double>(rstd[c]));
       d[c] = static_cast<C>(scale * dbias[c]);
@@ -124,8 +136,12 @@ struct BatchNorm {
     Tensor dx = Tensor::empty(x.shape(), x.dtype());
     kernels::for_each_block(s, [&](std::int64_t, std::int64_t first, std::int64_t rows, std::int64_t) {
       const std::int64_t at = first * s.channels;
-      kernels::normalise_rows_back(dx.data<T>() + at, dy.data<T>() + at, x.data<T>() + at, mean, a.data(), b.data(), d.data(),
-                                   rows, s.channels);
+      if constexpr (clamped)
+        kernels::clamped_back(dx.data<T>() + at, dy.data<T>() + at, x.data<T>() + at, norm(mean, a, shift), b.data(), d.data(),
+                              rows, s.channels);
+      else
+        kernels::normalise_rows_back(dx.data<T>() + at, dy.data<T>() + at, x.data<T>() + at, mean, a.data(), b.data(), d.data(),
+                                     rows, s.channels);
     });
     return kernels::channels_to_front(dx);
   }
@@ -135,7 +151,13 @@ struct BatchNorm {
 
 Var batch_norm(const Var& x, const Var& weight, const Var& bias, const Tensor& running_mean, const Tensor& running_var,
                BatchNormOptions options) {
-  return apply(BatchNorm{options, running_mean, running_var}, {x, weight, bias});
+  return apply(BatchNorm<false>{options, running_mean, running_var}, {x, weight, bias});
+}
+
+Var batch_norm_clamp(const Var& x, const Var& weight, const Var& bias, const Tensor& running_mean, const Tensor& running_var,
+                     BatchNormOptions options, double low, double high) {
+  check(low < high, "batch_norm_clamp: expected low < high, got ", low, " and ", high);
+  return apply(BatchNorm<true>{options, running_mean, running_var, low, high}, {x, weight, bias});
 }
 
 }  // namespace fovea

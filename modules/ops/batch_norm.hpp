@@ -17,4 +17,9 @@ struct BatchNormOptions {
 Var batch_norm(const Var& x, const Var& weight, const Var& bias, const Tensor& running_mean, const Tensor& running_var,
                BatchNormOptions options = {});
 
+// The same clamped to [low, high], in one pass forward and two backward: relu with 0 and infinity, relu6 with 0 and 6. The gradient
+// is 0 where the clamp holds, its bounds included.
+Var batch_norm_clamp(const Var& x, const Var& weight, const Var& bias, const Tensor& running_mean, const Tensor& running_var,
+                     BatchNormOptions options, double low, double high);
+
 }  // namespace fovea

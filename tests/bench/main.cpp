@@ -16,6 +16,7 @@ using fovea::bench::Report;
 const std::vector<std::pair<std::string, void (*)(Report&)>> groups = {
     {"attention", fovea::bench::attention},
     {"train_step", fovea::bench::train_step},
+    {"train_networks", fovea::bench::train_networks},
     {"batch", fovea::bench::batch},
 };
 

@@ -96,6 +96,10 @@ TEST_CASE("conv2d: depthwise") {
   check_layer({16, 16, 5, 9, 10, with(2, 2, 1, 16)});
   check_layer({7, 7, 3, 6, 6, with(1, 1, 1, 7)}, false);
   check_layer({4, 8, 3, 6, 6, with(1, 1, 1, 4)});
+  check_layer({40, 40, 5, 9, 12, with(2, 2, 1, 40)});
+  Conv2dOptions uneven = with(2, 0, 1, 24);  // a map of even size under a stride, padded at its end alone
+  uneven.pad_end = {1, 1};
+  check_layer({24, 24, 3, 8, 8, uneven});
 }
 
 TEST_CASE("conv2d: transposed") {

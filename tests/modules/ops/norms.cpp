@@ -1,6 +1,7 @@
 #include "modules/ops/batch_norm.hpp"
 #include "modules/ops/group_norm.hpp"
 #include "modules/ops/layer_norm.hpp"
+#include "modules/ops/unary.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 
@@ -22,6 +23,39 @@ TEST_CASE("batch_norm: training and evaluation") {
   const Tensors tokens{random_tensor({6, 5, 4}, 6)};
   check_op("batch_norm", [](const Vars& v) { return Vars{batch_norm(v[0], {}, {}, {}, {}, {.training = true})}; }, tokens,
            {.batch_mixing = true, .conditioning = 4});
+}
+
+TEST_CASE("batch_norm_clamp") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const std::int64_t c : {1, 7, 64})
+    for (const double high : {kInfinity, 1.5}) {
+      const Tensors in{random_tensor({3, c, 9, 14}, 1, 0.5, 2), random_tensor({c}, 2, 1, 0.3), random_tensor({c}, 3)};
+      OpCheck check{.parameters = {1, 2}, .batch_mixing = true, .bf16 = false, .conditioning = 4};
+      check_op(
+          "batch_norm_clamp",
+          [&](const Vars& v) { return Vars{batch_norm_clamp(v[0], v[1], v[2], {}, {}, {.training = true}, 0, high)}; }, in,
+          check);
+      const Tensor mean = random_tensor({c}, 4), var = random_tensor({c}, 5, 3, 0.2);
+      check.batch_mixing = false;
+      check_op(
+          "batch_norm_clamp", [&](const Vars& v) { return Vars{batch_norm_clamp(v[0], v[1], v[2], mean, var, {}, 0, high)}; }, in,
+          check);
+    }
+  // The same as the two ops one behind the other, in bf16 up to the rounding between them.
+  const Tensor x = random_tensor({2, 24, 8, 8}, 6), w = random_tensor({24}, 7, 1, 0.3), b = random_tensor({24}, 8);
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const auto run = [&](bool fused) {
+      const Var v(x.to(type), true), weight(w.to(DType::f32), true), bias(b.to(DType::f32), true);
+      const BatchNormOptions training{.training = true};
+      const Var y = fused ? batch_norm_clamp(v, weight, bias, {}, {}, training, 0, kInfinity)
+                          : relu(batch_norm(v, weight, bias, {}, {}, training));
+      y.backward(random_tensor(x.shape(), 9).to(type));
+      return Tensors{y.value(), v.grad(), weight.grad(), bias.grad()};
+    };
+    const Tensors one = run(true), two = run(false);
+    for (std::size_t i = 0; i < one.size(); ++i) CHECK(max_difference(one[i], two[i]) < (type == DType::f32 ? 1e-4 : 0.25));
+  }
+  CHECK_THROWS_AS(batch_norm_clamp(Var(x), {}, {}, {}, {}, {.training = true}, 1, 1), Error);
 }
 
 TEST_CASE("batch_norm: running statistics by hand") {

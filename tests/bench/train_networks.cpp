@@ -1,0 +1,85 @@
+// One training step of classifying networks (8 images of 128 x 128, cross-entropy, SGD with momentum) against their own
+// convolutions, forward and backward, bare in oneDNN, and against PyTorch where that is installed.
+#include <fmt/core.h>
+
+#include "modules/autograd/apply.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/nn/losses.hpp"
+#include "modules/nn/optim.hpp"
+#include "modules/nn/registry.hpp"
+#include "modules/nn/training.hpp"
+#include "tests/bench/bench.hpp"
+#include "tests/bench/training.hpp"
+
+namespace fovea::bench {
+namespace {
+
+struct Net {
+  std::string name, backbone, block;  // name: PyTorch's script's
+  double over_convolutions;           // limit on the ratio to the bare convolutions; 0: none
+  double over_pytorch[2];             // limits with one and with two threads
+};
+
+std::string recipe(const Net& net) {
+  const std::string plug = net.block.empty() ? "" : ", attention: [{at: \"backbone.layer*.*.pre_add\", type: " + net.block + "}]";
+  return "fovea: 1\nmodel: {backbone: {type: " + net.backbone + "}" + plug +
+         ", head: {type: classify, classes: [a, b, c, d, e, f, g, h, i, j]}}\n";
+}
+
+class Step {
+ public:
+  explicit Step(const Net& net)
+      : model_(Model::from_recipe(recipe(net))),
+        sgd_(model_.params(), {.type = "sgd", .lr = 0.01, .momentum = 0.9}),
+        x_(random_map({8, 3, 128, 128}, DType::f32)),
+        y_(Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}, {8})) {}
+  void operator()() {
+    Training training(random_);
+    model_.params()->zero_grad();
+    cross_entropy(model_.forward(Var(x_)), Var(y_)).backward();
+    sgd_.step(1e-3);
+  }
+  const Model& model() const { return model_; }
+
+ private:
+  Model model_;
+  Optimizer sgd_;
+  Tensor x_, y_;
+  Random random_{3};
+};
+
+void measure(Report& report, const Net& net, int threads) {
+  Lane lane(threads);
+  const std::string name = fmt::format("train_networks.{}.{}t", net.name, threads);
+  Step step(net);
+  BareConvolutions bare(step.model(), {8, 3, 128, 128}, DType::f32);
+  std::vector<double> ours, torch, over;
+  std::string reason;
+  for (int round = 0; round < 3; ++round) {  // in turn with PyTorch, which is a process of its own
+    const auto [mine, convolutions] = interleaved<2>(5, std::array<Task, 2>{[&] { step(); }, [&] { bare(); }});
+    ours.push_back(mine);
+    over.push_back(mine / convolutions);
+    if (reason.empty()) torch.push_back(pytorch_ms(net.name, threads, reason) / 1e3);
+  }
+  report.note(name + ".ms", median(ours) * 1e3);
+  if (net.over_convolutions > 0) report.at_most(name + "/convolutions", median(over), net.over_convolutions);
+  else report.note(name + "/convolutions", median(over));
+  if (!reason.empty()) return report.skip(name + "/pytorch_f32", reason);
+  report.at_most(name + "/pytorch_f32", median(ours) / median(torch), net.over_pytorch[threads - 1]);
+}
+
+}  // namespace
+
+void train_networks(Report& report) {
+  const Net nets[] = {{"resnet18", "resnet18", "", 1.25, {0.95, 0.90}},
+                      {"resnet18_se", "resnet18", "se", 0, {0.95, 0.90}},
+                      {"resnet18_cbam", "resnet18", "cbam", 0, {0.95, 0.90}},
+                      {"mobilenet_v2", "mobilenet_v2", "", 0, {0.90, 0.90}}};
+  for (const Net& net : nets)
+    for (const int threads : {1, 2}) {
+      if (threads > cpu_budget()) report.skip(fmt::format("train_networks.{}.{}t", net.name, threads), "one processor");
+      else measure(report, net, threads);
+    }
+}
+
+}  // namespace fovea::bench

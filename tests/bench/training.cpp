@@ -1,0 +1,57 @@
+#include "tests/bench/training.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "modules/autograd/apply.hpp"
+#include "modules/nn/training.hpp"
+#include "tests/bench/bench.hpp"
+
+namespace fovea::bench {
+
+Tensor random_map(const Shape& shape, DType dtype) {
+  Tensor t = Tensor::empty(shape);
+  Random random(7);
+  random.fill_uniform(t, 0, 1);
+  return (shape.rank() == 4 ? t.contiguous(Layout::channels_last) : t).to(dtype);
+}
+
+BareConvolutions::BareConvolutions(const Model& model, const Shape& input, DType precision) {
+  const Graph graph = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
+  const auto shape = [&](int value) -> const Shape& { return graph.values[static_cast<std::size_t>(value)].shape; };
+  for (const GraphNode& node : graph.nodes) {
+    if (node.op->name() != "conv2d") continue;
+    const Shape &x = shape(node.inputs[0]), &w = shape(node.inputs[1]), &y = shape(node.outputs[0]);
+    const std::int64_t pad = w[2] / 2, stride = x[2] / y[2];
+    layers_.push_back({{.stride = {stride, stride}, .pad_begin = {pad, pad}, .pad_end = {pad, pad}, .groups = x[1] / w[1]},
+                       random_map(x, precision),
+                       Tensor::full(w, 0.01),
+                       random_map(y, precision),
+                       Tensor::empty(x, precision, Layout::channels_last),
+                       Tensor::empty(w),
+                       node.inputs[0] != graph.inputs[0]});
+  }
+}
+
+void BareConvolutions::operator()() {
+  Tensor none;
+  for (Layer& l : layers_) {
+    // The right-hand pad follows from the sizes where a stride leaves columns over.
+    check(dnn::conv_forward(l.conv, l.x, l.w, {}, {}, l.y), "bench: oneDNN refuses a convolution");
+    if (l.wants_data) dnn::conv_backward_data(l.conv, l.y, l.w, l.gx);
+    dnn::conv_backward_weights(l.conv, l.x, l.y, l.gw, none);
+  }
+}
+
+double pytorch_ms(const std::string& name, int threads, std::string& reason) {
+  const char* given = std::getenv("FOVEA_TORCH_BENCH");
+  const std::filesystem::path script = given ? given : FOVEA_SOURCE_DIR "/../shared/bench/torch_train_bench.py";
+  if (!std::filesystem::exists(script)) return reason = "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)", 0;
+  try {
+    const std::string text =
+        output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", script.string(), std::to_string(threads), name});
+    return std::atof(text.substr(text.rfind(' ') + 1).c_str());
+  } catch (const std::exception&) { return reason = "Debian's python3-torch and python3-torchvision are not installed", 0; }
+}
+
+}  // namespace fovea::bench
