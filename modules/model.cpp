@@ -8,6 +8,7 @@
 #include "modules/core/threads.hpp"
 #include "modules/heads/classify.hpp"
 #include "modules/heads/upscale.hpp"
+#include "modules/io/name_map.hpp"
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/network.hpp"
@@ -95,6 +96,7 @@ Model Model::load(const std::string& name_or_file) {
   model.state_->name = named ? name_or_file : file.stem().string();
   model.state_->metadata = content.metadata;
   PathScope where(file.string());
+  for (const auto& [key, value] : content.tensors) check_finite(key, value);
   model.state_->params->load(content.tensors);
   return model;
 }

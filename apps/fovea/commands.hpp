@@ -13,5 +13,6 @@ void add_train(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
 void add_export(CLI::App& app, Run& run);
 void add_explain(CLI::App& app, Run& run);
+void add_import(CLI::App& app, Run& run);
 
 }  // namespace fovea

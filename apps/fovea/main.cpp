@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   fovea::add_eval(app, run);
   fovea::add_export(app, run);
   fovea::add_explain(app, run);
+  fovea::add_import(app, run);
   try {
     app.parse(argc, argv);
     return run();

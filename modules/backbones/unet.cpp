@@ -1,0 +1,122 @@
+// U-Net: an encoder, and a decoder that joins each of its levels again. Ronneberger et al. 2015, arXiv:1505.04597; Attention U-Net gates what
+// is joined: Oktay et al. 2018, arXiv:1804.03999. Layers and names are LeeJunHyun/Image_Segmentation's: Conv1.conv.{0, 1, 3, 4}, ...,
+// Up5.up.{1, 2}, Att5.*, Up_conv5.conv.*; its Conv_1x1 is the head's ({type: segment}).
+// Any picture size: a level is enlarged to the size of the one that it joins.
+// Features: Conv1, Conv2, ... (stride 1, 2, ...), then Up_conv5, ..., Up_conv2 (stride 1 again). Slots: each convolution by its path,
+// after_stage of each Conv and Up_conv, and skip of each Up_conv: the encoder's map in front of gate and joining.
+#include <algorithm>
+
+#include "modules/nn/backbone.hpp"
+#include "modules/nn/norms.hpp"
+#include "modules/nn/registry.hpp"
+#include "modules/ops/concat.hpp"
+#include "modules/ops/pool2d.hpp"
+#include "modules/ops/resize.hpp"
+#include "modules/ops/unary.hpp"
+
+namespace fovea {
+namespace {
+
+Conv2d::Options conv3x3(std::int64_t in, std::int64_t out) { return {.in = in, .out = out, .kernel = 3, .pad = 1}; }
+
+// Two convolutions with norm and activation.
+class Level {
+ public:
+  Level(const Scope& s, std::int64_t in, std::int64_t out)
+      : conv0_(s / "conv", "0", conv3x3(in, out)),
+        bn1_(s / "conv" / 1, out),
+        conv3_(s / "conv", "3", conv3x3(out, out)),
+        bn4_(s / "conv" / 4, out),
+        after_(s, "after_stage", out) {}
+  Var operator()(const Var& x) const { return after_(relu(bn4_(conv3_(relu(bn1_(conv0_(x))))))); }
+
+ private:
+  ConvSlot conv0_;
+  BatchNorm2d bn1_;
+  ConvSlot conv3_;
+  BatchNorm2d bn4_;
+  Slot after_;
+};
+
+// A coarser level enlarged to the skip's size, the skip gated by it, both joined.
+class Join {
+ public:
+  Join(const Scope& s, int level, std::int64_t in, std::int64_t out, std::int64_t inner, const std::string& gate)
+      : conv_(s / named("Up", level) / "up", "1", conv3x3(in, out)),
+        bn_(s / named("Up", level) / "up" / 2, out),
+        skip_(s / named("Up_conv", level), "skip", out),
+        level_(s / named("Up_conv", level), 2 * out, out) {
+    if (gate == "none") return;
+    Args args("", {});
+    args.suggest("gate_channels", std::to_string(out));
+    args.suggest("inter_channels", std::to_string(inner));
+    gate_ = Registry::global().make(gate, s / named("Att", level), out, std::move(args));
+    two_ = Registry::global().at(gate).kind == Kind::gate;
+  }
+  Var operator()(const Var& x, const Var& encoded) const {
+    const Var up = relu(bn_(conv_(resize(x, encoded.dim(2), encoded.dim(3), Resize::nearest))));
+    Var skip = skip_(encoded);
+    if (gate_) skip = (*gate_)(two_ ? Vars{skip, up} : Vars{skip}).front();
+    return level_(concat({skip, up}, 1));
+  }
+
+ private:
+  static std::string named(const char* what, int level) { return what + std::to_string(level); }
+
+  ConvSlot conv_;
+  BatchNorm2d bn_;
+  Slot skip_;
+  std::unique_ptr<Block> gate_;
+  bool two_ = false;
+  Level level_;
+};
+
+class UNet final : public Backbone {
+ public:
+  UNet(const Scope& s, std::int64_t channels, const std::vector<int>& widths, const std::string& gate) : Backbone(s) {
+    std::int64_t in = channels;
+    for (std::size_t i = 0; i < widths.size(); in = widths[i++]) {
+      const std::string name = "Conv" + std::to_string(i + 1);
+      down_.emplace_back(s / name, in, widths[i]);
+      offer(name, widths[i], 1 << i);
+    }
+    for (std::size_t i = widths.size() - 1; i > 0; --i) {
+      const int level = static_cast<int>(i) + 1;
+      up_.emplace_back(s, level, widths[i], widths[i - 1], std::max(1, widths[i - 1] / 2), gate);
+      offer("Up_conv" + std::to_string(level), widths[i - 1], 1 << (i - 1));
+    }
+  }
+
+ protected:
+  Vars run(const Var& x, std::size_t count) const override {
+    Vars out;
+    for (std::size_t i = 0; i < down_.size() && out.size() < count; ++i)
+      out.push_back(down_[i](i == 0 ? x : max_pool2d(out.back(), {.kernel = 2})));
+    for (std::size_t i = 0; i < up_.size() && out.size() < count; ++i)
+      out.push_back(up_[i](out.back(), out[down_.size() - 2 - i]));
+    return out;
+  }
+
+ private:
+  std::vector<Level> down_;
+  std::vector<Join> up_;
+};
+
+std::unique_ptr<Block> make_unet_of(const Scope& scope, std::int64_t channels, Args& args, const char* gate) {
+  const auto widths = args.list("widths", std::vector<int>{64, 128, 256, 512, 1024}, "channels of each level");
+  const std::string kind = args.get("gate", gate, "which block gates what is joined: none, attention_gate or another");
+  check(widths.size() >= 2 && widths.size() <= 8 && *std::min_element(widths.begin(), widths.end()) > 0, args.where(),
+        ": widths: expected 2 to 8 positive numbers");
+  return std::make_unique<UNet>(scope, channels, widths, kind);
+}
+
+}  // namespace
+
+FOVEA_BACKBONE(unet, "encoder and decoder, joined at every level", "Ronneberger et al. 2015, arXiv:1505.04597") {
+  return make_unet_of(scope, channels, args, "none");
+}
+FOVEA_BACKBONE(attention_unet, "U-Net whose joints are gated", "Oktay et al. 2018, arXiv:1804.03999") {
+  return make_unet_of(scope, channels, args, "attention_gate");
+}
+
+}  // namespace fovea

@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "modules/autograd/tap.hpp"
+#include "modules/io/name_map.hpp"
+
+namespace fovea {
+namespace {
+
+// What wrappers put in front of every name.
+constexpr const char* kPrefixes[] = {"", "module.", "model.", "backbone.", "state_dict.", "net.", "encoder."};
+constexpr const char* kCounter = "num_batches_tracked";  // old files lack it, and only a momentum of "none" would need it
+
+struct Translation {
+  std::string source;
+  std::map<std::string, std::string> ours;  // their name -> ours; "": known and not needed
+  std::size_t known = 0;
+};
+
+Translation translate(const NameMap& map, const std::string& prefix, const std::vector<NameRule>& own, const ParamStore& params,
+                      const std::map<std::string, Tensor>& tensors) {
+  Translation t{map.source, {}, 0};
+  for (const auto& [name, value] : tensors) {
+    std::optional<std::string> to = renamed(own, name);
+    if (!to && name.rfind(prefix, 0) == 0) to = renamed(map.rules, name.substr(prefix.size()));
+    if (!to) continue;
+    const std::string ours = resolve(*to, params);
+    t.known += params.find(ours) != nullptr;
+    t.ours[name] = ours;
+  }
+  return t;
+}
+
+// The table and prefix under which most names are known.
+Translation best_translation(const std::string& backbone, const std::vector<NameRule>& own, const ParamStore& params,
+                             const std::map<std::string, Tensor>& tensors) {
+  Translation best;
+  for (const NameMap& map : name_maps_for(backbone))
+    for (const char* prefix : kPrefixes) {
+      const bool any = std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first.rfind(prefix, 0) == 0; });
+      if (!any) continue;
+      Translation t = translate(map, prefix, own, params, tensors);
+      if (t.known > best.known || best.source.empty()) best = std::move(t);
+    }
+  return best;
+}
+
+bool in_slot(const std::string& name, const std::vector<SlotRules::Offer>& slots) {
+  return std::any_of(slots.begin(), slots.end(), [&](const SlotRules::Offer& o) {
+    return std::any_of(o.blocks.begin(), o.blocks.end(),
+                       [&](const std::string& block) { return name.rfind(o.path + "." + block, 0) == 0; });
+  });
+}
+
+bool in_head(const std::string& name) { return name.rfind("head.", 0) == 0; }
+std::string parent(const std::string& name) { return name.substr(0, name.rfind('.')); }
+
+// O x (I k k) holds the same values as O x I x k x k: a linear layer that others write as a convolution.
+Tensor fitted(const Tensor& value, const Shape& shape) {
+  const int a = value.rank(), b = shape.rank();
+  const bool same = value.size() == shape.elements() && a > 0 && b > 0 && value.dim(0) == shape[0] &&
+                    ((a == 2 && b == 4) || (a == 4 && b == 2) || (a == 1 && b == 0));
+  return same || (value.size() == 1 && shape.elements() == 1) ? value.reshape(shape) : value;
+}
+
+std::string first_few(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < 5; ++i) text += (i ? ", " : "") + names[i];
+  return names.size() > 5 ? text + ", ... (" + std::to_string(names.size()) + ")" : text;
+}
+
+// Whose file this looks like.
+std::string guess(const std::map<std::string, Tensor>& tensors) {
+  for (const NameMap& map : name_maps())
+    for (const auto& [name, value] : tensors)
+      if (glob_match(map.sign, name)) return "; it looks like " + map.source + "'s " + map.backbone;
+  return "";
+}
+
+void check_same_network(const Translation& t, const ParamStore& params, const std::string& backbone,
+                        const std::map<std::string, Tensor>& tensors) {
+  check(!tensors.empty(), "the file holds no tensors");
+  std::size_t wanted = 0;
+  for (const ParamStore::Entry& e : params.entries()) wanted += !in_head(e.name) && !e.name.ends_with(kCounter);
+  std::size_t counters = 0;
+  for (const auto& [theirs, ours] : t.ours) counters += ours.ends_with(kCounter);
+  const std::size_t known = t.known - std::min(t.known, counters);
+  check(known > 0 && 2 * known >= std::min(wanted, tensors.size()), "these are not weights of ",
+        backbone.empty() ? "this network" : backbone, ": ", known, " of the file's ", tensors.size(),
+        " tensors are known to it. The file has ", tensors.begin()->first, ", the network wants ", params.entries().front().name,
+        guess(tensors), ". Names of its own: --names");
+}
+
+// The values under our names, as far as they fit.
+std::map<std::string, Tensor> gather_values(const Translation& t, const ParamStore& params,
+                                            const std::map<std::string, Tensor>& tensors, ImportReport& report) {
+  std::map<std::string, Tensor> values;
+  std::map<std::string, std::string> from;
+  for (const auto& [theirs, value] : tensors) {
+    const auto it = t.ours.find(theirs);
+    const ParamStore::Entry* entry = it == t.ours.end() ? nullptr : params.find(it->second);
+    if (!entry) {
+      if (it == t.ours.end() || !it->second.empty()) report.unused.push_back(theirs);
+      continue;
+    }
+    const auto [first, is_new] = from.emplace(entry->name, theirs);
+    check(is_new, "both ", first->second, " and ", theirs, " would become ", entry->name);
+    check_finite(theirs, value);
+    const Tensor fit = fitted(value, entry->value.shape());
+    if (fit.shape() == entry->value.shape()) values[entry->name] = fit;
+    else if (!in_head(entry->name))
+      report.reshaped.push_back(entry->name + ": expected " + entry->value.shape().str() + ", the file has " +
+                                value.shape().str());
+  }
+  return values;
+}
+
+// A layer of the head is taken whole or not at all.
+void leave_torn_layers(const ParamStore& params, std::map<std::string, Tensor>& values) {
+  std::set<std::string> torn;
+  for (const ParamStore::Entry& e : params.entries())
+    if (in_head(e.name) && !values.count(e.name) && !e.name.ends_with(kCounter)) torn.insert(parent(e.name));
+  std::erase_if(values, [&](const auto& v) { return in_head(v.first) && torn.count(parent(v.first)); });
+}
+
+void sort_missing(const ParamStore& params, const std::vector<SlotRules::Offer>& slots,
+                  const std::map<std::string, Tensor>& values, ImportReport& report) {
+  const std::set<std::string> reshaped = [&] {
+    std::set<std::string> names;
+    for (const std::string& text : report.reshaped) names.insert(text.substr(0, text.find(':')));
+    return names;
+  }();
+  for (const ParamStore::Entry& e : params.entries()) {
+    if (values.count(e.name)) report.loaded.push_back(e.name);
+    else if (in_head(e.name)) report.fresh_head.push_back(e.name);
+    else if (in_slot(e.name, slots)) report.in_slots.push_back(e.name);
+    else if (!e.name.ends_with(kCounter) && !reshaped.count(e.name)) report.missing.push_back(e.name);
+  }
+}
+
+}  // namespace
+
+void check_finite(const std::string& name, const Tensor& value) {
+  if (!is_floating(value.dtype())) return;
+  const Tensor dense = value.to(DType::f32).contiguous(Layout::row_major);
+  const float* v = dense.data<float>();
+  const auto bad = std::count_if(v, v + dense.size(), [](float f) { return !std::isfinite(f); });
+  check(bad == 0, name, ": ", bad, " of ", value.size(), " values are NaN or infinite; these weights cannot be used");
+}
+
+ImportReport import_weights(ParamStore& params, const std::vector<SlotRules::Offer>& slots, const std::string& backbone,
+                            const std::map<std::string, Tensor>& tensors, const ImportOptions& options) {
+  const Translation t = best_translation(backbone, options.own, params, tensors);
+  check_same_network(t, params, backbone, tensors);
+  ImportReport report;
+  report.source = t.source;
+  auto values = gather_values(t, params, tensors, report);
+  leave_torn_layers(params, values);
+  sort_missing(params, slots, values, report);
+  // A head that is given up for another leaves its tensors over.
+  std::vector<std::string> stray;
+  for (const std::string& name : report.unused)
+    if (const auto it = t.ours.find(name); it == t.ours.end() || !in_head(it->second)) stray.push_back(name);
+  if (!options.partial) {
+    check(report.reshaped.empty(), "another width or depth? ", first_few(report.reshaped));
+    check(report.missing.empty(), "the file has no value for ", first_few(report.missing), "; --partial leaves them fresh");
+    check(stray.empty(), "the network has no place for ", first_few(stray), "; --partial leaves them out");
+  }
+  params.load(values, false);
+  return report;
+}
+
+}  // namespace fovea
