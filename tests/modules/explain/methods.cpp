@@ -12,7 +12,6 @@
 #include "modules/ops/reshape.hpp"
 #include "modules/ops/unary.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/check_op.hpp"
 #include "tests/support/errors.hpp"
 
 using namespace fovea;
