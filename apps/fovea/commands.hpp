@@ -13,5 +13,8 @@ void add_train(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
 void add_export(CLI::App& app, Run& run);
 void add_import(CLI::App& app, Run& run);
+void add_list(CLI::App& app, Run& run);
+void add_describe(CLI::App& app, Run& run);
+void add_classify(CLI::App& app, Run& run);
 
 }  // namespace fovea

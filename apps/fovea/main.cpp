@@ -38,6 +38,9 @@ int main(int argc, char** argv) {
   fovea::add_eval(app, run);
   fovea::add_export(app, run);
   fovea::add_import(app, run);
+  fovea::add_classify(app, run);
+  fovea::add_list(app, run);
+  fovea::add_describe(app, run);
   try {
     app.parse(argc, argv);
     return run();

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "modules/io/files.hpp"
-#include "pipeline/sinks/ledger_json.hpp"
+#include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_page.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
 
@@ -15,32 +15,10 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-// Text for HTML; bytes that are not UTF-8 become replacement characters.
-std::string html(const std::string& text) {
-  const std::string valid = nlohmann::ordered_json::parse(dump(text)).get<std::string>();
-  std::string safe;
-  for (const char c : valid) {
-    switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      default: safe += c;
-    }
-  }
-  return safe;
-}
-
 std::string size_text(cv::Size size) { return fmt::format("{} × {}", size.width, size.height); }
 
 std::string card(const std::string& value, const std::string& label, const char* kind = "") {
   return fmt::format("<div class=\"card {}\"><b>{}</b><span>{}</span></div>\n", kind, value, html(label));
-}
-
-std::string list_of(const std::vector<std::pair<std::string, std::string>>& facts) {
-  std::string text = "<dl>";
-  for (const auto& [name, value] : facts) text += fmt::format("<dt>{}</dt><dd>{}</dd>", html(name), html(value));
-  return text + "</dl>\n";
 }
 
 std::string settings_list(const nlohmann::json& settings) {
@@ -48,7 +26,7 @@ std::string settings_list(const nlohmann::json& settings) {
   for (const auto& [key, value] : settings.items())
     if (key != "model" && key != "weights" && key != "scale" && value != "")
       facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
-  return list_of(facts);
+  return html_list(facts);
 }
 
 std::string compare(const EntryPictures& p) {
@@ -158,7 +136,7 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
   page +=
       "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div "
       "class=\"card\">";
-  page += list_of(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
+  page += html_list(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
   page += quarantine_table(quarantined);
   if (!done.empty()) page += entries(folder, done, facts.threads) + time_table(done);
   page += kPageScript;

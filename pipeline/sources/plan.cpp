@@ -52,6 +52,7 @@ std::string format_of(const fs::path& output) {
 }
 
 fs::path output_name(const fs::path& relative, const std::string& format) {
+  if (format.starts_with('+')) return relative.string() + '.' + format.substr(1);
   const std::string own = known_format(extension_of(relative));
   if (format == "same") return own.empty() ? fs::path(relative.string() + ".png") : relative;
   if (own == format) return relative;

@@ -19,7 +19,8 @@ struct Planned {
   std::filesystem::path relative;  // the same, below the output folder
 };
 
-// The name of an output below the output folder. `format`: png, jpg, tif, bmp, webp, or "same" (an unknown extension gets .png).
+// The name of an output below the output folder. `format`: png, jpg, tif, bmp, webp, or "same" (an unknown extension gets .png);
+// "+json": the whole name with ".json" behind it.
 std::filesystem::path output_name(const std::filesystem::path& relative, const std::string& format);
 // The format that an output's extension stands for.
 std::string format_of(const std::filesystem::path& output);
