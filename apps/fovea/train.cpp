@@ -87,6 +87,7 @@ int run_train(const Settings& s) {
   for (const std::string& w : job.warnings) std::cerr << "fovea: " << w << "\n";
   Trainer trainer(model, options, s.out);
   for (const auto& [name, text] : job.files) write_file_atomically(fs::path(s.out) / name, text.data(), text.size());
+  if (!s.quiet && !trainer.taken().empty()) std::cerr << trainer.taken() << "\n";
   if (s.resume) trainer.resume();
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
@@ -96,6 +97,8 @@ int run_train(const Settings& s) {
         if (!s.quiet) print_progress(p);
       },
       stop_requested);
+  if (!s.quiet && trainer.out_of_patience())
+    std::cerr << "ended early: " << options.patience << " validations without a better score\n";
   if (!finished) std::cerr << "\nstopped; go on with --resume -o " << s.out << "\n";
   return finished ? 0 : 75;
 }

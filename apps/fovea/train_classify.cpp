@@ -119,9 +119,9 @@ void count_epochs(const Yaml& train, std::size_t images, int batch, TrainOptions
 
 void report_bad(const std::vector<Photos::Bad>& bad, const std::string& what, TrainJob& job) {
   if (bad.empty()) return;
-  job.warnings.push_back(fmt::format("{} of the {} pictures could not be read and {} left out; the reasons are in {}.csv, the first: {}",
-                                     bad.size(), what, bad.size() == 1 ? "is" : "are", what + "-quarantined",
-                                     bad.front().reason));
+  job.warnings.push_back(
+      fmt::format("{} of the {} pictures could not be read and {} left out; the reasons are in {}.csv, the first: {}", bad.size(),
+                  what, bad.size() == 1 ? "is" : "are", what + "-quarantined", bad.front().reason));
   job.files[what + "-quarantined.csv"] = bad_table(bad);
 }
 
@@ -144,7 +144,11 @@ void name_classes(Yaml& recipe, const fs::path& root) {
   if (head.has("classes"))
     check(head.at("classes").scalar() == std::to_string(data.classes.size()), head.at("classes").where(), ": ",
           head.at("classes").scalar(), " classes are wanted, the data have ", data.classes.size());
-  recipe.set("model.head.classes", nlohmann::json(data.classes).dump());
+  std::string names;
+  try {
+    names = nlohmann::json(data.classes).dump();  // quoted as YAML has it too
+  } catch (const nlohmann::json::exception&) { fail(train.at("data").where(), ": a class's name is not UTF-8"); }
+  recipe.set("model.head.classes", names);
 }
 
 TrainJob classify_job(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {

@@ -47,15 +47,23 @@ std::map<std::string, Tensor> take_all(const TensorFile& file, const std::string
   return out;
 }
 
-void start_from(ParamStore& params, const std::string& weights) {
+// Takes what fits by name and shape; says in one line what it was.
+std::string start_from(ParamStore& params, const std::string& weights) {
   const Model source = Model::load(weights);
   std::map<std::string, Tensor> fitting;
-  for (const auto& [name, value] : source.params()->values()) {
-    const auto* mine = params.find(name);
-    if (mine && mine->value.shape() == value.shape()) fitting[name] = value;
+  std::string fresh;
+  std::size_t missing = 0;
+  const auto given = source.params()->values();
+  for (const auto& mine : params.entries()) {
+    const auto it = given.find(mine.name);
+    if (it != given.end() && it->second.shape() == mine.value.shape()) fitting[mine.name] = it->second;
+    else if (++missing <= 3) fresh += (fresh.empty() ? "" : ", ") + mine.name;
   }
   check(!fitting.empty(), "weights: nothing in '", weights, "' fits this network");
   params.load(fitting, false);
+  std::string text = std::to_string(fitting.size()) + " tensors taken from " + weights;
+  if (missing > 0) text += ", " + std::to_string(missing) + " start afresh (" + fresh + (missing > 3 ? ", ...)" : ")");
+  return text;
 }
 
 }  // namespace
@@ -67,7 +75,7 @@ Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out)
       optimizer_(model_.params(), options_.optimizer),
       precision_(parse_precision(options_.precision)),
       random_(options_.seed) {
-  if (!options_.weights.empty()) start_from(*model_.params(), options_.weights);
+  if (!options_.weights.empty()) taken_ = start_from(*model_.params(), options_.weights);
   for (const std::string& glob : options_.freeze) model_.params()->freeze(glob);
   check(!model_.params()->trainable().empty(), "train: everything is frozen, there is nothing to train");
   if (options_.ema > 0) ema_ = std::make_unique<Ema>(model_.params(), options_.ema);
@@ -144,9 +152,7 @@ double Trainer::step_once(Prefetcher& batches, const Loss& loss) {
   return result;
 }
 
-bool Trainer::finished() const {
-  return step_ >= options_.steps || (options_.patience > 0 && without_better_ >= options_.patience);
-}
+bool Trainer::finished() const { return step_ >= options_.steps || out_of_patience(); }
 
 void Trainer::validate(const Validate& validate, const std::function<void(const Progress&)>& report) {
   Averaged averaged(*model_.params(), ema_.get());

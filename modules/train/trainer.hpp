@@ -35,6 +35,10 @@ class Trainer {
 
   Trainer(Model model, TrainOptions options, std::filesystem::path out);
 
+  // What was taken from `weights:` and what starts afresh, in one line; empty without it.
+  const std::string& taken() const { return taken_; }
+  bool out_of_patience() const { return options_.patience > 0 && without_better_ >= options_.patience; }
+
   // Goes on from last.safetensors. Error when there is none or it belongs to another recipe.
   void resume();
   // Runs to the last step, until the patience is over, or until `stop` is set; a checkpoint is written before it returns. Returns whether
@@ -53,6 +57,7 @@ class Trainer {
   Model model_;
   TrainOptions options_;
   std::filesystem::path out_;
+  std::string taken_;
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
   DType precision_;

@@ -84,6 +84,7 @@ Case describe(const TensorFile& file, const std::string& name) {
           .path = value("path", ""),
           .mode = value("mode", "eval"),
           .note = value("note", ""),
+          .path = value("path", ""),
           .hyper = nlohmann::json::parse(value("hyper_parameters", "{}")),
           .inputs = names_of(under(file, "input")),
           .parameter = [&file](const std::string& parameter) {

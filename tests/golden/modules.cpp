@@ -19,8 +19,12 @@ class Function final : public Block {
 }  // namespace
 
 const Make* Adapters::find(const Case& c) const {
+  const auto stands_for = [](const std::string& name, const std::string& module) {
+    const bool open = !name.empty() && name.back() == '*';
+    return open ? module.rfind(name.substr(0, name.size() - 1), 0) == 0 : name == module;
+  };
   for (const Entry& e : entries_)
-    if (e.module == c.module && c.repo.find(e.repo) != std::string::npos) return &e.make;
+    if (stands_for(e.module, c.module) && c.repo.find(e.repo) != std::string::npos) return &e.make;
   return nullptr;
 }
 

@@ -66,7 +66,7 @@ def main():
                 (folder / "photos" / name / f"{i}.png").write_bytes(picture(low, high, f"{name}{i}"))
         (folder / "photos" / "bright" / "cut.png").write_bytes(picture(*CLASSES["bright"], "cut")[:200])
         small = ["preprocess.size=32", "model.backbone.widths=[8, 8, 16, 16]", "model.backbone.layers=[1, 1, 1, 1]", "train.batch=4",
-                 "train.epochs=8", "train.optimizer.lr=0.002", "train.validate_share=0.25", "train.threads=1", "train.log_every=2",
+                 "train.epochs=8", "train.optimizer.lr=0.002", "train.validate_share=0.25", "train.threads=1", "train.log_every=2", "train.schedule.warmup=5",
                  "train.weights="]
         train = [fovea, "train", str(folder / "recipe.yaml"), *small, "--data-root", str(folder)]
         calm, torn = folder / "calm", folder / "torn"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "modules/attention/self/head_drop.hpp"
+#include "modules/autograd/tap.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/ops/attention.hpp"

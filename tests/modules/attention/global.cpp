@@ -28,8 +28,10 @@ TEST_CASE("non_local: gradients of every variant") {
   const Tensor map = random_tensor({2, 6, 5, 4}, 1);
   for (const char* mode : {"gaussian", "embedded_gaussian", "dot_product", "concatenation"})
     for (const char* pooled : {"false", "true"})
-      check_block("non_local", 6, {map}, {{"mode", mode}, {"sub_sample", pooled}, {"bn_layer", pooled}, {"out_bias", pooled}});
-  check_block("non_local", 6, {map}, {{"scale", "channels"}, {"inter_channels", "2"}, {"zero_start", "false"}});
+      check_block("non_local", 6, {map}, {{"mode", mode}, {"sub_sample", pooled}, {"bn_layer", pooled}, {"out_bias", pooled}}, {},
+                  {"net.phi.conv.bias"});
+  check_block("non_local", 6, {map}, {{"scale", "channels"}, {"inter_channels", "2"}, {"zero_start", "false"}}, {},
+              {"net.phi.conv.bias"});
 }
 
 TEST_CASE("non_local: maps, starts and messages") {
@@ -57,8 +59,10 @@ TEST_CASE("global context: gradients of every variant, weights of places, messag
   for (const char* pooling : {"att", "avg"})
     for (const std::vector<std::string>& fusion :
          {std::vector<std::string>{"channel_add"}, {"channel_mul"}, {"channel_mul", "channel_add"}})
-      check_block("gc_context", 6, {map}, {{"ratio", "0.5"}, {"pooling", pooling}}, {{"fusion", fusion}}, {.conditioning = 64});
-  check_block("global_context", 6, {map}, {{"rd_channels", "3"}, {"fuse_add", "true"}}, {}, {.conditioning = 64});
+      check_block("gc_context", 6, {map}, {{"ratio", "0.5"}, {"pooling", pooling}}, {{"fusion", fusion}}, {"net.conv_mask.bias"},
+                  {.conditioning = 64});
+  check_block("global_context", 6, {map}, {{"rd_channels", "3"}, {"fuse_add", "true"}}, {}, {"net.conv_attn.bias"},
+              {.conditioning = 64});
   check_block("global_context", 6, {map}, {{"rd_ratio", "0.5"}, {"use_attn", "false"}, {"gate", "hard_sigmoid"}}, {},
               {.conditioning = 64});
   const MadeBlock made = make_block("gc_context", 6, {}, {{"fusion", {"channel_add", "channel_mul"}}});
@@ -72,10 +76,11 @@ TEST_CASE("global context: gradients of every variant, weights of places, messag
 
 TEST_CASE("DANet's attentions and their pair: gradients, starts, maps") {
   const Tensor map = random_tensor({2, 6, 3, 4}, 1, 0, 0.5);
-  check_block("pam", 6, {map}, {{"reduction", "2"}});
+  check_block("pam", 6, {map}, {{"reduction", "2"}}, {}, {"net.key_conv.bias"});
   check_block("cam", 6, {map});
   for (const char* position : {"lam_position", "kernel_attention", "pam"})
-    check_block("pam_cam", 6, {map}, {{"position", position}, {"convolutions", "false"}, {"reduction", "2"}});
+    check_block("pam_cam", 6, {map}, {{"position", position}, {"convolutions", "false"}, {"reduction", "2"}}, {},
+                std::string(position) == "pam" ? std::set<std::string>{"net.PAM.key_conv.bias"} : std::set<std::string>{});
   check_block("pam_cam", 6, {map}, {{"reduction", "2"}});
   const Var x(map.to(DType::f32));
   for (const char* name : {"pam", "cam", "lam_position", "lam_channel", "kernel_attention"})
@@ -101,8 +106,9 @@ TEST_CASE("attention gates: gradients of every variant, sizes, messages") {
   check_block("attention_gate", 6, {x, x});
   for (const char* mode : {"concatenation", "concatenation_debug", "concatenation_residual"})
     for (const std::vector<std::string>& factor : {std::vector<std::string>{"1"}, {"2"}, {"2", "1"}, {"3", "2"}})
-      check_block("grid_attention_gate", 6, {x, coarse}, {{"gate_channels", "4"}, {"mode", mode}},
-                  {{"sub_sample_factor", factor}});
+      check_block(
+          "grid_attention_gate", 6, {x, coarse}, {{"gate_channels", "4"}, {"mode", mode}}, {{"sub_sample_factor", factor}},
+          std::string(mode) == "concatenation_residual" ? std::set<std::string>{"net.psi.bias"} : std::set<std::string>{});
   const MadeBlock made = make_block("attention_gate", 6, {{"gate_channels", "4"}});
   const Var map(x.to(DType::f32)), gate(g.to(DType::f32)), small(coarse.to(DType::f32));
   CHECK(tap_of(*made.block, {map, gate}, "net.spatial").shape() == Shape{2, 1, 5, 7});

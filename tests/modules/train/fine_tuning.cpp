@@ -149,6 +149,23 @@ TEST_CASE("accumulation, rates by part, freezing and decay rules resume bit for 
   CHECK(read_safetensors(calm.out / "last.safetensors").metadata == read_safetensors(torn.out / "last.safetensors").metadata);
 }
 
+TEST_CASE("fine-tuning says what was taken and what starts afresh") {
+  const test::Folder folder;
+  const auto recipe = [](int width) {
+    return "fovea: 1\nmodel:\n  head: {type: a2n_light, scale: 2, width: " + std::to_string(width) + ", blocks: 1}\n";
+  };
+  Model::from_recipe(recipe(8)).save(folder / "w.safetensors");
+  const auto taken = [&](int width) {
+    TrainOptions o;
+    o.weights = (folder / "w.safetensors").string();
+    return Trainer(Model::from_recipe(recipe(width)), o, folder / "run").taken();
+  };
+  CHECK(taken(8).find("afresh") == std::string::npos);
+  CHECK(taken(16).find("start afresh (conv_first.weight") != std::string::npos);
+  TrainOptions plain;
+  CHECK(Trainer(Model::from_recipe(recipe(8)), plain, folder / "run").taken().empty());
+}
+
 TEST_CASE("train options: parts") {
   const auto read = [](const std::string& text) { return read_train_options(Yaml::parse(text, "r"), {}); };
   const TrainOptions o = read(
