@@ -29,6 +29,22 @@ class Hash {
   std::uint64_t value_ = 0xcbf29ce484222325u;
 };
 
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+void add_metadata(const Model& model, Facts& facts) {
+  for (const auto& [key, text] : model.metadata())
+    if (!key.starts_with("fovea.") && text.size() < 300) facts.emplace_back(key, text);
+}
+
+Facts classifier_facts(const Model& model) {
+  Facts facts{{"model", model.name()},
+              {"classes", std::to_string(model.classes().size())},
+              {"parameters", fmt::format("{:.0f} thousand", static_cast<double>(model.params()->count()) / 1e3)},
+              {"weights", model_hash(model)}};
+  add_metadata(model, facts);
+  return facts;
+}
+
 }  // namespace
 
 std::string model_hash(const Model& model) {
@@ -42,19 +58,15 @@ std::string model_hash(const Model& model) {
 }
 
 std::vector<std::pair<std::string, std::string>> model_facts(const Model& model) {
-  std::vector<std::pair<std::string, std::string>> facts{
-      {"model", model.name()},
-      {"parameters", fmt::format("{:.0f} thousand", static_cast<double>(model.params()->count()) / 1e3)},
-      {"weights", model_hash(model)}};
-  if (model.classifies()) {
-    facts.insert(facts.begin() + 1, {"classes", std::to_string(model.classes().size())});
-  } else {
-    const double giga = static_cast<double>(model.multiply_adds({1, 3, 256, 256})) / (256.0 * 256.0) * 1e6 / 1e9;
-    facts.insert(facts.begin() + 2, {"arithmetic", fmt::format("{:.0f} billion multiply-adds for a megapixel of input", giga)});
-    facts.insert(facts.begin() + 1, {"scale", fmt::format("{}x", model.upscale().scale)});
-  }
-  for (const auto& [key, text] : model.metadata())
-    if (!key.starts_with("fovea.") && text.size() < 300) facts.emplace_back(key, text);
+  if (model.classifies()) return classifier_facts(model);
+  const int scale = model.upscale().scale;
+  const double giga = static_cast<double>(model.multiply_adds({1, 3, 256, 256})) / (256.0 * 256.0) * 1e6 / 1e9;
+  Facts facts{{"model", model.name()},
+              {"scale", fmt::format("{}x", scale)},
+              {"parameters", fmt::format("{:.0f} thousand", static_cast<double>(model.params()->count()) / 1e3)},
+              {"arithmetic", fmt::format("{:.0f} billion multiply-adds for a megapixel of input", giga)},
+              {"weights", model_hash(model)}};
+  add_metadata(model, facts);
   return facts;
 }
 

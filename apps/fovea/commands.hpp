@@ -14,5 +14,8 @@ void add_eval(CLI::App& app, Run& run);
 void add_export(CLI::App& app, Run& run);
 void add_import(CLI::App& app, Run& run);
 void add_explain(CLI::App& app, Run& run);
+void add_list(CLI::App& app, Run& run);
+void add_describe(CLI::App& app, Run& run);
+void add_classify(CLI::App& app, Run& run);
 
 }  // namespace fovea

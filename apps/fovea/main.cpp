@@ -39,6 +39,9 @@ int main(int argc, char** argv) {
   fovea::add_export(app, run);
   fovea::add_import(app, run);
   fovea::add_explain(app, run);
+  fovea::add_classify(app, run);
+  fovea::add_list(app, run);
+  fovea::add_describe(app, run);
   try {
     app.parse(argc, argv);
     return run();

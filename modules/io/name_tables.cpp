@@ -7,12 +7,47 @@ namespace {
 
 using Rules = std::vector<NameRule>;
 
-// Attention that others write into the residual block itself, under the names that repositories use.
-Rules attention_in(const std::string& block, const std::string& ours, const std::string& last_capture) {
+// What attention modules call their parameters elsewhere, and here.
+const Rules& inside_attention() {
+  static const Rules& rules = *new Rules{// SE: moskomule (fc.0, fc.2), timm's EfficientNets.
+                                         {"fc.0.**", "fc1."},
+                                         {"fc.2.**", "fc2."},
+                                         {"conv_reduce.**", "fc1."},
+                                         {"conv_expand.**", "fc2."},
+                                         // CBAM and BAM: Jongchan/attention-module; CBAM: timm.
+                                         {"ChannelGate.mlp.1.**", "channel.fc1."},
+                                         {"ChannelGate.mlp.3.**", "channel.fc2."},
+                                         {"channel_att.gate_c.gate_c_fc_0.**", "channel.fc1."},
+                                         {"channel_att.gate_c.gate_c_bn_1.**", "channel.bn."},
+                                         {"channel_att.gate_c.gate_c_fc_final.**", "channel.fc2."},
+                                         {"spatial_att.gate_s.gate_s_conv_reduce0.**", "spatial.reduce."},
+                                         {"spatial_att.gate_s.gate_s_bn_reduce0.**", "spatial.reduce_bn."},
+                                         {"spatial_att.gate_s.gate_s_conv_di_**", "spatial.dilated."},
+                                         {"spatial_att.gate_s.gate_s_bn_di_**", "spatial.dilated_bn."},
+                                         {"spatial_att.gate_s.gate_s_conv_final.**", "spatial.final."},
+                                         {"spatial.conv.conv.**", "spatial.conv."},
+                                         {"spatial.conv.bn.**", "spatial.bn."},
+                                         // Triplet attention: landskape-ai.
+                                         {"ChannelGateH.spatial.**", "height."},
+                                         {"ChannelGateW.spatial.**", "width."},
+                                         {"SpatialGate.spatial.**", "spatial."},
+                                         {"**", ""}};
+  return rules;
+}
+
+// `theirs` ends in the attribute's name; `ours` in the slot; `last` is the capture behind them ("$3").
+Rules attention_at(const std::string& theirs, const std::string& ours, const std::string& last) {
   Rules rules;
-  for (const char* name : {"se", "eca", "cbam", "srm", "attn", "attention", "triplet_attention", "gct", "ca", "coordatt", "simam",
+  for (const NameRule& inner : inside_attention()) rules.push_back({theirs + "." + inner.from, ours + ".*." + inner.to + last});
+  return rules;
+}
+
+// Attention that others write into the residual block itself, under the names that repositories use.
+Rules attention_in(const std::string& block, const std::string& ours, const std::string& last) {
+  Rules rules;
+  for (const char* name : {"se", "eca", "cbam", "srm", "attn", "attention", "triplet_attention", "gct", "ca", "coordatt",
                            "context_block", "scse", "att"})
-    rules.push_back({block + "." + name + ".**", ours + ".*." + last_capture});
+    for (NameRule& rule : attention_at(block + "." + name, ours, last)) rules.push_back(std::move(rule));
   return rules;
 }
 
@@ -26,7 +61,8 @@ const Rules kRest{{"**", "backbone.$1"}};
 
 // torchvision and timm agree. Attention: SE (moskomule), ECA (BangguWu), CBAM and BAM (Jongchan), triplet (landskape-ai), timm's `se`.
 Rules resnet() {
-  return joined({{{"fc.**", "head.fc.$1"}, {"bam*.**", "backbone.layer$1.after_stage.*.$2"}},
+  return joined({{{"fc.**", "head.fc.$1"}},
+                 attention_at("bam*", "backbone.layer$1.after_stage", "$2"),
                  attention_in("layer*.*", "backbone.layer$1.$2.pre_add", "$3"),
                  kRest});
 }
@@ -158,6 +194,30 @@ Rules vit_torchvision() {
   return rules;
 }
 
+// What the blocks compute themselves.
+const Rules kSwinBuffers{
+    {"**.attn_mask", ""}, {"**.relative_position_index", ""}, {"**.relative_coords_table", ""}, {"**.k_bias", ""}};
+Rules swin() { return joined({kSwinBuffers, {{"head.**", "head.fc.$1"}}, kRest}); }
+// timm merges patches at the beginning of a stage, torchvision counts merging as a stage.
+Rules swin_timm() {
+  Rules merging;
+  for (int i = 1; i < 8; ++i)
+    merging.push_back(
+        {"layers." + std::to_string(i) + ".downsample.**", "backbone.layers." + std::to_string(i - 1) + ".downsample.$1"});
+  return joined({kSwinBuffers, merging, {{"head.fc.**", "head.fc.$1"}}, kRest});
+}
+Rules swin_torchvision() {
+  Rules stages{{"features.0.0.**", "backbone.patch_embed.proj.$1"}, {"features.0.2.**", "backbone.patch_embed.norm.$1"}};
+  for (int i = 0; i < 8; ++i) {
+    const std::string from = "features." + std::to_string(2 * i + 1) + ".*.", to = "backbone.layers." + std::to_string(i) + ".";
+    stages.push_back({from + "mlp.0.**", to + "blocks.$1.mlp.fc1.$2"});
+    stages.push_back({from + "mlp.3.**", to + "blocks.$1.mlp.fc2.$2"});
+    stages.push_back({from + "**", to + "blocks.$1.$2"});
+    stages.push_back({"features." + std::to_string(2 * i + 2) + ".**", to + "downsample.$1"});
+  }
+  return joined({kSwinBuffers, stages, {{"head.**", "head.fc.$1"}}, kRest});
+}
+
 Rules unet() { return joined({{{"Conv_1x1.**", "head.conv.$1"}}, kRest}); }
 
 // The encoder's stages carry their own names.
@@ -184,6 +244,9 @@ const std::vector<NameMap>& name_maps() {
       {"vgg", "timm", "pre_logits.fc1.weight", vgg_timm()},
       {"vit", "timm", "blocks.0.attn.qkv.weight", vit()},
       {"vit", "torchvision", "encoder.layers.encoder_layer_0.ln_1.weight", vit_torchvision()},
+      {"swin", "microsoft", "layers.0.blocks.0.attn.qkv.weight", swin()},
+      {"swin", "timm", "head.fc.weight", swin_timm()},
+      {"swin", "torchvision", "features.1.0.attn.qkv.weight", swin_torchvision()},
       {"unet", "LeeJunHyun", "Conv_1x1.weight", unet()},
       {"attention_unet", "LeeJunHyun", "Att5.psi.0.weight", unet()},
       {"maresunet", "lironui", "finaldeconv1.weight", maresunet()},

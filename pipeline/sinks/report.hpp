@@ -28,11 +28,6 @@ struct ReportFacts {
   std::string extra = {};  // HTML behind the settings
 };
 
-// Text for HTML; bytes that are not UTF-8 become replacement characters.
-std::string html(const std::string& text);
-// Names and values as a list.
-std::string html_list(const std::vector<std::pair<std::string, std::string>>& facts);
-
 // Pictures are made from the inputs and outputs themselves, so a resumed run reports earlier runs too, and memory does not grow
 // with the folder. Gives the file. EnvironmentError when it cannot be written.
 std::filesystem::path write_report(const std::filesystem::path& folder, const Ledger& ledger, const ReportFacts& facts);

@@ -227,6 +227,31 @@ void add_transformers(Adapters& all) {
   });
 }
 
+Subject swin(const Case& c, const Scope& s, const std::string& source) {
+  const bool v2 = c.parameter("layers.0.blocks.0.attn.logit_scale").rank() > 0;
+  Json b{{"type", v2 ? "swin_v2_tiny" : "swin_tiny"},
+         {"size", option(c, {"img_size"}, v2 ? 256 : 224)},
+         {"patch", option(c, {"patch_size"}, 4)},
+         {"width", option(c, {"embed_dim"}, 96)},
+         {"depths", option(c, {"depths"}, {2, 2, 6, 2})},
+         {"heads", option(c, {"num_heads"}, {3, 6, 12, 24})},
+         {"window", option(c, {"window_size"}, v2 ? 8 : 7)},
+         {"mlp_ratio", option(c, {"mlp_ratio"}, 4.0)},
+         {"qkv_bias", option(c, {"qkv_bias"}, true)},
+         {"patch_norm", c.parameter("patch_embed.norm.weight").rank() > 0},
+         {"absolute_positions", c.parameter("absolute_pos_embed").rank() > 0}};
+  if (v2 && c.hyper.contains("pretrained_window_sizes")) b["pretrained_windows"] = c.hyper.at("pretrained_window_sizes");
+  if (source == "timm") b["style"] = "timm";
+  return network(s, b, kNothing, classifier(c), source);
+}
+
+void add_swins(Adapters& all) {
+  for (const char* name : {"SwinTransformer", "SwinTransformerV2"}) {
+    all.add(name, "microsoft", [](const Case& c, const Scope& s) { return swin(c, s, "microsoft"); });
+    all.add(name, "pytorch-image-models", [](const Case& c, const Scope& s) { return swin(c, s, "timm"); });
+  }
+}
+
 void add_segmentation(Adapters& all) {
   for (const std::string name : {"AttU_Net", "U_Net"})
     all.add(name, "LeeJunHyun", [name](const Case& c, const Scope& s) {

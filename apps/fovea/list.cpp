@@ -1,0 +1,174 @@
+// fovea list WHAT: what there is to put into a recipe, and where a recipe has room for it. fovea describe RECIPE: what it builds.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/fovea/commands.hpp"
+#include "modules/io/files.hpp"
+#include "modules/io/yaml.hpp"
+#include "modules/model.hpp"
+#include "modules/nn/catalogue.hpp"
+#include "modules/preprocess.hpp"
+
+namespace fovea {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Settings {
+  std::string what, recipe, block;
+  std::int64_t channels = 256, side = 56;
+  bool json = false;
+};
+
+std::string counted(std::int64_t n) {
+  if (n < 0) return "-";
+  if (n < 10000) return std::to_string(n);
+  if (n < 10000000) return fmt::format("{:.1f} k", static_cast<double>(n) / 1e3);
+  if (n < 10000000000) return fmt::format("{:.1f} M", static_cast<double>(n) / 1e6);
+  return fmt::format("{:.1f} G", static_cast<double>(n) / 1e9);
+}
+
+const std::vector<Kind>& kinds_of(const std::string& what) {
+  static const std::map<std::string, std::vector<Kind>> kinds{
+      {"attention", {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels}},
+      {"backbones", {Kind::backbone}},
+      {"heads", {Kind::head}}};
+  return kinds.at(what);
+}
+
+Json to_json(const Described& d) {
+  Json options = Json::array();
+  for (const auto& o : d.options) options.push_back({{"name", o.name}, {"default", o.fallback}, {"text", o.text}});
+  Json j{{"name", d.name}, {"text", d.text}, {"paper", d.paper}, {"kind", name_of(d.kind)}, {"fits", place_of(d.kind)}};
+  j["options"] = options;
+  j["parameters"] = d.parameters < 0 ? Json() : Json(d.parameters);
+  j["multiply_adds"] = d.multiply_adds < 0 ? Json() : Json(d.multiply_adds);
+  return j;
+}
+
+void print(const Described& d, bool details) {
+  std::cout << fmt::format("{:<24} {:>9} {:>9}  {}. {}\n", d.name, counted(d.parameters), counted(d.multiply_adds), d.text,
+                           d.paper);
+  if (!details) return;
+  std::cout << fmt::format("    {}; fits {}\n", name_of(d.kind), place_of(d.kind));
+  for (const auto& o : d.options)
+    std::cout << fmt::format("    {:<18} {:<12} {}\n", o.name, o.fallback.empty() ? "-" : o.fallback, o.text);
+}
+
+int list_entries(const Settings& s) {
+  const Registry& registry = Registry::global();
+  Json all = Json::array();
+  const std::string size = s.what == "backbones" ? "3x224x224" : fmt::format("{}x{}x{}", s.channels, s.side, s.side);
+  if (!s.json) std::cout << fmt::format("{:<24} {:>9} {:>9}  on {}\n", "name", "params", "mult-adds", size);
+  if (!s.block.empty()) registry.at(s.block);
+  for (const std::string& name : registry.names()) {
+    const Registry::Entry& entry = registry.at(name);
+    const auto& kinds = kinds_of(s.what);
+    if (std::find(kinds.begin(), kinds.end(), entry.kind) == kinds.end() || (!s.block.empty() && name != s.block)) continue;
+    const Described d = describe(entry, s.channels, s.side);
+    if (s.json) all.push_back(to_json(d));
+    else print(d, true);
+  }
+  if (s.json) std::cout << all.dump(2) << "\n";
+  return 0;
+}
+
+// A recipe's file, or the model in a .safetensors file or the zoo.
+Model model_of(const std::string& name) {
+  const std::filesystem::path path = name;
+  if (path.extension() != ".yaml" && path.extension() != ".yml") return Model::load(name);
+  const auto bytes = read_file(path);
+  PathScope where(name);
+  return Model::from_recipe({bytes.begin(), bytes.end()});
+}
+
+Json slots_json(const Model& model) {
+  Json slots = Json::array();
+  for (const auto& o : model.slots())
+    slots.push_back({{"at", o.path}, {"kind", o.kind}, {"channels", o.channels}, {"blocks", o.blocks}});
+  return slots;
+}
+
+void print_slots(const Model& model, bool filled_only) {
+  for (const auto& o : model.slots()) {
+    if (filled_only && o.blocks.empty()) continue;
+    std::cout << fmt::format("{:<56} {:<6} {:>5}  {}\n", o.path, o.kind, o.channels, fmt::join(o.blocks, ", "));
+  }
+}
+
+int list_slots(const Settings& s) {
+  check(!s.recipe.empty(), "list slots: expected a recipe or a model: fovea list slots RECIPE");
+  const Model model = model_of(s.recipe);
+  if (s.json) {
+    std::cout << slots_json(model).dump(2) << "\n";
+    return 0;
+  }
+  std::cout << fmt::format("{:<56} {:<6} {:>5}  {}\n", "at", "kind", "width", "blocks");
+  print_slots(model, false);
+  return 0;
+}
+
+int run_describe(const Settings& s) {
+  const Model model = model_of(s.recipe);
+  const Yaml recipe = Yaml::parse(model.recipe(), s.recipe);
+  const Preprocess p = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess")) : Preprocess();
+  const std::int64_t work = model.multiply_adds({1, 3, p.height, p.width});
+  if (s.json) {
+    Json features = Json::array();
+    for (const Feature& f : model.features())
+      features.push_back({{"name", f.name}, {"channels", f.channels}, {"stride", f.stride}});
+    std::cout << Json{{"name", model.name()},      {"parameters", model.params()->count()},
+                      {"height", p.height},        {"width", p.width},
+                      {"multiply_adds", work},     {"features", features},
+                      {"slots", slots_json(model)}}
+                     .dump(2)
+              << "\n";
+    return 0;
+  }
+  std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}\n", model.name(), counted(model.params()->count()),
+                           counted(work), p.height, p.width);
+  for (const Feature& f : model.features())
+    std::cout << fmt::format("  feature {:<20} {:>5} channels, stride {}\n", f.name, f.channels, f.stride);
+  std::size_t filled = 0;
+  for (const auto& o : model.slots()) filled += !o.blocks.empty();
+  std::cout << fmt::format("{} slots, {} with blocks (fovea list slots names all)\n", model.slots().size(), filled);
+  print_slots(model, true);
+  return 0;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Run& run) {
+  CLI::App& command =
+      *app.add_subcommand("list", "What there is for recipes: attention blocks, backbones, heads; the slots of a recipe");
+  auto s = std::make_shared<Settings>();
+  command.add_option("what", s->what, "attention, backbones, heads or slots")
+      ->required()
+      ->check(CLI::IsMember({"attention", "backbones", "heads", "slots"}));
+  command.add_option("which", s->recipe, "slots: a recipe or model; else the name of one entry");
+  command.add_option("--channels", s->channels, "Of the map that parameters and arithmetic are counted for")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command.add_option("--side", s->side, "Its height and width")->check(CLI::Range(1, 4096))->capture_default_str();
+  command.add_flag("--json", s->json, "As JSON");
+  command.callback([s, &run] {
+    run = [s] {
+      if (s->what == "slots") return list_slots(*s);
+      s->block = s->recipe;
+      return list_entries(*s);
+    };
+  });
+}
+
+void add_describe(CLI::App& app, Run& run) {
+  CLI::App& command = *app.add_subcommand("describe", "What a recipe builds: features, blocks in slots, parameters, arithmetic");
+  auto s = std::make_shared<Settings>();
+  command.add_option("recipe", s->recipe, "Recipe, .safetensors file or name in the zoo")->required();
+  command.add_flag("--json", s->json, "As JSON");
+  command.callback([s, &run] { run = [s] { return run_describe(*s); }; });
+}
+
+}  // namespace fovea
