@@ -15,6 +15,7 @@ void add_export(CLI::App& app, Run& run);
 void add_import(CLI::App& app, Run& run);
 void add_explain(CLI::App& app, Run& run);
 void add_list(CLI::App& app, Run& run);
+void add_study(CLI::App& app, Run& run);
 void add_describe(CLI::App& app, Run& run);
 void add_classify(CLI::App& app, Run& run);
 

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   fovea::add_explain(app, run);
   fovea::add_classify(app, run);
   fovea::add_list(app, run);
+  fovea::add_study(app, run);
   fovea::add_describe(app, run);
   try {
     app.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include "modules/io/files.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/sinks/report.hpp"
+#include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
 
 namespace fovea {

@@ -94,7 +94,7 @@ Json resnet_of(const Case& c, bool bottleneck, const Json& layers) {
 
 void add_torchvision_resnets(Adapters& all) {
   for (const auto& [depth, d] : kDepths)
-    for (const std::string name : {"resnet" + std::to_string(depth), "ResNet" + std::to_string(depth)})
+    for (const std::string& name : {"resnet" + std::to_string(depth), "ResNet" + std::to_string(depth)})
       all.add(name, "", [bottleneck = d.bottleneck, layers = d.layers](const Case& c, const Scope& s) {
         return network(s, resnet_of(c, bottleneck, layers), kNothing, classifier(c), "torchvision and timm");
       });

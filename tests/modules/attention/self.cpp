@@ -141,7 +141,7 @@ TEST_CASE("swin_block: small maps, other windows, drop path") {
     for (const char* padding : {"before_shift", "after_shift"}) {
       const Made made(name, 6, {{"heads", "3"}, {"padding", padding}, {"clip", "axis"}},
                       {{"window", {"3", "5"}}, {"shift", {"1", "2"}}});
-      for (const Shape shape : {Shape{2, 6, 2, 4}, Shape{1, 6, 7, 11}, Shape{1, 6, 3, 5}, Shape{1, 6, 1, 1}})
+      for (const Shape& shape : {Shape{2, 6, 2, 4}, Shape{1, 6, 7, 11}, Shape{1, 6, 3, 5}, Shape{1, 6, 1, 1}})
         CHECK(made.run({tokens(shape, 2)}).shape() == shape);
     }
   const Made dropped("swin_block", 4, {{"drop_path", "0.999999"}}, {{"window", {"2"}}});

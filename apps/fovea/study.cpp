@@ -1,0 +1,235 @@
+// fovea study RECIPE --blocks none,se,cbam --seeds 3 -o OUT
+#include "apps/fovea/study.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+
+#include "apps/fovea/commands.hpp"
+#include "apps/fovea/train_run.hpp"
+#include "modules/autograd/apply.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/io/files.hpp"
+#include "modules/nn/registry.hpp"
+#include "pipeline/sinks/folder_lock.hpp"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kExamples =
+    R"(Trains the recipe's network once for each block and seed, with the block in the given slots, and writes study.txt, study.csv and study.svg.
+A block is NAME, NAME:option=value, or NAME@SLOTS to put it somewhere else than --at; `none` is the network without. Every training has
+its folder under OUT; what is done is not done again when the command is given again.
+
+Example:
+  fovea study study.yaml --blocks none,se,eca,cbam:reduction=8,deform_conv@backbone.layer3.*.conv2 --seeds 3 -o study
+Exit codes: 0 all done, 64 wrong usage, 75 stopped, go on by giving the command again.)";
+
+std::atomic<bool> stop_requested{false};
+void request_stop(int) { stop_requested = true; }
+
+struct Settings {
+  std::string recipe, out = "study", data_root = ".", at = "backbone.**.pre_add";
+  std::vector<std::string> blocks, overrides;
+  int seeds = 3, pictures = 24;
+};
+
+void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
+
+// A folder's name for any label.
+std::string folder_of(const std::string& label) {
+  std::string name;
+  for (const char c : label) name += std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' ? c : '_';
+  return name;
+}
+
+// Seconds that the steps of a training took, over all its starts.
+double seconds_of(const fs::path& log) {
+  std::ifstream in(log);
+  double seconds = 0, before = 0;
+  for (std::string line; std::getline(in, line);) {
+    const auto record = nlohmann::json::parse(line);
+    if (!record.contains("steps_per_second")) continue;
+    seconds += (record.at("step").get<double>() - before) / record.at("steps_per_second").get<double>();
+    before = record.at("step");
+  }
+  return seconds;
+}
+
+// The best validation of a training.
+nlohmann::json best_of(const fs::path& log) {
+  std::ifstream in(log);
+  nlohmann::json best;
+  for (std::string line; std::getline(in, line);) {
+    const auto record = nlohmann::json::parse(line);
+    if (record.contains("top1") && (best.is_null() || record.at("top1") >= best.at("top1"))) best = record;
+  }
+  check(!best.is_null(), log.string(), ": the training validated nothing: give it `validate` or `validate_share`");
+  return best;
+}
+
+// Trains, or goes on, unless the result is there. Returns whether it is.
+bool run_one(const Yaml& recipe, const Settings& s, const fs::path& folder) {
+  if (fs::exists(folder / "result.json")) return true;
+  TrainRun run{s.data_root, folder, fs::exists(folder / "last.safetensors")};
+  run.progress = print_progress;
+  if (!train(recipe, run, stop_requested)) return false;
+  const nlohmann::json best = best_of(folder / "log.jsonl");
+  StudyResult result;
+  result.accuracy = best.at("top1");
+  result.macro_f1 = best.at("macro_f1");
+  result.seconds = seconds_of(folder / "log.jsonl");
+  if (s.pictures > 0) measure_maps(folder, s.pictures, result);
+  write_text(folder / "result.json", nlohmann::json(result).dump(2) + "\n");
+  fs::remove(folder / "last.safetensors");
+  return true;
+}
+
+// Medians of single pictures on one thread, the networks taking turns so that a busy moment meets all of them.
+void measure_latency(std::vector<StudyRow>& rows, const std::vector<Model>& models, const Shape& shape) {
+  constexpr int kRounds = 25, kWarm = 3;
+  Lane lane(1);
+  const Tensor x = Tensor::full(shape, 0.1, DType::f32, Layout::channels_last);
+  std::vector<std::vector<double>> times(rows.size());
+  for (int round = 0; round < kRounds + kWarm; ++round)
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      NoGrad no_grad;
+      const auto start = std::chrono::steady_clock::now();
+      models[i].forward(Var(x));
+      if (round >= kWarm)
+        times[i].push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::nth_element(times[i].begin(), times[i].begin() + kRounds / 2, times[i].end());
+    rows[i].latency = times[i][kRounds / 2];
+  }
+}
+
+struct Study {
+  Yaml recipe;
+  std::vector<StudyBlock> blocks;
+  int side = 224;
+};
+
+// Refuses a wrong block or slot before the first training begins.
+Study prepare(const Settings& s, std::vector<StudyRow>& rows, std::vector<Model>& models) {
+  Study study{read_recipe(s.recipe, s.overrides), {}, 224};
+  check(!study.recipe.at("model").has("attention"), s.recipe,
+        ": a study puts the blocks in itself: leave `attention` out of its model");
+  check(study.recipe.at("train").at("task").scalar() == "classify", study.recipe.at("train").at("task").where(),
+        ": a study needs the task classify");
+  if (study.recipe.has("preprocess")) {
+    Args args = study.recipe.at("preprocess").args();
+    study.side = args.get("size", study.side, "of the pictures");
+  }
+  for (const std::string& text : s.blocks) {
+    study.blocks.push_back(parse_study_block(text, s.at));
+    Yaml recipe = study_recipe(study.recipe, study.blocks.back(), 0);
+    if (!recipe.at("model").at("head").has("classes")) recipe.set("model.head.classes", "2");
+    models.push_back(Model::from_recipe(recipe.str()));
+    rows.push_back({text, models.back().params()->count(), models.back().multiply_adds({1, 3, study.side, study.side}), 0, {}});
+  }
+  return study;
+}
+
+int run_study(const Settings& s) {
+  check(s.seeds > 0 && s.pictures >= 0, "study: expected at least one seed, and pictures from 0");
+  std::vector<StudyRow> rows;
+  std::vector<Model> models;
+  const Study study = prepare(s, rows, models);
+  fs::create_directories(s.out);
+  const FolderLock lock(s.out);
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  const int all = s.seeds * static_cast<int>(study.blocks.size());
+  int done = 0;
+  for (int seed = 0; seed < s.seeds; ++seed)
+    for (std::size_t i = 0; i < study.blocks.size(); ++i) {
+      std::cerr << fmt::format("training {}/{}: {}, seed {}\n", ++done, all, study.blocks[i].label, seed);
+      const fs::path folder = fs::path(s.out) / folder_of(study.blocks[i].label) / ("seed-" + std::to_string(seed));
+      if (!run_one(study_recipe(study.recipe, study.blocks[i], seed), s, folder)) {
+        std::cerr << "stopped; give the command again to go on\n";
+        return 75;
+      }
+      std::ifstream in(folder / "result.json");
+      rows[i].results.push_back(nlohmann::json::parse(in).get<StudyResult>());
+    }
+  measure_latency(rows, models, {1, 3, study.side, study.side});
+  write_text(fs::path(s.out) / "study.csv", study_csv(rows));
+  write_text(fs::path(s.out) / "study.txt", study_table(rows));
+  write_text(fs::path(s.out) / "study.svg",
+             study_svg(rows, fmt::format("{}: accuracy against latency", fs::path(s.recipe).stem().string())));
+  std::cout << study_table(rows);
+  return 0;
+}
+
+}  // namespace
+
+StudyBlock parse_study_block(const std::string& text, const std::string& at) {
+  StudyBlock block{text, text, at, {}};
+  if (text == "none") return block;
+  std::vector<std::string> parts(1);
+  for (const char c : text)
+    if (c == ':') parts.emplace_back();
+    else parts.back() += c;
+  block.type = parts[0];
+  if (const auto place = parts[0].find('@'); place != std::string::npos) {
+    block.type = parts[0].substr(0, place);
+    block.at = parts[0].substr(place + 1);
+  }
+  Registry::global().at(block.type);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const auto equal = parts[i].find('=');
+    check(equal != std::string::npos && equal > 0, "--blocks: '", text, "': expected option=value after the colon, got '",
+          parts[i], "'");
+    block.options.emplace_back(parts[i].substr(0, equal), parts[i].substr(equal + 1));
+  }
+  return block;
+}
+
+Yaml study_recipe(const Yaml& recipe, const StudyBlock& block, int seed) {
+  Yaml out = recipe;
+  out.set("train.seed", std::to_string(seed));
+  if (block.type == "none") return out;
+  const auto quoted = [](const std::string& v) { return nlohmann::json(v).dump(); };
+  std::string rule = "[{at: " + quoted(block.at) + ", type: " + quoted(block.type);
+  for (const auto& [key, value] : block.options) rule += ", " + quoted(key) + ": " + quoted(value);
+  out.set("model.attention", rule + "}]");
+  return out;
+}
+
+void to_json(nlohmann::json& j, const StudyResult& r) {
+  j = {{"accuracy", r.accuracy},
+       {"macro_f1", r.macro_f1},
+       {"insertion", r.insertion},
+       {"deletion", r.deletion},
+       {"seconds", r.seconds}};
+}
+
+void from_json(const nlohmann::json& j, StudyResult& r) {
+  r = {j.at("accuracy"), j.at("macro_f1"), j.at("insertion"), j.at("deletion"), j.at("seconds")};
+}
+
+void add_study(CLI::App& app, Run& run) {
+  auto* command = app.add_subcommand("study", "Train one network with each of several attention blocks and compare them");
+  auto settings = std::make_shared<Settings>();
+  command->footer(kExamples);
+  command->add_option("recipe", settings->recipe, "YAML recipe of task classify, without attention")->required();
+  command->add_option("overrides", settings->overrides, "key=value, for example train.epochs=5");
+  command->add_option("--blocks", settings->blocks, "What to compare, with commas between")->required()->delimiter(',');
+  command->add_option("--at", settings->at, "Slots that the blocks go into")->capture_default_str();
+  command->add_option("--seeds", settings->seeds, "Trainings of each block")->capture_default_str();
+  command->add_option("--pictures", settings->pictures, "Validation pictures for insertion and deletion; 0: leave them out")
+      ->capture_default_str();
+  command->add_option("--data-root", settings->data_root, "Folder that the recipe's data are relative to")->capture_default_str();
+  command->add_option("-o,--out", settings->out, "Folder for the trainings and the tables")->capture_default_str();
+  command->callback([settings, &run] { run = [settings] { return run_study(*settings); }; });
+}
+
+}  // namespace fovea

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/fovea/study.hpp"
+
+namespace fovea {
+namespace {
+
+constexpr int kWidth = 760, kHeight = 460, kLeft = 70, kRight = 30, kTop = 40, kBottom = 60;
+
+std::string xml(const std::string& text) {
+  std::string safe;
+  for (const char c : text)
+    safe += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
+  return safe;
+}
+
+// Positions of an axis that covers its values with a margin.
+struct Axis {
+  double low = 1e300, high = -1e300;
+  void cover(double v) { low = std::min(low, v), high = std::max(high, v); }
+  void widen() {
+    const double margin = std::max(0.08 * (high - low), 1e-3 * std::max(1.0, std::abs(high)));
+    low -= margin, high += margin;
+  }
+  double share(double v) const { return (v - low) / (high - low); }
+};
+
+double x_of(const Axis& a, double v) { return kLeft + a.share(v) * (kWidth - kLeft - kRight); }
+double y_of(const Axis& a, double v) { return kHeight - kBottom - a.share(v) * (kHeight - kTop - kBottom); }
+
+std::string grid(const Axis& x, const Axis& y) {
+  std::string svg;
+  for (int i = 0; i <= 5; ++i) {
+    const double vx = x.low + (x.high - x.low) * i / 5, vy = y.low + (y.high - y.low) * i / 5;
+    svg += fmt::format(
+        R"(<line x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}" stroke="#e4e4e4"/><text x="{0:.1f}" y="{3}" text-anchor="middle">{4:.2f}</text>)",
+        x_of(x, vx), kTop, kHeight - kBottom, kHeight - kBottom + 18, vx);
+    svg += fmt::format(
+        R"(<line x1="{1}" y1="{0:.1f}" x2="{2}" y2="{0:.1f}" stroke="#e4e4e4"/><text x="{3}" y="{4:.1f}" text-anchor="end">{5:.1f}</text>)",
+        y_of(y, vy), kLeft, kWidth - kRight, kLeft - 8, y_of(y, vy) + 4, 100 * vy);
+  }
+  return svg;
+}
+
+// A point with its spread as a bar, the label above, below or beside so that neighbours stay readable.
+std::string point(const StudyRow& r, const Axis& x, const Axis& y, std::size_t number) {
+  const double cx = x_of(x, r.latency), mean = r.mean(&StudyResult::accuracy), spread = r.spread(&StudyResult::accuracy);
+  const double cy = y_of(y, mean), dy = number % 2 == 0 ? -10 : 18;
+  const bool left = cx > kWidth * 0.75;
+  return fmt::format(
+             R"(<line x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}" stroke="#9ab" stroke-width="2"/><circle cx="{0:.1f}" cy="{3:.1f}" r="5" fill="{4}"/><text x="{5:.1f}" y="{6:.1f}" text-anchor="{7}">{8}</text>)",
+             cx, y_of(y, mean + spread), y_of(y, mean - spread), cy, r.label == "none" ? "#d62728" : "#1f77b4",
+             cx + (left ? -7 : 7), cy + dy, left ? "end" : "start", xml(r.label)) +
+         "\n";
+}
+
+}  // namespace
+
+double StudyRow::mean(double StudyResult::*what) const {
+  double sum = 0;
+  for (const StudyResult& r : results) sum += r.*what;
+  return results.empty() ? 0 : sum / static_cast<double>(results.size());
+}
+
+double StudyRow::spread(double StudyResult::*what) const {
+  if (results.size() < 2) return 0;
+  double sum = 0;
+  for (const StudyResult& r : results) sum += (r.*what - mean(what)) * (r.*what - mean(what));
+  return std::sqrt(sum / static_cast<double>(results.size() - 1));
+}
+
+std::string study_table(const std::vector<StudyRow>& rows) {
+  std::size_t width = 5;
+  for (const StudyRow& r : rows) width = std::max(width, r.label.size());
+  std::string text =
+      fmt::format("{:<{}}  {:>14}  {:>8}  {:>10}  {:>8}  {:>10}  {:>8}  {:>9}  {:>8}\n", "block", width, "accuracy %", "macro F1",
+                  "parameters", "M MACs", "latency ms", "train s", "insertion", "deletion");
+  for (const StudyRow& r : rows)
+    text += fmt::format("{:<{}}  {:>7.2f} ± {:<4.2f}  {:>8.3f}  {:>10}  {:>8.1f}  {:>10.2f}  {:>8.0f}  {:>9.3f}  {:>8.3f}\n",
+                        r.label, width, 100 * r.mean(&StudyResult::accuracy), 100 * r.spread(&StudyResult::accuracy),
+                        r.mean(&StudyResult::macro_f1), r.parameters, static_cast<double>(r.multiply_adds) / 1e6, r.latency,
+                        r.mean(&StudyResult::seconds), r.mean(&StudyResult::insertion), r.mean(&StudyResult::deletion));
+  return text;
+}
+
+std::string study_csv(const std::vector<StudyRow>& rows) {
+  std::string text =
+      "block,seeds,accuracy,accuracy_sd,macro_f1,parameters,multiply_adds,latency_ms,train_s,insertion_auc,deletion_auc\n";
+  for (const StudyRow& r : rows) {
+    std::string label = r.label;
+    if (label.find_first_of(",\"") != std::string::npos) label = '"' + label + '"';
+    text += fmt::format("{},{},{:.5f},{:.5f},{:.5f},{},{},{:.4f},{:.1f},{:.5f},{:.5f}\n", label, r.results.size(),
+                        r.mean(&StudyResult::accuracy), r.spread(&StudyResult::accuracy), r.mean(&StudyResult::macro_f1),
+                        r.parameters, r.multiply_adds, r.latency, r.mean(&StudyResult::seconds), r.mean(&StudyResult::insertion),
+                        r.mean(&StudyResult::deletion));
+  }
+  return text;
+}
+
+std::string study_svg(const std::vector<StudyRow>& rows, const std::string& title) {
+  Axis x, y;
+  for (const StudyRow& r : rows) {
+    x.cover(r.latency);
+    y.cover(r.mean(&StudyResult::accuracy) - r.spread(&StudyResult::accuracy));
+    y.cover(r.mean(&StudyResult::accuracy) + r.spread(&StudyResult::accuracy));
+  }
+  x.widen(), y.widen();
+  std::string svg =
+      fmt::format(
+          R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" font-family="sans-serif" font-size="12"><rect width="{0}" height="{1}" fill="white"/>)",
+          kWidth, kHeight) +
+      "\n" + grid(x, y) + "\n";
+  for (std::size_t i = 0; i < rows.size(); ++i) svg += point(rows[i], x, y, i);
+  return svg + fmt::format(R"(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">accuracy, % (bars: standard deviation over seeds)</text></svg>)",
+                           kLeft, xml(title), (kWidth + kLeft) / 2, kHeight - 16, kHeight / 2) + "\n";
+}
+
+}  // namespace fovea
