@@ -178,7 +178,7 @@ void add_mobilenets(Adapters& all) {
                    classifier(c), "houqb and tonylins");
   });
   for (const std::string size : {"large", "small"})
-    for (const std::string name : {"mobilenet_v3_" + size, "MobileNetV3(" + size + ")"})
+    for (const std::string& name : {"mobilenet_v3_" + size, "MobileNetV3(" + size + ")"})
       all.add(name, "pytorch/vision", [size](const Case& c, const Scope& s) {
         Json head = classifier(c);
         head["hidden"] = {rows(c, "classifier.0.weight", size == "large" ? 1280 : 1024)};
@@ -253,7 +253,7 @@ void add_swins(Adapters& all) {
 }
 
 void add_segmentation(Adapters& all) {
-  for (const std::string name : {"AttU_Net", "U_Net"})
+  for (const std::string& name : {"AttU_Net", "U_Net"})
     all.add(name, "LeeJunHyun", [name](const Case& c, const Scope& s) {
       const Json b{{"type", name == "U_Net" ? "unet" : "attention_unet"},
                    {"widths", option(c, {"widths", "filters"}, {64, 128, 256, 512, 1024})}};
