@@ -2,7 +2,7 @@
 
 #include <iostream>
 
-#include "apps/fovea/classify.hpp"
+#include "apps/fovea/classification.hpp"
 #include "apps/fovea/evaluate.hpp"
 #include "datasets/labelled.hpp"
 #include "modules/io/files.hpp"

@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "apps/fovea/classify.hpp"
+#include "apps/fovea/classification.hpp"
+#include "pipeline/stages/classify.hpp"
 #include "apps/fovea/study.hpp"
 #include "datasets/csv.hpp"
 #include "datasets/preprocess.hpp"

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "apps/fovea/classify.hpp"
+#include "apps/fovea/classification.hpp"
+#include "pipeline/stages/classify.hpp"
 #include "apps/fovea/train_job.hpp"
 #include "datasets/growing_photos.hpp"
 #include "datasets/labelled.hpp"

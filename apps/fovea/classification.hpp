@@ -8,9 +8,6 @@
 
 namespace fovea {
 
-// The `preprocess:` of a model's recipe; the defaults where it has none.
-Preprocess preprocess_of(const Model& model);
-
 // Every picture with its label, as the model sees it in use. Labels are those of the model's classes.
 ClassificationMetrics measure(const Model& model, const Photos& photos, int batch, DType precision);
 

@@ -1,0 +1,152 @@
+// Every block of every kind in every slot of every backbone, at tiny sizes: forward, backward, save, load; with `start: identity` the
+// output stays what it was. One network holds one block in a slot of each place at a time.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "modules/model.hpp"
+#include "modules/network.hpp"
+#include "modules/nn/registry.hpp"
+#include "modules/nn/training.hpp"
+#include "modules/ops/binary.hpp"
+#include "modules/ops/reduce.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/check_op.hpp"
+#include "tests/support/folder.hpp"
+
+using namespace fovea;
+using fovea::test::max_difference;
+using fovea::test::random_tensor;
+
+namespace {
+
+struct Small {
+  std::string backbone, options;
+  std::int64_t height = 32, width = 32;
+  std::string head = "{type: classify, classes: 3}";
+};
+
+const std::vector<Small> kSmall{
+    {"resnet18", "layers: [1, 1], widths: [16, 16], stem: cifar", 8, 8},
+    {"resnet50", "layers: [1], widths: [16], stem: deep, pooled_shortcut: true", 16, 16},
+    {"mobilenet_v2", "width: 0.05", 32, 32},
+    {"mobilenet_v3_small", "width: 0.1", 32, 32},
+    {"vgg11", "layers: [16, M, 16, M]", 8, 8},
+    {"vit_tiny", "size: 16, patch: 8, width: 16, depth: 1, heads: 2", 16, 16},
+    {"swin_tiny", "size: 16, patch: 4, width: 16, depths: [1, 1], heads: [2, 2], window: 2", 16, 16},
+    {"swin_v2_tiny", "size: 16, patch: 4, width: 16, depths: [2], heads: [2], window: 2", 16, 16},
+    {"unet", "widths: [16, 16]", 8, 8, "{type: segment, classes: 2}"},
+    {"attention_unet", "widths: [16, 16]", 8, 8, "{type: segment, classes: 2}"},
+    {"maresunet", "layers: [1, 1, 1, 1], widths: [16, 16, 16, 16], final_width: 8", 32, 32, "{type: segment, classes: 2}"},
+};
+
+const std::set<std::string> kSameFamily{"resnet", "resnet34",  "resnet101", "mobilenet_v3_large", "vgg13",     "vgg16",
+                                        "vgg19",  "vit_small", "vit_base",  "swin_small",         "swin_base", "swin_v2_small"};
+
+std::string recipe(const Small& s, const std::string& rules) {
+  return "fovea: 1\nmodel:\n  backbone: {type: " + s.backbone + ", " + s.options + "}\n" +
+         (rules.empty() ? "" : "  attention:\n" + rules) + "  head: " + s.head + "\n";
+}
+
+std::string rule(const std::string& at, const std::string& block, bool identity) {
+  return "    - {at: \"" + at + "\", type: " + block + (identity ? ", start: identity" : "") + "}\n";
+}
+
+Tensor picture(const Small& s) {
+  return random_tensor({2, 3, s.height, s.width}, 5).to(DType::f32).contiguous(Layout::channels_last);
+}
+
+// What a slot is for: "pre_add", "conv", ...: one of each is tried, the widths being small everywhere.
+std::string place_of(const SlotRules::Offer& o) {
+  return o.kind + ":" + (o.kind == "conv" ? "" : o.path.substr(o.path.rfind('.') + 1));
+}
+
+std::map<std::string, std::string> places(const Model& model) {
+  std::map<std::string, std::string> out;
+  for (const auto& o : model.slots()) out.emplace(place_of(o), o.path);
+  return out;
+}
+
+std::vector<std::string> blocks() {
+  std::vector<std::string> out;
+  for (const Kind kind : {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels})
+    for (const std::string& name : Registry::global().names(kind)) out.push_back(name);
+  return out;
+}
+
+// Some blocks cannot stand at every width or beside a stride; then the reason is an Error with a message, never a crash.
+bool try_block(const Small& s, const std::string& at, const std::string& block) {
+  INFO(s.backbone << " " << at << " " << block);
+  const Tensor x = picture(s);
+  try {
+    const Model model = Model::from_recipe(recipe(s, rule(at, block, false)), 3);
+    Random random(1);
+    {
+      Training training(random);
+      const Var y = model.forward(Var(x, true));
+      std::vector<int> axes;
+      for (int a = 0; a < y.shape().rank(); ++a) axes.push_back(a);
+      sum(y * y, axes, false).backward();
+    }
+    int with_gradient = 0;
+    for (const auto& e : model.params()->entries())
+      if (e.name.rfind(at, 0) == 0 && e.value.grad().defined()) ++with_gradient;
+    const Tensor before = model.run(x);
+    for (const double v : before.values()) CHECK(std::isfinite(v));
+    const test::Folder folder;
+    model.save(folder / "m.safetensors");
+    CHECK(Model::load((folder / "m.safetensors").string()).run(x).values() == before.values());
+    int own = 0;
+    for (const auto& e : model.params()->entries()) own += e.name.rfind(at + "." + block, 0) == 0 && !e.buffer;
+    CHECK((own == 0 || with_gradient > 0));
+  } catch (const Error& e) {
+    CHECK(std::string(e.what()).size() > 10);
+    return false;
+  }
+  const Model plain = Model::from_recipe(recipe(s, ""), 3);
+  const Model identity = Model::from_recipe(recipe(s, rule(at, block, true)), 4);
+  identity.params()->load(plain.params()->values(), false);
+  CHECK(max_difference(identity.run(x), plain.run(x)) < 1e-5);
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("every block: the small networks stand for every registered backbone") {
+  std::set<std::string> known = kSameFamily;
+  for (const Small& s : kSmall) known.insert(s.backbone);
+  for (const std::string& name : Registry::global().names(Kind::backbone)) {
+    INFO(name);
+    CHECK(known.count(name) == 1);
+  }
+}
+
+TEST_CASE("every block: fits a slot of a residual network, and changes nothing when it starts as the identity") {
+  const Small& s = kSmall.front();
+  for (const std::string& block : blocks()) {
+    INFO(block);
+    CHECK(try_block(s, "backbone.layer1.0.pre_add", block));
+  }
+}
+
+TEST_CASE("every block: in every kind of slot of every backbone", "[slow]") {
+  for (const Small& s : kSmall) {
+    const auto all = places(Model::from_recipe(recipe(s, "")));
+    CHECK(all.size() >= 2);
+    std::map<std::string, int> worked;
+    for (const auto& [place, at] : all)
+      for (const std::string& block : blocks()) worked[block] += try_block(s, at, block);
+    for (const auto& [block, count] : worked) {
+      INFO(s.backbone << " " << block);
+      CHECK(count > 0);
+    }
+  }
+}
+
+TEST_CASE("every block: one block in each kind of slot of every backbone") {
+  for (const Small& s : kSmall)
+    for (const auto& [place, at] : places(Model::from_recipe(recipe(s, "")))) {
+      INFO(s.backbone << " " << at);
+      CHECK(try_block(s, at, "pixel_attention"));
+    }
+}
