@@ -49,6 +49,8 @@ bool classify_attention(Layer& l, std::int64_t batch, std::int64_t queries, std:
   } else if (l.shape[0] == batch && queries == places && reduction(l.grid, keys) > 0) {
     l.grid = coarser(l.grid, reduction(l.grid, keys));
     l.kind = LayerKind::attention;
+  } else if (l.shape[0] == batch && queries == 1 && called(l.name, "received") && keys == places) {
+    l.kind = LayerKind::attention;  // the mean over the queries already
   } else if (l.shape[0] > batch && queries == keys && l.shape[0] % batch == 0) {
     l.kind = LayerKind::windows;
   }
@@ -58,14 +60,17 @@ bool classify_attention(Layer& l, std::int64_t batch, std::int64_t queries, std:
 void classify_map(Layer& l, const Grid& input) {
   const Shape& s = l.shape;
   if (s[2] != l.grid.height || s[3] != l.grid.width) l.grid = even_grid(s[2], s[3], input.height, input.width);
-  l.kind = s[1] == 1 || called(l.name, "spatial") ? LayerKind::spatial : LayerKind::map;
+  const bool gate =
+      s[1] == 1 || called(l.name, "spatial") || called(l.name, "gate") || called(l.name, "height") || called(l.name, "width");
+  l.kind = gate ? LayerKind::spatial : LayerKind::map;
 }
 
 void classify(Layer& l, std::int64_t batch, const Grid& input) {
   const Shape& s = l.shape;
   const bool on_grid = s.rank() == 4 && s[2] == l.grid.height && s[3] == l.grid.width;
   const bool matrix = (called(l.name, "attention") || !on_grid) && s.rank() >= 3 && s[s.rank() - 1] > 1;
-  if ((s.rank() == 4 && s[2] == 1 && s[3] == 1 && s[1] > 1) || (s.rank() == 2 && s[0] == batch)) l.kind = LayerKind::channel;
+  if ((s.rank() == 4 && s[2] == 1 && s[3] == 1 && s[1] > 1) || (s.rank() == 2 && called(l.name, "channel")))
+    l.kind = LayerKind::channel;
   else if (matrix && (s.rank() == 4 || called(l.name, "attention")) &&
            classify_attention(l, batch, s[s.rank() - 2], s[s.rank() - 1]))
     return;
@@ -126,6 +131,7 @@ std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::st
   if (other)
     fail("explain: ", method, " cannot use the layer ", other->name, " (", name_of(other->kind), ", ", other->shape,
          "); it can use ", listed(fitting));
+  check(!fitting.empty(), "explain: this network has no layer that ", method, " can use");
   const std::string near = nearest(glob, fitting);
   fail("explain: no layer is called '", glob, "'", near.empty() ? "" : "; did you mean '" + near + "'?", "; ", method,
        " can use ", listed(fitting));

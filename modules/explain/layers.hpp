@@ -12,9 +12,10 @@ using Network = std::function<Var(const Var&)>;
 
 enum class LayerKind : std::uint8_t {
   map,        // N x C x H x W
-  spatial,    // a gate of places, N x 1 x H x W
-  channel,    // a gate of channels, N x C x 1 x 1 (or N x C)
-  attention,  // N x heads x queries x keys, queries being all places behind an optional prefix of tokens without one
+  spatial,    // a gate of places, N x 1 x H x W, or with more channels when it is called spatial, gate, height or width
+  channel,    // a gate of channels, N x C x 1 x 1 (or N x C called "channel")
+  attention,  // N x heads x queries x keys, queries being all places behind an optional prefix of tokens without one; or one query
+              // called "received", the mean over all
   windows,    // the same inside windows: (N windows) x heads x places x places
   tokens,     // N x (prefix + places) x C
   other

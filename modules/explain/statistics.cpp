@@ -81,7 +81,7 @@ void add_matrix(std::vector<HeadStatistics>& heads, const AttentionMatrix& m, co
     to.entropy.add(spread);
     to.from_uniform.add(even);
     if (m.heads > 1) to.to_others.add(other);
-    if (placed) to.distance.add(distance_of(m, h, l.prefix, queries, keys));
+    if (placed && m.queries > 1) to.distance.add(distance_of(m, h, l.prefix, queries, keys));
   }
 }
 

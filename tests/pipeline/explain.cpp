@@ -165,14 +165,14 @@ TEST_CASE("explain: what makes no sense is refused before any work, with what wo
   CHECK(refused(with("grad_kam"), "no method is called 'grad_kam'; did you mean 'grad_cam'?"));
   CHECK(refused(with("grad_cam", "backbone.layer9"), "did you mean 'backbone.layer"));
   CHECK(refused(with("grad_cam", "backbone.layer9"), "backbone.layer1, backbone.layer2"));
-  CHECK(refused(with("attention"), "no layer is called '**'"));
+  CHECK(refused(with("attention"), "this network has no layer that attention can use"));
   CHECK(refused(with("occlusion", "backbone.layer1"), "looks at the pixels and takes no layer"));
   ExplainOptions options = with("grad_cam");
   options.target = "dgo";
   CHECK(refused(options, "the model has no such class; did you mean 'dog'?"));
   options.target = "3";
   CHECK(refused(options, "expected an index of 0 to 2"));
-  CHECK(fails_with([&] { Explainer(model, with("grad_cam")).check_statistics(); }, "--statistics can use none"));
+  CHECK(fails_with([&] { Explainer(model, with("grad_cam")).check_statistics(); }, "this network has no layer that --statistics can use"));
   const Model upscale = Model::from_recipe("fovea: 1\nmodel:\n  head: {type: a2n_light, scale: 2, width: 32, blocks: 1}\n");
   CHECK(fails_with([&] { Explainer(upscale, with("grad_cam")); }, "does not classify, and grad_cam explains a class"));
 }

@@ -112,6 +112,19 @@ TEST_CASE("explain: what a tap holds is told by its shape and place") {
   CHECK(deepest_map(layers) == "tokens");
 }
 
+TEST_CASE("explain: gates of several channels and attention that was averaged already have places too") {
+  const Network network = [](const Var& x) {
+    const Var map = tap("gate", conv2d(x, Var(Tensor::full({4, 1, 4, 4}, 1)), {}, {.stride = {4, 4}}));  // 1 x 4 x 5 x 3
+    tap("received", reshape(mean(map, {1}), {1, 1, 1, 15}));
+    return tap("logits", reshape(mean(map, {2, 3}), {1, 4}));
+  };
+  const auto layers = layers_of(network, {1, 1, 20, 12});
+  REQUIRE(layers.size() == 3);
+  CHECK(layers[0].kind == LayerKind::spatial);
+  CHECK((layers[1].kind == LayerKind::attention && layers[1].grid == layers[0].grid));
+  CHECK(layers[2].kind == LayerKind::other);
+}
+
 TEST_CASE("explain: a layer that is not there is answered with the nearest and with all") {
   const auto layers = layers_of([](const Var& x) { return tap("channel", mean(tap("layer4", x), {2, 3})); }, {1, 3, 4, 4});
   const auto choose = [&](const std::string& glob) { return choose_layers(layers, glob, {LayerKind::map}, "grad_cam"); };
