@@ -154,7 +154,8 @@ class GeneralizedAttention final : public MapBlock {
           const double f = std::pow(1000.0, static_cast<double>(k % quarter) / static_cast<double>(quarter));
           e[static_cast<std::size_t>(at)] = (k < quarter ? std::sin(delta / f) : std::cos(delta / f)) / std::sqrt(2.0);
         }
-    const Var embedding(Tensor::from(e, {queries * keys, 2 * quarter}).to(weight.dtype()));
+    const Tensor& values = weight.state()->value;  // without one while tracing
+    const Var embedding(Tensor::from(e, {queries * keys, 2 * quarter}).to(values.defined() ? values.dtype() : DType::f32));
     return permute(reshape(linear(embedding, weight), {1, queries, keys, o_.heads, o_.width}), {0, 3, 1, 4, 2});
   }
 
