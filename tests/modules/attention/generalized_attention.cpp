@@ -64,7 +64,7 @@ TEST_CASE("generalized_attention: a fresh block is the identity") {
   const Made made(Options{}, 0);
   const Var x = picture(5, 4);
   CHECK((*made.block)(x).value().values() == x.value().values());
-  CHECK(Registry::global().make("generalized_attention", Scope(std::make_shared<ParamStore>()), 9) != nullptr);
+  CHECK(Registry::global().make("generalized_attention", Scope(std::make_shared<ParamStore>()), 36) != nullptr);
 }
 
 // The same terms by two ways: with its bias at zero a term adds nothing.
