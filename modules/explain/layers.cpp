@@ -128,10 +128,10 @@ std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::st
     if (named && !fits) other = &l;
   }
   if (!chosen.empty()) return chosen;
+  check(!fitting.empty(), "explain: this network has no layer that ", method, " can use");
   if (other)
     fail("explain: ", method, " cannot use the layer ", other->name, " (", name_of(other->kind), ", ", other->shape,
          "); it can use ", listed(fitting));
-  check(!fitting.empty(), "explain: this network has no layer that ", method, " can use");
   const std::string near = nearest(glob, fitting);
   fail("explain: no layer is called '", glob, "'", near.empty() ? "" : "; did you mean '" + near + "'?", "; ", method,
        " can use ", listed(fitting));

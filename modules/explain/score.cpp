@@ -77,7 +77,7 @@ Gradients gradients_of(const Network& network, const Score& score, const Tensor&
                        bool input) {
   const FrozenParameters frozen;
   TapScope taps(glob_of(layers), {}, true);
-  const Var leaf(x, input);
+  const Var leaf(x, true);  // so that a layer is on the tape wherever its tap stands
   const Var s = scored(network, score, leaf);
   Gradients g;
   for (const double one : s.value().values()) g.score += one;

@@ -36,7 +36,6 @@ BareConvolutions::BareConvolutions(const Model& model, const Shape& input, DType
 void BareConvolutions::operator()() {
   Tensor none;
   for (Layer& l : layers_) {
-    // The right-hand pad follows from the sizes where a stride leaves columns over.
     check(dnn::conv_forward(l.conv, l.x, l.w, {}, {}, l.y), "bench: oneDNN refuses a convolution");
     if (l.wants_data) dnn::conv_backward_data(l.conv, l.y, l.w, l.gx);
     dnn::conv_backward_weights(l.conv, l.x, l.y, l.gw, none);

@@ -253,9 +253,9 @@ void add_swins(Adapters& all) {
 }
 
 void add_segmentation(Adapters& all) {
-  for (const std::string& name : {"AttU_Net", "U_Net"})
-    all.add(name, "LeeJunHyun", [name](const Case& c, const Scope& s) {
-      const Json b{{"type", name == "U_Net" ? "unet" : "attention_unet"},
+  for (const char* name : {"AttU_Net", "U_Net"})
+    all.add(name, "LeeJunHyun", [kind = std::string(name)](const Case& c, const Scope& s) {
+      const Json b{{"type", kind == "U_Net" ? "unet" : "attention_unet"},
                    {"widths", option(c, {"widths", "filters"}, {64, 128, 256, 512, 1024})}};
       return network(s, b, kNothing, {{"type", "segment"}, {"classes", rows(c, "Conv_1x1.weight", 1)}}, "LeeJunHyun");
     });
@@ -274,7 +274,7 @@ void add_networks(Adapters& all) {
     return Subject{make("a2n", c, s, 3, {{"scale", "scale"}, {"nf", "width"}, {"unf", "tail_width"}, {"nb", "blocks"}})};
   });
   for (auto add : {add_torchvision_resnets, add_timm_resnets, add_cbam_resnets, add_mobilenets, add_vggs, add_transformers,
-                   add_segmentation})
+                   add_swins, add_segmentation})
     add(all);
 }
 

@@ -66,6 +66,7 @@ Vars run(const std::string& name, const Vars& in) {
   const auto made = make(name, in[0].dim(1));
   std::size_t i = 1;
   for (const auto& e : made->store->entries()) {
+    if (e.buffer) continue;  // running statistics are no inputs: nothing flows into them
     const Var given = reshape(in.at(i++), e.value.shape());
     *e.value.state() = *given.state();
     e.value.state()->parameter = true;
@@ -78,6 +79,7 @@ void check_block(const std::string& name, const Made& made, std::int64_t channel
   Tensors inputs{test::random_tensor(shape, 1)};
   test::OpCheck options;
   for (const auto& e : made.store->entries()) {
+    if (e.buffer) continue;
     options.parameters.insert(inputs.size());
     inputs.push_back(e.value.value().to(DType::bf16).to(DType::f64));
   }
@@ -128,12 +130,15 @@ TEST_CASE("blocks: parameters saved and loaded give the same bits; taps carry th
     CHECK(call(name, *second.block, x).value().values() == want);
 
     TapScope taps("**");
-    CHECK(call(name, *first->block, x).value().values() == want);
+    const auto tapped = call(name, *first->block, x).value().values();  // a wanted map may be computed another way
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK(std::abs(tapped[i] - want[i]) <= 1e-5 * (1 + std::abs(want[i])));
     CHECK(taps.kept.empty() == (name == "har_sync_norm"));  // it makes no map
     for (const auto& [tap, value] : taps.kept) {
       CHECK(tap.rfind("net.", 0) == 0);
-      if (tap.substr(tap.rfind('.') + 1) == "offset") continue;                 // pixels
-      for (const double v : value.value().values()) CHECK((v >= 0 && v <= 1));  // gates and weights of a mixture
+      if (tap.substr(tap.rfind('.') + 1) == "offset") continue;  // pixels
+      if (name == "lam_channel") continue;        // its weights are of a first-order expansion: they may be negative
+      const double high = name == "gct" ? 2 : 1;  // 1 + tanh
+      for (const double v : value.value().values()) CHECK((v >= 0 && v <= high));  // gates and weights of a mixture
     }
   }
 }

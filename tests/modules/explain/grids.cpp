@@ -69,8 +69,8 @@ TEST_CASE("explain: a cell lies on the middle of its receptive field, measured w
   check_inner_cell(
       [](const Var& x) { return tap("a", summed(pad2d(x, {.left = 2, .right = 1, .top = 3, .bottom = 0}), 4, 4, 0, 0)); }, 21, 25,
       2, 3);
-  check_inner_cell([](const Var& x) { return tap("a", resize(avg_pool2d(x, {.kernel = 4}), 10, 12, Resize::nearest)); }, 20, 24,
-                   4, 6);
+  check_inner_cell([](const Var& x) { return tap("a", avg_pool2d(pixel_shuffle(pixel_unshuffle(x, 2), 2), {.kernel = 4})); }, 20,
+                   24, 2, 3);
 }
 
 TEST_CASE("explain: transposed convolutions and shuffles go back to finer grids") {
@@ -79,6 +79,11 @@ TEST_CASE("explain: transposed convolutions and shuffles go back to finer grids"
   const auto back =
       layers_of([](const Var& x) { return tap("a", pixel_shuffle(pixel_unshuffle(x, 4), 4)); }, {1, 1, 16, 24}).back().grid;
   CHECK(back == pixel_grid(16, 24));
+  // Enlarged cells share their place evenly, whatever fills them.
+  for (const Resize mode : {Resize::nearest, Resize::bilinear})
+    CHECK(layers_of([&](const Var& x) { return tap("a", resize(avg_pool2d(x, {.kernel = 4}), 8, 12, mode)); }, {1, 1, 16, 24})
+              .back()
+              .grid == Grid{8, 12, 0.5, 0.5, 2, 2});
   const auto transposed = layers_of(
       [](const Var& x) {
         const Var coarse = conv2d(x, Var(Tensor::full({1, 1, 2, 2}, 1)), {}, {.stride = {2, 2}});
