@@ -76,14 +76,21 @@ struct BatchNorm {
       statistics(x.data<T>(), s, mean, var);
       std::vector<C> m(mean.begin(), mean.end()), rstd(var.size());
       for (std::size_t c = 0; c < rstd.size(); ++c) rstd[c] = static_cast<C>(1 / std::sqrt(var[c] + options.eps));
-      const auto weight = kernels::values_or<C>(in[1], s.channels, 1), shift = kernels::values_or<C>(in[2], s.channels, 0);
-      auto scale = weight;
+      const auto weight = kernels::values_or<C>(in[1], s.channels, 1);
+      auto shift = kernels::values_or<C>(in[2], s.channels, 0), scale = weight, centre = m;
       for (std::size_t c = 0; c < scale.size(); ++c) scale[c] *= rstd[c];
+      if (!options.training)  // fixed statistics: x * scale + shift rounds once, (x - mean) * scale + shift three times
+        for (std::size_t c = 0; c < scale.size(); ++c) {
+          const double exact = static_cast<double>(weight[c]) / std::sqrt(var[c] + options.eps);
+          shift[c] = static_cast<C>(static_cast<double>(shift[c]) - mean[c] * exact);
+          scale[c] = static_cast<C>(exact);
+          centre[c] = 0;
+        }
       kernels::for_each_block(s, [&](std::int64_t, std::int64_t first, std::int64_t rows, std::int64_t) {
         const std::int64_t at = first * s.channels;
         if constexpr (clamped)
-          kernels::clamp_normalised(y.data<T>() + at, x.data<T>() + at, norm(m.data(), scale, shift), rows, s.channels);
-        else kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data(), scale.data(), shift.data(), rows, s.channels);
+          kernels::clamp_normalised(y.data<T>() + at, x.data<T>() + at, norm(centre.data(), scale, shift), rows, s.channels);
+        else kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, centre.data(), scale.data(), shift.data(), rows, s.channels);
       });
       ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(rstd, dtype_of<C>::value), in[1], in[2]});
     });

@@ -110,7 +110,8 @@ TEST_CASE("blocks: shapes, gradients, threads and batches at 1, 3, 7 and 64 chan
 TEST_CASE("blocks: parameters saved and loaded give the same bits; taps carry the block's path") {
   const test::Folder folder;
   for (const std::string& name : names()) {
-    const std::int64_t channels = make(name, 8) ? 8 : 3;
+    // An eighth of the channels makes pam_cam's keys: with one alone they are all 1 or -1, and its weights cancel to 0/0.
+    const std::int64_t channels = name == "pam_cam" ? 24 : make(name, 8) ? 8 : 3;
     const auto first = make(name, channels);
     REQUIRE(first);
     std::uint64_t seed = 40;  // some blocks begin as constants, whatever the seed
