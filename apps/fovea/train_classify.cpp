@@ -40,7 +40,7 @@ Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::s
   const LabelledData data = read_labelled(places(train.at("data"), root), classes);
   Data out{{data.samples, {}}, data.classes};
   if (train.has("validate")) {
-    check(!train.has("validate_share"), train.at("validate_share").where(), ": there are data under 'validate' already");
+    check(!train.has("validate_share"), train.where(), ": there are data under 'validate' already");
     out.split.validation = read_labelled(places(train.at("validate"), root), data.classes).samples;
   } else {
     check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
