@@ -24,7 +24,7 @@ const Make* Adapters::find(const Case& c) const {
     return open ? module.rfind(name.substr(0, name.size() - 1), 0) == 0 : name == module;
   };
   for (const Entry& e : entries_)
-    if (stands_for(e.module, c.module) && c.repo.find(e.repo) != std::string::npos) return &e.make;
+    if (stands_for(e.module, c.module) && (c.repo.empty() || c.repo.find(e.repo) != std::string::npos)) return &e.make;
   return nullptr;
 }
 
