@@ -24,8 +24,9 @@ inline TokenInputs token_inputs(Vars in) {
     check(v.shape().rank() == 3 && v.dim(0) == t.queries.dim(0), "expected tokens N x L x C with N = ", t.queries.dim(0),
           ", got ", v.shape());
   check(t.values.dim(1) == t.keys.dim(1), "expected as many values as keys, ", t.keys.dim(1), ", got ", t.values.dim(1));
-  check(!t.mask.defined() || t.mask.shape() == Shape{t.keys.dim(0), t.keys.dim(1)}, "expected a mask N x S = ", t.keys.dim(0),
-        "x", t.keys.dim(1), ", got ", t.mask.shape());
+  if (t.mask.defined())
+    check(t.mask.shape() == Shape{t.keys.dim(0), t.keys.dim(1)}, "expected a mask N x S = ", t.keys.dim(0), "x", t.keys.dim(1),
+          ", got ", t.mask.shape());
   return t;
 }
 
