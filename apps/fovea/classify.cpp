@@ -152,7 +152,10 @@ int run_to_output(Prepared& p, const Arguments& a) {
       },
       [&](Frame& frame) {
         if (!frame.error) return;
-        refuse(frame.source, frame.error->reason);
+        // Readers begin their messages with the file's name.
+        const std::string named = frame.input.string() + ": ";
+        refuse(frame.source,
+               frame.error->reason.starts_with(named) ? frame.error->reason.substr(named.size()) : frame.error->reason);
         out.add(frame.index, "");
       });
   for (const auto& [source, reason] : unreadable) refuse(source, reason);
