@@ -41,7 +41,11 @@ class GridAttentionGate final : public Block {
   Vars forward(const Vars& in) const override {
     check(in.size() == 2, "expected a map and its gating map, got ", in.size(), " values");
     const Var& x = in[0];
-    const Var grid = conv2d(x, theta_, {}, {.stride = options_.factor});
+    const auto missing = [&](std::size_t a) {
+      return std::max<std::int64_t>(0, options_.factor[a] - x.dim(static_cast<int>(a) + 2));
+    };
+    // A map smaller than one cell of the grid is filled up with zeros.
+    const Var grid = conv2d(x, theta_, {}, {.stride = options_.factor, .pad_end = {missing(0), missing(1)}});
     const Var sum = grid + sized(phi_(in[1]), grid.dim(2), grid.dim(3));
     const Var logits = psi_(options_.mode == "concatenation_debug" ? softplus(sum) : relu(sum));
     const Var gate = tap("spatial", sized(squashed(logits), x.dim(2), x.dim(3)));

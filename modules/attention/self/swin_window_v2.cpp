@@ -46,7 +46,7 @@ class SwinWindowV2 final : public WindowAttention {
  private:
   Var bias() const {
     if (!q_bias_.defined()) return {};
-    return concat({q_bias_, Var(Tensor::zeros(q_bias_.shape(), q_bias_.dtype())), v_bias_}, 0);
+    return concat({q_bias_, scale(q_bias_, 0), v_bias_}, 0);
   }
 
   // heads x area x area.
@@ -54,7 +54,8 @@ class SwinWindowV2 final : public WindowAttention {
     const Extent& given = options_.pretrained;
     const Extent trained{given.rows > 0 ? given.rows : options_.window.rows,
                          given.columns > 0 ? given.columns : options_.window.columns};
-    const Tensor offsets = log_offsets(options_.window, trained).to(logit_scale_.dtype());
+    const Tensor& typed = logit_scale_.state()->value;  // without one while shapes are traced
+    const Tensor offsets = log_offsets(options_.window, trained).to(typed.defined() ? typed.dtype() : DType::f32);
     const Var table = second_(relu(first_(Var(offsets))));
     return scale(sigmoid(permute(embedding(table, relative_positions(window, options_.window)), {2, 0, 1})), 16);
   }
