@@ -56,6 +56,7 @@ std::vector<std::string> Args::list(const std::string& name, const std::vector<s
   check(!nested_.count(name), where_, ": ", name, ": expected a list of plain values");
   if (const auto it = lists_.find(name); it != lists_.end()) return it->second;
   if (const auto it = values_.find(name); it != values_.end()) return {it->second};
+  if (const auto it = suggested_.find(name); it != suggested_.end()) return {it->second};
   return fallback;
 }
 

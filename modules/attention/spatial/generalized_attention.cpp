@@ -8,6 +8,7 @@
 // Parameters query_conv.weight (terms 1, 2), key_conv.weight (1, 3), value_conv.weight, appr_geom_fc_x.weight and appr_geom_fc_y.weight
 // (2, 4), appr_bias (3), geom_bias (4), proj_conv.weight, proj_conv.bias, gamma: zero, so that a fresh block is the identity.
 // Tap "attention": N x h x Lq x Lk; Lq is 1 for term 3 alone.
+#include <algorithm>
 #include <cmath>
 
 #include "modules/nn/registry.hpp"
@@ -182,11 +183,12 @@ FOVEA_BLOCK(generalized_attention, "self-attention of content and relative posit
             "Zhu et al. 2019, arXiv:1904.05873") {
   GeneralizedOptions o;
   const std::string terms = args.get("terms", "1111", "query-key, query-position, key, position: 1 on, 0 off");
-  o.heads = args.get("heads", 9, "heads of channels / heads each");
+  o.heads = args.get("heads", static_cast<int>(std::min<std::int64_t>(9, channels)),
+                     "heads of channels / heads each; 9 where there are as many channels");
   o.kv_stride = args.get("kv_stride", 2, "keys and values from every such place");
   o.q_stride = args.get("q_stride", 1, "queries from every such place");
-  const int embedding =
-      args.get("position_embedding_dim", -1, "P, width of the distance's encoding, a multiple of 4 (-1: the channels)");
+  const int embedding = args.get("position_embedding_dim", -1,
+                                 "P, width of the distance's encoding, a multiple of 4 (-1: the channels, rounded up to one)");
   o.magnitude = args.get("magnitude", 1.0, "multiplies distances");
   o.range = args.get("spatial_range", -1, "keys farther than so many pixels along an axis are left out (-1: none)");
   const std::string reading =
@@ -198,7 +200,7 @@ FOVEA_BLOCK(generalized_attention, "self-attention of content and relative posit
   check(o.kv_stride > 0 && o.q_stride > 0, args.where(), ": kv_stride and q_stride must be positive");
   o.content = terms[0] == '1', o.content_position = terms[1] == '1', o.key = terms[2] == '1', o.position = terms[3] == '1';
   o.width = channels / o.heads;
-  o.embedding = embedding > 0 ? embedding : channels;
+  o.embedding = embedding > 0 ? embedding : (channels + 3) / 4 * 4;
   check(!o.positions() || o.embedding % 4 == 0, args.where(), ": position_embedding_dim: expected a multiple of 4, got ",
         o.embedding);
   o.transposed_rows = reading == "mmcv" && o.content_position && !o.position;

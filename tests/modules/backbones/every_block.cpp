@@ -56,14 +56,13 @@ Tensor picture(const Small& s) {
   return random_tensor({2, 3, s.height, s.width}, 5).to(DType::f32).contiguous(Layout::channels_last);
 }
 
-// What a slot is for: "pre_add", "conv", ...: one of each is tried, the widths being small everywhere.
-std::string place_of(const SlotRules::Offer& o) {
-  return o.kind + ":" + (o.kind == "conv" ? "" : o.path.substr(o.path.rfind('.') + 1));
-}
-
-std::map<std::string, std::string> places(const Model& model) {
-  std::map<std::string, std::string> out;
-  for (const auto& o : model.slots()) out.emplace(place_of(o), o.path);
+// The places of each kind of slot ("map", "conv", "tokens"), one of each name, the widths being small everywhere.
+std::map<std::string, std::vector<std::string>> places(const Model& model) {
+  std::map<std::string, std::vector<std::string>> out;
+  std::set<std::string> seen;
+  for (const auto& o : model.slots())
+    if (seen.insert(o.kind + ":" + (o.kind == "conv" ? "" : o.path.substr(o.path.rfind('.') + 1))).second)
+      out[o.kind].push_back(o.path);
   return out;
 }
 
@@ -132,10 +131,11 @@ TEST_CASE("every block: fits a slot of a residual network, and changes nothing w
 TEST_CASE("every block: in every kind of slot of every backbone", "[slow]") {
   for (const Small& s : kSmall) {
     const auto all = places(Model::from_recipe(recipe(s, "")));
-    CHECK(all.size() >= 2);
+    CHECK(!all.empty());
     std::map<std::string, int> worked;
-    for (const auto& [place, at] : all)
-      for (const std::string& block : blocks()) worked[block] += try_block(s, at, block);
+    std::size_t turn = 0;  // the blocks take turns at the places of a kind
+    for (const auto& [kind, at] : all)
+      for (const std::string& block : blocks()) worked[block] += try_block(s, at[turn++ % at.size()], block);
     for (const auto& [block, count] : worked) {
       INFO(s.backbone << " " << block);
       CHECK(count > 0);
@@ -143,10 +143,11 @@ TEST_CASE("every block: in every kind of slot of every backbone", "[slow]") {
   }
 }
 
-TEST_CASE("every block: one block in each kind of slot of every backbone") {
+TEST_CASE("every block: one block in each place of every backbone") {
   for (const Small& s : kSmall)
-    for (const auto& [place, at] : places(Model::from_recipe(recipe(s, "")))) {
-      INFO(s.backbone << " " << at);
-      CHECK(try_block(s, at, "pixel_attention"));
-    }
+    for (const auto& [kind, paths] : places(Model::from_recipe(recipe(s, ""))))
+      for (const std::string& at : paths) {
+        INFO(s.backbone << " " << at);
+        CHECK(try_block(s, at, "pixel_attention"));
+      }
 }
