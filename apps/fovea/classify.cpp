@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <opencv2/core.hpp>
 
 #include "apps/fovea/commands.hpp"
@@ -10,6 +11,7 @@
 #include "modules/core/threads.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/clock.hpp"
+#include "pipeline/interrupt.hpp"
 #include "pipeline/model_facts.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
@@ -66,11 +68,10 @@ Prepared prepare(const Arguments& a) try {
   return {options, threads, std::move(model), std::move(plan), jobs};
 } catch (const Error& e) { throw UsageError(e.what()); }
 
-std::vector<Step> steps_of(const Prepared& p, bool save) {
+std::vector<Step> steps_of(const Prepared& p) {
   std::vector<Step> steps;
   steps.push_back({std::make_unique<LoadImage>(), p.jobs.load, 1});
   steps.push_back({std::make_unique<Classify>(p.model, p.options), p.jobs.process, p.jobs.width});
-  if (save) steps.push_back({std::make_unique<SavePredictions>(), p.jobs.save, 1});
   return steps;
 }
 
@@ -87,10 +88,11 @@ std::string line_of(const Frame& frame, bool json) {
   return text;
 }
 
-// Prints frames in the order of the inputs, whatever the order in which they finish.
+// Prints answers in the order of the inputs, whatever the order in which they come.
 class InOrder {
  public:
   void add(std::size_t index, std::string text) {
+    const std::lock_guard lock(mutex_);
     waiting_[index] = std::move(text);
     for (auto it = waiting_.find(next_); it != waiting_.end(); it = waiting_.find(++next_)) {
       std::cout << it->second;
@@ -100,23 +102,42 @@ class InOrder {
   }
 
  private:
+  std::mutex mutex_;
   std::size_t next_ = 0;
   std::map<std::size_t, std::string> waiting_;
 };
 
+// The last stage where nothing is written.
+class PrintPredictions final : public Stage {
+ public:
+  PrintPredictions(InOrder& out, bool json) : out_(out), json_(json) {}
+  std::string_view name() const override { return "print"; }
+  Contract contract() const override { return Contract().needs(kPredictions); }
+  void process(std::span<Frame> batch) override {
+    for (const Frame& frame : batch) out_.add(frame.index, line_of(frame, json_));
+  }
+
+ private:
+  InOrder& out_;
+  bool json_;
+};
+
 // Answers to standard output; nothing is written.
 int run_to_output(Prepared& p, const Arguments& a) {
+  const Interrupt interrupt;
   InOrder out;
   std::size_t index = 0, quarantined = 0;
   const auto refuse = [&](const std::string& source, const std::string& reason) {
     ++quarantined;
     std::cerr << "fovea: " << printable(source) << ": " << printable(reason) << "\n";
   };
-  Runner runner(steps_of(p, false));
+  std::vector<Step> steps = steps_of(p);
+  steps.push_back({std::make_unique<PrintPredictions>(out, a.json), 1, 1});
+  Runner runner(std::move(steps));
   std::vector<std::pair<std::string, std::string>> unreadable;
   runner.run(
       [&]() -> std::optional<Frame> {
-        while (auto planned = p.plan.next()) {
+        while (auto planned = Interrupt::requested() ? std::nullopt : p.plan.next()) {
           if (!planned->input.problem.empty()) {
             unreadable.emplace_back(planned->input.source, planned->input.problem);
             continue;
@@ -130,11 +151,15 @@ int run_to_output(Prepared& p, const Arguments& a) {
         return std::nullopt;
       },
       [&](Frame& frame) {
-        if (frame.error) refuse(frame.source, frame.error->reason);
-        out.add(frame.index, frame.error ? "" : line_of(frame, a.json));
+        if (!frame.error) return;
+        // Readers begin their messages with the file's name.
+        const std::string named = frame.input.string() + ": ";
+        refuse(frame.source,
+               frame.error->reason.starts_with(named) ? frame.error->reason.substr(named.size()) : frame.error->reason);
+        out.add(frame.index, "");
       });
   for (const auto& [source, reason] : unreadable) refuse(source, reason);
-  return quarantined > 0 ? kExitQuarantined : kExitDone;
+  return Interrupt::requested() ? kExitTryAgain : quarantined > 0 ? kExitQuarantined : kExitDone;
 }
 
 void summarise(const Arguments& a, const BatchResult& r, const Model& model, const std::vector<fs::path>& files) {
@@ -167,7 +192,9 @@ int run_to_folder(Prepared& p, const Arguments& a) {
   const nlohmann::json settings{{"command", "classify"},          {"model", p.model.name()},
                                 {"weights", model_hash(p.model)}, {"recipe", p.model.recipe()},
                                 {"top", p.options.top},           {"precision", name_of(p.options.precision)}};
-  const BatchResult result = run_batch(p.plan, ledger, settings, steps_of(p, true), *progress);
+  std::vector<Step> steps = steps_of(p);
+  steps.push_back({std::make_unique<SavePredictions>(), p.jobs.save, 1});
+  const BatchResult result = run_batch(p.plan, ledger, settings, std::move(steps), *progress);
   const auto files = write_predictions(out, ledger, a.report, model_facts(p.model));
   summarise(a, result, p.model, files);
   return result.exit_code();

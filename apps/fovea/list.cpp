@@ -43,6 +43,7 @@ Json to_json(const Described& d) {
   Json options = Json::array();
   for (const auto& o : d.options) options.push_back({{"name", o.name}, {"default", o.fallback}, {"text", o.text}});
   Json j{{"name", d.name}, {"text", d.text}, {"paper", d.paper}, {"kind", name_of(d.kind)}, {"fits", place_of(d.kind)}};
+  if (!d.error.empty()) j["error"] = d.error;
   j["options"] = options;
   j["parameters"] = d.parameters < 0 ? Json() : Json(d.parameters);
   j["multiply_adds"] = d.multiply_adds < 0 ? Json() : Json(d.multiply_adds);
@@ -54,6 +55,7 @@ void print(const Described& d, bool details) {
                            d.paper);
   if (!details) return;
   std::cout << fmt::format("    {}; fits {}\n", name_of(d.kind), place_of(d.kind));
+  if (!d.error.empty()) std::cout << "    as it comes, not at this size: " << d.error << "\n";
   for (const auto& o : d.options)
     std::cout << fmt::format("    {:<18} {:<12} {}\n", o.name, o.fallback.empty() ? "-" : o.fallback, o.text);
 }

@@ -8,13 +8,14 @@ namespace {
 
 constexpr std::int64_t kPicture = 224;
 
+// What an entry cannot do without.
 Args defaults(const Registry::Entry& entry, std::int64_t channels) {
+  if (entry.kind == Kind::head) return {entry.name, {{"classes", "10"}, {"scale", "2"}}};
   Args args;
   const std::string width = std::to_string(channels);
   if (entry.kind == Kind::levels) args.suggest("levels", "1");
   if (entry.kind == Kind::gate) args.suggest("gate_channels", width);
   if (entry.kind == Kind::conv) args.suggest("out", width), args.suggest("kernel", "3"), args.suggest("pad", "1");
-  if (entry.kind == Kind::head) args.suggest("scale", "2");
   return args;
 }
 
@@ -26,7 +27,26 @@ Shapes inputs_of(Kind kind, std::int64_t channels, std::int64_t side) {
   return {map};
 }
 
+// Backbones, and networks in one head.
+bool takes_pictures(const Registry::Entry& entry) {
+  return entry.kind == Kind::backbone || (entry.kind == Kind::head && entry.text.find("super-resolution") != std::string::npos);
+}
+
 }  // namespace
+
+Described describe(const Registry::Entry& entry, std::int64_t given, std::int64_t side) {
+  Described d{entry.name, entry.text, entry.paper, entry.kind, {}, "", -1, -1};
+  auto store = std::make_shared<ParamStore>();
+  const std::int64_t channels = takes_pictures(entry) ? 3 : given;
+  Args args = defaults(entry, channels);
+  try {
+    const auto block = entry.make(Scope(store) / entry.name, channels, args);
+    d.parameters = store->count();
+    d.multiply_adds = trace(inputs_of(entry.kind, channels, side), [&](const Vars& in) { return (*block)(in); }).multiply_adds();
+  } catch (const Error& e) { d.error = e.what(); }
+  d.options = args.described();
+  return d;
+}
 
 const char* place_of(Kind kind) {
   switch (kind) {
@@ -40,19 +60,6 @@ const char* place_of(Kind kind) {
     case Kind::part: return "inside other blocks";
   }
   return "";
-}
-
-Described describe(const Registry::Entry& entry, std::int64_t channels, std::int64_t side) {
-  Described d{entry.name, entry.text, entry.paper, entry.kind, {}, "", -1, -1};
-  auto store = std::make_shared<ParamStore>();
-  Args args = defaults(entry, channels);
-  try {
-    const auto block = entry.make(Scope(store) / entry.name, entry.kind == Kind::backbone ? 3 : channels, args);
-    d.parameters = store->count();
-    d.multiply_adds = trace(inputs_of(entry.kind, channels, side), [&](const Vars& in) { return (*block)(in); }).multiply_adds();
-  } catch (const Error& e) { d.error = e.what(); }
-  d.options = args.described();
-  return d;
 }
 
 }  // namespace fovea
