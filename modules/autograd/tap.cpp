@@ -88,6 +88,7 @@ Var tap(std::string_view name, const Var& v) {
       out.retain_grad();
     }
     scope->kept.emplace_back(full, out);
+    if (scope->onward) out = scope->onward(full, out);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // Taps: named values inside a network, such as an attention map. A tap that nobody asks for costs nothing.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class TapScope {
   ~TapScope();
   TapScope(const TapScope&) = delete;
   std::vector<std::pair<std::string, Var>> kept;  // in order of computation
+  // Where set: called with every kept value; the network goes on with what it returns, `kept` holds the network's own.
+  std::function<Var(const std::string& name, const Var& value)> onward;
 
  private:
   friend Var tap(std::string_view, const Var&);

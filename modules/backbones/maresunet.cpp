@@ -81,22 +81,22 @@ class MaResUNet final : public Backbone {
 
  protected:
   Vars run(const Var& x, std::size_t count) const override {
-    Vars out = static_cast<const Block&>(encoder_)(Vars{x});
-    for (std::size_t i = 0; i < attention_.size(); ++i) out[i] = (*attention_[i])(out[i]);
-    const std::size_t levels = out.size();
+    const Vars levels = static_cast<const Block&>(encoder_)(Vars{x});
+    Vars out;
+    for (std::size_t i = 0; i < levels.size() && out.size() < count; ++i)
+      give(out, attention_.empty() ? levels[i] : (*attention_[i])(levels[i]));
     for (std::size_t i = 0; i < decoders_.size() && out.size() < count; ++i) {
       Var y = decoders_[i](out.back());
-      if (i + 1 < levels) {
-        const Var& level = out[levels - 2 - i];
+      if (i + 1 < levels.size()) {
+        const Var& level = out[levels.size() - 2 - i];
         y = cut(y, level.dim(2), level.dim(3)) + level;
       }
-      out.push_back(y);
+      give(out, y);
     }
     if (out.size() < count) {
       const Var y = cut(relu((*final_deconv_)(out.back())), x.dim(2), x.dim(3));
-      out.push_back(relu((*final_conv_)(y)));
+      give(out, relu((*final_conv_)(y)));
     }
-    out.resize(std::min(out.size(), count));
     return out;
   }
 

@@ -1,7 +1,8 @@
 // MobileNetV2: inverted residuals with linear bottlenecks. Sandler et al. 2018, arXiv:1801.04381. Parameter names are torchvision's:
 // features.0.0, features.0.1, features.1.conv.0.0, ..., features.18.1. `padding: same` pads strided convolutions as TensorFlow does
 // (the odd pixel after), which weights trained there need.
-// Features: features.1 (stride 2), .3 (4), .6 (8), .13 (16), .17 (32) and .18, the widened last one. Slots of each block: its convolutions by
+// Features: features.1 (stride 2), .3 (4), .6 (8), .13 (16), .17 (32) and .18, the widened last one; the other blocks' outputs are taps of
+// the same kind. Slots of each block: its convolutions by
 // path, post_expand, post_depthwise, pre_add, post_add; after_stem; after_stage behind each stage's last block.
 #include <algorithm>
 #include <cmath>
@@ -110,9 +111,9 @@ class MobileNetV2 final : public Backbone {
     for (std::size_t i = 0; i < blocks_.size() && out.size() < count; ++i) {
       y = blocks_[i](y);
       if (const auto slot = after_stage_.find(i + 1); slot != after_stage_.end()) y = slot->second(y);
-      if (ends_[out.size()] == i + 1) out.push_back(y);
+      y = ends_[out.size()] == i + 1 ? give(out, y) : tap("features." + std::to_string(i + 1), y);
     }
-    if (out.size() < count) out.push_back((*last_)(y));
+    if (out.size() < count) give(out, (*last_)(y));
     return out;
   }
 

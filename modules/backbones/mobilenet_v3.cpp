@@ -134,9 +134,9 @@ class MobileNetV3 final : public Backbone {
     Var y = after_stem_(stem_(x));
     for (std::size_t i = 0; i < blocks_.size() && out.size() < count; ++i) {
       y = after_block_[i](blocks_[i](y));
-      if (ends_[out.size()] == i + 1) out.push_back(y);
+      if (ends_[out.size()] == i + 1) y = give(out, y);
     }
-    if (out.size() < count) out.push_back((*last_)(y));
+    if (out.size() < count) give(out, (*last_)(y));
     return out;
   }
 

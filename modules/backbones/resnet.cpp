@@ -153,14 +153,13 @@ class ResNet final : public Backbone {
 
  protected:
   Vars run(const Var& x, std::size_t count) const override {
-    Vars out{stem_(x)};
-    Var y = stem_.pooled(out[0]);
+    Vars out;
+    Var y = stem_.pooled(give(out, stem_(x)));
     for (std::size_t i = 0; i < stages_.size() && out.size() < count; ++i) {
       for (const ResidualBlock& block : stages_[i]) y = block(y);
-      y = after_[i](y);
-      out.push_back(y);
+      y = give(out, after_[i](y));
     }
-    if (out.size() < count) out.push_back(final_bn_->relu((*final_)(y)));
+    if (out.size() < count) give(out, final_bn_->relu((*final_)(y)));
     return out;
   }
 

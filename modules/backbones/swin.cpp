@@ -126,11 +126,10 @@ class Swin final : public Backbone {
     Var y = embedded(x);
     Vars out;
     for (std::size_t i = 0; i < stages_.size() && out.size() < count; ++i) {
-      y = stages_[i](y);
-      out.push_back(y);
+      y = give(out, stages_[i](y));
       if (out.size() < count) y = stages_[i].merged(y);
     }
-    if (out.size() < count) out.push_back(channels_first(norm_(places_first(y))));
+    if (out.size() < count) give(out, channels_first(norm_(places_first(y))));
     return out;
   }
 

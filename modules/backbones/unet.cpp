@@ -91,9 +91,9 @@ class UNet final : public Backbone {
   Vars run(const Var& x, std::size_t count) const override {
     Vars out;
     for (std::size_t i = 0; i < down_.size() && out.size() < count; ++i)
-      out.push_back(down_[i](i == 0 ? x : max_pool2d(out.back(), {.kernel = 2})));
+      give(out, down_[i](i == 0 ? x : max_pool2d(out.back(), {.kernel = 2})));
     for (std::size_t i = 0; i < up_.size() && out.size() < count; ++i)
-      out.push_back(up_[i](out.back(), out[down_.size() - 2 - i]));
+      give(out, up_[i](out.back(), out[down_.size() - 2 - i]));
     return out;
   }
 

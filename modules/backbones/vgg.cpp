@@ -62,10 +62,9 @@ class Vgg final : public Backbone {
     for (std::size_t i = 0; i < stages_.size() && out.size() < count; ++i) {
       if (i > 0) y = max_pool2d(y, {.kernel = 2});
       for (const Convolution& conv : stages_[i]) y = conv(y);
-      y = after_[i](y);
-      out.push_back(y);
+      y = give(out, after_[i](y));
     }
-    if (out.size() < count) out.push_back(max_pool2d(y, {.kernel = 2}));
+    if (out.size() < count) give(out, max_pool2d(y, {.kernel = 2}));
     return out;
   }
 

@@ -134,9 +134,9 @@ class Vit final : public Backbone {
     Vars out;
     for (std::size_t i = 0; i < layers_.size() && out.size() < count; ++i) {
       y = layers_[i](y, g);
-      out.push_back(as_map(y, g));
+      give(out, as_map(y, g));
     }
-    if (out.size() < count) out.push_back(pooled(y));
+    if (out.size() < count) give(out, pooled(y));
     return out;
   }
 

@@ -31,11 +31,15 @@ Vars Backbone::forward(const Vars& in) const {
   const Vars all = run(in[0], static_cast<std::size_t>(last - features_.begin()) + 1);
   Vars out;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const Var value = tap(features_[i].name, all[i]);
     if (std::any_of(selected_.begin(), selected_.end(), [&](const Feature& f) { return f.name == features_[i].name; }))
-      out.push_back(value);
+      out.push_back(all[i]);
   }
   return out;
+}
+
+Var Backbone::give(Vars& out, const Var& y) const {
+  out.push_back(tap(features_.at(out.size()).name, y));
+  return out.back();
 }
 
 }  // namespace fovea

@@ -27,11 +27,13 @@ class Backbone : public Block {
   using Block::Block;
   // Declares a feature; called by constructors, in order of depth.
   void offer(const std::string& name, std::int64_t channels, int stride);
-  // The first `count` features of the image x (N x C x H x W).
+  // The first `count` features of the image x (N x C x H x W), each through give().
   virtual Vars run(const Var& x, std::size_t count) const = 0;
+  // Adds y to `out` as the next feature, a tap of its name. The network goes on with what comes back.
+  Var give(Vars& out, const Var& y) const;
 
  private:
-  Vars forward(const Vars& in) const final;  // taps every feature by its name
+  Vars forward(const Vars& in) const final;
 
   std::vector<Feature> features_, selected_;
 };

@@ -10,18 +10,27 @@
 #include "modules/ops/resize.hpp"
 #include "modules/ops/softmax.hpp"
 #include "modules/ops/unary.hpp"
+#include "modules/ops/where.hpp"
 
 namespace fovea {
 namespace {
 
 constexpr const char* kPrefix = "backbone.";
 
-// The channels of a tapped feature.
+// The channels of a tapped map.
 std::int64_t width_of(const Model& model, const std::string& tap, const std::string& where) {
+  std::int64_t width = 0;
+  trace({{1, 3, 64, 64}}, [&](const Vars& in) {
+    const TapScope taps(tap);
+    const Var out = model.forward(in[0]);
+    for (const auto& [name, value] : taps.kept)
+      if (value.shape().rank() == 4) width = value.dim(1);
+    return Vars{out};
+  });
+  if (width > 0) return width;
   std::string all;
   std::vector<std::string> known;
   for (const Feature& f : model.features()) {
-    if (kPrefix + f.name == tap) return f.channels;
     known.push_back(kPrefix + f.name);
     all += (all.empty() ? "" : ", ") + known.back();
   }
@@ -63,15 +72,20 @@ Var logits_loss(const Var& mine, const Var& theirs, double temperature) {
 Distillation::Distillation(const Yaml& y, const Model& pupil, const std::filesystem::path& folder)
     : teacher_(Model::load(std::filesystem::exists(folder / y.at("model").scalar()) ? (folder / y.at("model").scalar()).string()
                                                                                     : y.at("model").scalar())) {
-  y.only({"model", "logits", "temperature", "features"});
+  y.only({"model", "logits", "temperature", "features", "forcing"});
   Args args = y.args();
   logits_ = args.get("logits", 1.0, "weight of the class probabilities");
   temperature_ = args.get("temperature", 1.0, "softens the class probabilities");
+  forcing_ = args.get("forcing", 0.0, "share of the pictures with which the pupil goes on from the teacher's maps");
   check(logits_ >= 0 && temperature_ > 0, y.where(), ": teacher: expected logits >= 0 and temperature > 0");
+  check(forcing_ >= 0 && forcing_ <= 1, y.where(), ": teacher: expected forcing from 0 to 1, got ", forcing_);
   check(logits_ == 0 || teacher_.classes() == pupil.classes(), y.where(), ": teacher: its ", teacher_.classes().size(),
         " classes are not the ", pupil.classes().size(), " of this recipe; write them alike, or set logits: 0");
   if (y.has("features"))
     for (const Yaml& item : y.at("features").items()) read_match(item, pupil);
+  for (const Match& m : matches_)
+    check(forcing_ == 0 || !m.projection, y.where(), ": teacher: forcing needs maps of one width; ", m.pupil, " is not as wide as ",
+          m.teacher);
   check(logits_ > 0 || !matches_.empty(), y.where(), ": teacher: nothing to learn: logits is 0 and there are no features");
 }
 
@@ -84,6 +98,18 @@ void Distillation::read_match(const Yaml& y, const Model& pupil) {
   const Scope place(pupil.params(), "distill." + std::to_string(matches_.size()));
   if (in != out) match.projection.emplace(place, Conv2d::Options{.in = in, .out = out});
   matches_.push_back(std::move(match));
+}
+
+// The teacher's map for the pictures that it leads, the pupil's own for the others.
+Var Distillation::led(const Var& mine, const Var& theirs) const {
+  check(mine.shape() == theirs.shape(), "distillation: forcing needs maps of one size, got ", mine.shape(), " and the teacher's ",
+        theirs.shape());
+  Tensor forced = Tensor::empty({mine.dim(0), 1, 1, 1}, DType::boolean);
+  bool all = true;
+  for (std::int64_t i = 0; i < mine.dim(0); ++i)
+    all &= forced.data<bool>()[i] = Training::random().uniform() < forcing_;
+  const Var given(theirs.value().to(mine.dtype()));
+  return all ? given : where(Var(forced), given, mine);
 }
 
 Distillation::Outcome Distillation::operator()(const Model& pupil, const Batch& batch) const {
@@ -99,6 +125,11 @@ Distillation::Outcome Distillation::operator()(const Model& pupil, const Batch& 
     teacher_maps = taps.kept;
   }
   TapScope taps(mine.empty() ? "" : any_of(mine));
+  if (forcing_ > 0 && Training::active())
+    taps.onward = [&](const std::string& name, const Var& value) {
+      const auto match = std::find_if(matches_.begin(), matches_.end(), [&](const Match& m) { return m.pupil == name; });
+      return led(value, found(teacher_maps, match->teacher));
+    };
   Outcome outcome{{}, pupil.forward(Var(batch.input))};
   if (logits_ > 0) outcome.loss = scale(logits_loss(outcome.logits, teacher_logits, temperature_), logits_);
   for (const Match& m : matches_) {

@@ -7,6 +7,10 @@
 //     temperature: 1
 //     features:                           # pairs of taps; maps of other sizes are resized, of other widths projected
 //       - {teacher: backbone.features.18, pupil: backbone.final, weight: 1}
+//     forcing: 0.5                        # share of the pictures with which the pupil goes on from the teacher's map, drawn for
+//                                         # each picture and pair
+// With forcing 1 every part of the pupil between two pairs learns on its own from what the teacher's like part gets and gives (Williams
+// and Zipser 1989, doi:10.1162/neco.1989.1.2.270; block by block: Shen et al. 2021, arXiv:2012.04915): a start of few pictures and steps.
 #pragma once
 
 #include <filesystem>
@@ -42,9 +46,10 @@ class Distillation {
     std::optional<Conv2d> projection;  // absent when the widths agree
   };
   void read_match(const Yaml& y, const Model& pupil);
+  Var led(const Var& mine, const Var& theirs) const;
 
   Model teacher_;
-  double logits_ = 1, temperature_ = 1;
+  double logits_ = 1, temperature_ = 1, forcing_ = 0;
   std::vector<Match> matches_;
 };
 
