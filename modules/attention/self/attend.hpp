@@ -8,6 +8,7 @@
 #include "modules/ops/attention.hpp"
 #include "modules/ops/matmul.hpp"
 #include "modules/ops/reduce.hpp"
+#include "modules/ops/reshape.hpp"
 
 namespace fovea {
 
@@ -31,6 +32,17 @@ inline Var attend(const Var& q, const Var& k, const Var& v, const Var& mask = {}
   w = tap("attention", w);
   if (mean_wanted) tap("attention_mean", mean(w, {1}, false));
   return matmul(w, v);
+}
+
+// softmax(factor q k^T) v over tokens N x L x d with one head: N x Lq x dv. Names the weights "attention", N x 1 x Lq x Lk.
+inline Var attend_tokens(const Var& q, const Var& k, const Var& v, double factor) {
+  const auto one_head = [](const Var& t) { return reshape(t, {t.dim(0), 1, t.dim(1), t.dim(2)}); };
+  const Var a = one_head(q), b = one_head(k), c = one_head(v);
+  AttentionOptions o;
+  o.scale = factor;
+  const Var y =
+      wants_tap("attention") ? matmul(tap("attention", attention_weights(a, b, {}, {}, o)), c) : attention(a, b, c, {}, {}, o);
+  return reshape(y, {q.dim(0), q.dim(1), v.dim(2)});
 }
 
 }  // namespace fovea
