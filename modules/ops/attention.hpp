@@ -4,8 +4,10 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/ops/key_pattern.hpp"
 
 namespace fovea {
 
@@ -15,6 +17,8 @@ struct AttentionOptions {
   // What a forbidden score becomes. With -inf a row of which all is forbidden has no distribution: NaN, as PyTorch gives;
   // with a finite value such as -1e9 it spreads evenly.
   double masked = -std::numeric_limits<double>::infinity();
+  // What it hides is forbidden too; with -inf, tiles that it does not touch cost nothing.
+  std::shared_ptr<const KeyPattern> pattern = nullptr;
 };
 
 // q: N x h x Lq x d, k: N x h x Lk x d, v: N x h x Lk x dv; any strides. Result N x h x Lq x dv.

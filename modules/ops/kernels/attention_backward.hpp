@@ -98,10 +98,13 @@ struct BackwardPass {
     std::fill(room.dv, room.dv + kKeyTile * wide_v(), C(0));
     for (std::int64_t row = 0; row < queries(); row += kQueryTile) {
       const Place at{n, h, row, std::min(kQueryTile, queries() - row), first, count};
-      block(at, sums + row * wide_q(), room);
-      if (scores)
-        for (std::int64_t r = 0; r < at.rows; ++r)
-          std::copy_n(room.dp + r * kKeyTile, count, scores + (row + r) * keys() + first);
+      const bool skipped = extras.skips(at);
+      if (!skipped) block(at, sums + row * wide_q(), room);
+      for (std::int64_t r = 0; scores && r < at.rows; ++r) {
+        C* to = scores + (row + r) * keys() + first;
+        if (skipped) std::fill_n(to, count, C(0));
+        else std::copy_n(room.dp + r * kKeyTile, count, to);
+      }
     }
     if (dk.defined()) store(dk, unit * keys() + first, count, room.dk, wide_q(), scale);
     if (dv.defined()) store(dv, unit * keys() + first, count, room.dv, wide_v(), 1);

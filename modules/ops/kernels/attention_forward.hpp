@@ -97,11 +97,12 @@ struct ForwardPass {
     std::fill(total, total + rows, C(0));
     for (std::int64_t tile = 0; tile < tiles(); ++tile) {
       const std::int64_t first = tile * kKeyTile, count = std::min(kKeyTile, keys() - first);
-      if (extras.causal && skippable() && first > row + rows - 1) break;
+      const Place at{n, h, row, rows, first, count};
+      if (extras.skips(at)) continue;
       const C* key = packed + tile * tile_size();
       const std::int64_t columns = round_up(count, kPanel);
       tile_product(s, kKeyTile, query, d, std::int64_t{1}, key, padded, columns, d, false);
-      finish_scores(s, kKeyTile, extras, {n, h, row, rows, first, count});
+      finish_scores(s, kKeyTile, extras, at);
       for (std::int64_t r = 0; r < rows; ++r) {
         const C fade = soften_line(s + r * kKeyTile, count, top[r], total[r]);
         if (fade != C(1)) scale_line(sums + r * w, w, fade);
@@ -110,9 +111,6 @@ struct ForwardPass {
     }
     finish(unit, row, rows, sums, top, total);
   }
-
-  // Columns that are forbidden anyway can be left out where that is what -inf says.
-  bool skippable() const { return extras.masked == -std::numeric_limits<double>::infinity(); }
 
   void finish(std::int64_t unit, std::int64_t row, std::int64_t rows, const C* sums, const C* top, const C* total) const {
     const std::int64_t dv = v.dim(3), at = unit * q.dim(2) + row;

@@ -30,6 +30,20 @@ struct Example {
   Tensor mask, bias;
   bool causal = false;
   double scale = 0, masked = -INFINITY;
+  std::shared_ptr<const KeyPattern> pattern = nullptr;
+  AttentionOptions options() const { return {scale, causal, masked, pattern}; }
+};
+
+// Head h sees `width` + h keys around a query of its own number, and no others.
+struct Band final : KeyPattern {
+  std::int64_t width;
+  explicit Band(std::int64_t w) : width(w) {}
+  bool touches(std::int64_t head, Range rows, Range columns) const override {
+    return columns.first <= rows.last() + width + head && columns.last() >= rows.first - width - head;
+  }
+  void look(std::int64_t head, std::int64_t row, Range columns, bool* seen) const override {
+    for (std::int64_t j = 0; j < columns.count; ++j) seen[j] = std::abs(row - columns.first - j) <= width + head;
+  }
 };
 
 std::vector<Example> examples() {
@@ -45,6 +59,9 @@ std::vector<Example> examples() {
       {"bias a head", 2, 3, 9, 9, 8, 8, {}, random_tensor({3, 9, 9}, 4)},
       {"bias and windows", 6, 2, 9, 9, 4, 4, random_tensor({3, 1, 9, 9}, 5), random_tensor({1, 2, 9, 9}, 6)},
       {"bias a column, causal", 2, 2, 9, 9, 4, 4, {}, random_tensor({2, 1, 1, 9}, 7), true},
+      {"a band, tiles skipped", 1, 2, 500, 600, 4, 4, {}, {}, false, 0, -INFINITY, std::make_shared<Band>(20)},
+      {"a band, bias", 2, 2, 120, 400, 4, 4, {}, random_tensor({2, 120, 400}, 9), false, 0, -INFINITY, std::make_shared<Band>(3)},
+      {"a band, causal, a finite number", 2, 2, 9, 9, 4, 4, {}, {}, true, 0, -1e9, std::make_shared<Band>(2)},
       {"bias of all heads", 2, 2, 9, 200, 4, 4, random_bool({9, 200}, 8, 0), random_tensor({9, 200}, 7)},
   };
 }
@@ -76,8 +93,8 @@ TEST_CASE("attention") {
     check_op(
         "attention",
         [&](const Vars& v) {
-          return Vars{attention(v[0], v[1], v[2], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 3 ? v[3] : Var(),
-                                {e.scale, e.causal, e.masked})};
+          return Vars{
+              attention(v[0], v[1], v[2], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 3 ? v[3] : Var(), e.options())};
         },
         in, check);
   }
@@ -93,8 +110,8 @@ TEST_CASE("attention_weights") {
     check_op(
         "attention_weights",
         [&](const Vars& v) {
-          return Vars{attention_weights(v[0], v[1], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 2 ? v[2] : Var(),
-                                        {e.scale, e.causal, e.masked})};
+          return Vars{
+              attention_weights(v[0], v[1], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 2 ? v[2] : Var(), e.options())};
         },
         in, check_of(e, 2));
   }
@@ -110,7 +127,7 @@ TEST_CASE("attention: tiled and explicit agree, gradients too") {
       for (const Tensor& t : inputs(e)) v.emplace_back(t, true);
       const Var mask = e.mask.defined() ? Var(e.mask) : Var();
       Var bias = e.bias.defined() ? Var(e.bias, true) : Var();
-      const AttentionOptions o{e.scale, e.causal, e.masked};
+      const AttentionOptions o = e.options();
       const Var y =
           tiled ? attention(v[0], v[1], v[2], mask, bias, o) : matmul(attention_weights(v[0], v[1], mask, bias, o), v[2]);
       y.backward(random_tensor(y.shape(), 21));
@@ -142,6 +159,26 @@ TEST_CASE("attention: a row of which all is forbidden") {
   for (int j = 0; j < 4; ++j) CHECK(v.grad().values()[static_cast<std::size_t>(2 * j)] == Approx(0.25));
   const Var far(Tensor::full({3, 4}, -1e9));
   CHECK(attention(q, k, v, far).value().values()[2] == Approx(even[2]));
+}
+
+TEST_CASE("attention: a pattern is the mask that it stands for") {
+  const std::int64_t n = 400;
+  const auto band = std::make_shared<Band>(30);
+  Tensor mask = Tensor::empty({1, 2, n, n}, DType::boolean);
+  for (std::int64_t h = 0; h < 2; ++h)
+    for (std::int64_t i = 0; i < n; ++i) band->look(h, i, {0, n}, mask.data<bool>() + (h * n + i) * n);
+  std::vector<Tensor> found;
+  for (const bool pattern : {true, false}) {
+    Vars in;
+    for (std::uint64_t i = 0; i < 3; ++i) in.emplace_back(random_tensor({1, 2, n, 8}, i).to(DType::f32), true);
+    AttentionOptions o;
+    if (pattern) o.pattern = band;
+    const Var y = attention(in[0], in[1], in[2], pattern ? Var() : Var(mask), {}, o);
+    y.backward(random_tensor(y.shape(), 7).to(DType::f32));
+    found.push_back(y.value());
+    for (const Var& v : in) found.push_back(v.grad());
+  }
+  for (std::size_t i = 0; i < 4; ++i) CHECK(max_difference(found[i], found[i + 4]) < 1e-6);
 }
 
 TEST_CASE("attention: a mask that fits nothing is refused") {
