@@ -107,7 +107,8 @@ std::vector<Layer> Explainer::chosen(const std::vector<Layer>& all, const explai
 
 std::vector<Layer> Explainer::attention_layers(const std::vector<Layer>& all) const {
   return explain::choose_layers(all, options_.layer.empty() ? "**" : options_.layer,
-                                {LayerKind::attention, LayerKind::windows, LayerKind::spatial}, "--statistics");
+                                {LayerKind::attention, LayerKind::received, LayerKind::windows, LayerKind::spatial},
+                                "--statistics");
 }
 
 void Explainer::check_statistics() const { attention_layers(layers_); }
