@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "modules/core/threads.hpp"
+#include "modules/ops/kernels/attention_dropout.hpp"
 #include "modules/ops/kernels/attention_tiles.hpp"
 
 namespace fovea::kernels {
@@ -44,6 +45,7 @@ template <class C>
 struct ForwardPass {
   const Tensor &q, &k, &v;
   const Extras& extras;
+  const WeightDrops& drops;
   double scale;
   Tensor &out,
       &tops;  // N x h x Lq x dv dense, of q's type; N x h x Lq x 2 of C: each row's maximum, and 1 / sum exp(s - maximum)
@@ -106,6 +108,7 @@ struct ForwardPass {
       for (std::int64_t r = 0; r < rows; ++r) {
         const C fade = soften_line(s + r * kKeyTile, count, top[r], total[r]);
         if (fade != C(1)) scale_line(sums + r * w, w, fade);
+        if (drops.active()) drops.line(s + r * kKeyTile, at, row + r);
       }
       tile_product(sums, w, s, kKeyTile, std::int64_t{1}, key + columns * d, padded, w, count, true);
     }

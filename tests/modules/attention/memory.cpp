@@ -6,6 +6,7 @@
 #include "modules/attention/self/tokens.hpp"
 #include "modules/autograd/tap.hpp"
 #include "modules/nn/registry.hpp"
+#include "modules/nn/training.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_block.hpp"
 
@@ -34,7 +35,7 @@ std::vector<Large> examples() {
       {"generalized_attention", {{"heads", "1"}, {"kv_stride", "1"}}, {}, 96},  // 192 + 8 numbers a query and a key
       {"generalized_attention", {{"heads", "1"}, {"kv_stride", "1"}, {"spatial_range", "9"}, {"terms", "1010"}}, {}, 96},
       {"multi_head", {}, {}},
-      {"vit_attention", {}, {}},
+      {"vit_attention", {{"attn_drop", "0.1"}}, {}},
       {"post_norm_attention", {}, {}},
       {"linformer", {{"heads", "1"}, {"length", "9216"}}, {}, 48},  // of it 19 are the mixing matrices and their gradients
       {"sparse_attention", {{"heads", "1"}}, {{"pattern", {"local"}}}},
@@ -54,6 +55,8 @@ std::size_t peak_of(const Large& e, const Shape& shape) {
   const MadeBlock made = make_block(e.name, kChannels, e.options, e.lists);
   const Var x(random_tensor(shape, 1).to(DType::f32), true);
   const Tensor seed = random_tensor(shape, 2).to(DType::f32);
+  Random random(3);
+  const Training training(random);
   const std::size_t before = memory::stats().in_use;
   memory::reset_peak();
   run(e.name, *made.block, x).backward(seed);

@@ -62,6 +62,23 @@ TEST_CASE("self: asking for the map changes neither result nor gradients beyond 
   }
 }
 
+TEST_CASE("self: in training too the map that is asked for is what was computed with") {
+  for (const Made& made : {Made("multi_head", 8, {{"heads", "4"}, {"dropout", "0.3"}, {"head_drop", "0.3"}}),
+                           Made("vit_attention", 8, {{"heads", "4"}, {"attn_drop", "0.3"}, {"head_drop", "0.3"}})}) {
+    std::vector<Tensor> values;
+    for (const bool wanted : {false, true}) {
+      Random random(7);
+      const Training training(random);
+      const TapScope taps(wanted ? "**.attention" : "nothing");
+      values.push_back(made.run({tokens({2, 9, 8}, 3)}));
+      values.push_back(made.run({tokens({2, 9, 8}, 3)}));
+    }
+    CHECK(close(values[0], values[2]));
+    CHECK(close(values[1], values[3]));
+    CHECK_FALSE(close(values[0], values[1]));
+  }
+}
+
 TEST_CASE("multi_head: layouts, one tensor or three, single samples") {
   const Made first("multi_head", 8, {{"heads", "2"}}), second("multi_head", 8, {{"heads", "2"}, {"batch_first", "false"}});
   const Var x = tokens({3, 5, 8}, 1);

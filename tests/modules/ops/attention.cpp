@@ -7,6 +7,7 @@
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/ops/additive_mask.hpp"
+#include "modules/ops/dropout.hpp"
 #include "modules/ops/matmul.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
@@ -159,6 +160,42 @@ TEST_CASE("attention: a row of which all is forbidden") {
   for (int j = 0; j < 4; ++j) CHECK(v.grad().values()[static_cast<std::size_t>(2 * j)] == Approx(0.25));
   const Var far(Tensor::full({3, 4}, -1e9));
   CHECK(attention(q, k, v, far).value().values()[2] == Approx(even[2]));
+}
+
+// The same draws for both forms: a tile drops what the dropout op drops of the explicit weights.
+TEST_CASE("attention: dropout") {
+  const auto draws = [] { return Random(3, 1); };
+  const Example e{"dropout, several tiles",       2, 2, 130, 420, 5, 6, random_bool({130, 420}, 1, 0.3),
+                  random_tensor({2, 130, 420}, 2)};
+  const auto dropped = [&](const Vars& v) {
+    Random random = draws();
+    return Vars{attention(v[0], v[1], v[2], Var(e.mask), v[3], {}, {0.3, &random})};
+  };
+  const auto explicitly = [&](const Vars& v) {
+    Random random = draws();
+    return Vars{matmul(dropout(attention_weights(v[0], v[1], Var(e.mask), v[3]), 0.3, true, random), v[2])};
+  };
+  Tensors in = inputs(e);
+  in.push_back(e.bias);
+  check_op("attention", dropped, in, {.parameters = {3}, .batch_mixing = true, .conditioning = 4});
+  std::vector<Tensor> found;
+  for (const OpFunction& f : {OpFunction(dropped), OpFunction(explicitly)}) {
+    const Precision precision(DType::f64);
+    Vars v;
+    for (const Tensor& t : in) v.emplace_back(t, true);
+    const Var y = f(v).front();
+    y.backward(random_tensor(y.shape(), 21));
+    found.push_back(y.value());
+    for (const Var& x : v) found.push_back(x.grad());
+  }
+  for (std::size_t i = 0; i < 5; ++i) CHECK(max_difference(found[i], found[i + 5]) < 1e-11);
+  Random one = draws(), other = draws();
+  Vars v;
+  for (const Tensor& t : in) v.emplace_back(t);
+  attention(v[0], v[1], v[2], {}, {}, {}, {0.3, &one});
+  dropout(attention_weights(v[0], v[1]), 0.3, true, other);
+  CHECK(one.state() == other.state());
+  CHECK_THROWS_WITH(attention(v[0], v[1], v[2], {}, {}, {}, {1, &one}), Catch::Matchers::ContainsSubstring("dropout in [0, 1)"));
 }
 
 TEST_CASE("attention: a pattern is the mask that it stands for") {
