@@ -49,15 +49,16 @@ std::vector<std::int64_t> fitting(const std::string& text, const std::vector<std
   return found;
 }
 
-[[noreturn]] void fail_unknown(const std::string& text, const std::vector<std::string>& classes) {
+// The synonym nearest to `text`, or one that has it in it ("cat": "Egyptian cat"); "" where there is neither.
+std::string near_name(const std::string& text, const std::vector<std::string>& classes) {
+  const std::string wanted = lower(text);
   std::vector<std::string> names, lowered;
   for (const std::string& c : classes)
     for (std::string& s : synonyms(c)) lowered.push_back(lower(s)), names.push_back(std::move(s));
-  const auto near = std::find(lowered.begin(), lowered.end(), nearest(lower(text), lowered));
-  const std::string hint =
-      near == lowered.end() ? "" : "; did you mean '" + names[static_cast<std::size_t>(near - lowered.begin())] + "'?";
-  fail("explain: class '", text, "': the model has no such class", hint, "; it has ", classes.size(), ", such as ",
-       classes.front(), " and ", classes.back());
+  auto found = std::find(lowered.begin(), lowered.end(), nearest(wanted, lowered));
+  if (found == lowered.end() && wanted.size() > 2)
+    found = std::find_if(lowered.begin(), lowered.end(), [&](const auto& s) { return s.find(wanted) != std::string::npos; });
+  return found == lowered.end() ? "" : names[static_cast<std::size_t>(found - lowered.begin())];
 }
 
 }  // namespace
@@ -77,7 +78,9 @@ std::int64_t class_index(const std::string& text, const std::vector<std::string>
           classes.size() - 1);
     return index;
   }
-  fail_unknown(text, classes);
+  const std::string near = near_name(text, classes);
+  fail("explain: class '", text, "': the model has no such class", near.empty() ? "" : "; did you mean '" + near + "'?",
+       "; it has ", classes.size(), ", such as ", classes.front(), " and ", classes.back());
 }
 
 }  // namespace fovea::explain

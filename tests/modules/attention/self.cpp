@@ -153,6 +153,18 @@ TEST_CASE("swin_block: an unshifted block keeps windows apart") {
   CHECK(max_difference(before.slice(2, 1, 2).slice(3, 1, 2), after.slice(2, 1, 2).slice(3, 1, 2)) > 0);
 }
 
+TEST_CASE("swin_block: what the places received adds up to one token's attention") {
+  for (const char* name : {"swin_block", "swin_block_v2"}) {
+    const Made made(name, 6, {{"heads", "3"}}, {{"window", {"3"}}, {"shift", {"1"}}});
+    const TapScope taps("**.received");
+    made.run({tokens({2, 6, 6, 9}, 2)});
+    REQUIRE(taps.kept.size() == 1);
+    CHECK(taps.kept[0].first == "net.attn.received");
+    CHECK(taps.kept[0].second.shape() == Shape{2, 3, 1, 54});
+    for (const double share : mean(taps.kept[0].second, {3}).value().values()) CHECK(share * 54 == Approx(1).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("swin_block: small maps, other windows, drop path") {
   for (const char* name : {"swin_block", "swin_block_v2"})
     for (const char* padding : {"before_shift", "after_shift"}) {

@@ -33,6 +33,7 @@ TEST_CASE("explain: a class that is not there or not the only one is answered wi
   CHECK(fails_with([&] { class_index("DOG", classes); }, "give the index of one: 2 'Dog'; 3 'dog'"));
   CHECK(fails_with([&] { class_index("egyptien Cat", classes); },
                    "no such class; did you mean 'Egyptian cat'?; it has 5, such as"));
+  CHECK(fails_with([&] { class_index("Egypt", classes); }, "no such class; did you mean 'Egyptian cat'?"));
   CHECK(fails_with([&] { class_index("submarine", classes); },
                    "the model has no such class; it has 5, such as Egyptian cat, tabby and owl"));
   CHECK(fails_with([&] { class_index("5", classes); }, "class 5: expected an index of 0 to 4"));
