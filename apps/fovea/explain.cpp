@@ -158,7 +158,9 @@ void add_method_options(CLI::App& options, ExplainArguments& a) {
   explain::Options& d = a.options.details;
   options.add_option("--method", a.options.method, method_list())->capture_default_str();
   options.add_option("--layer", a.options.layer, "Glob of layers (default: the deepest map, or all that show attention)");
-  options.add_option("--class", a.options.target, "Name or index of the class to explain (default: the most probable one)");
+  options.add_option("--class", a.options.target,
+                     "Class to explain: its name, a synonym in it (\"tabby\" of \"Egyptian cat, tabby\", in either case) or its "
+                     "index (default: the most probable one)");
   options.add_option("--top", a.options.top, "Classes to report")->check(CLI::Range(1, 1000))->capture_default_str();
   options.add_flag("--heads", d.heads, "attention: a map for each head instead of their mean");
   options.add_option("--channels", d.channels, "score_cam: only the channels that vary most; 0: all")

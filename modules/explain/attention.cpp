@@ -65,7 +65,7 @@ Explanation attention(const Request& r) {
   Explanation out;
   for (const Layer& l : r.layers) {
     const Tensor value = taps.kept[find_kept(taps.kept, l.name)].second.value().to(DType::f32);
-    if (l.kind == LayerKind::attention) add_attention(out, r, l, value);
+    if (l.kind == LayerKind::attention || l.kind == LayerKind::received) add_attention(out, r, l, value);
     else if (l.kind == LayerKind::spatial) add_spatial(out, l, value);
     else out.bars.push_back({l.name, value.values()});
   }

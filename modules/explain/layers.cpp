@@ -50,7 +50,7 @@ bool classify_attention(Layer& l, std::int64_t batch, std::int64_t queries, std:
     l.grid = coarser(l.grid, reduction(l.grid, keys));
     l.kind = LayerKind::attention;
   } else if (l.shape[0] == batch && queries == 1 && called(l.name, "received") && keys == places) {
-    l.kind = LayerKind::attention;  // the mean over the queries already
+    l.kind = LayerKind::received;
   } else if (l.shape[0] > batch && queries == keys && l.shape[0] % batch == 0) {
     l.kind = LayerKind::windows;
   }
@@ -94,6 +94,7 @@ const char* name_of(LayerKind kind) {
     case LayerKind::spatial: return "spatial gate";
     case LayerKind::channel: return "channel gate";
     case LayerKind::attention: return "attention";
+    case LayerKind::received: return "attention received";
     case LayerKind::windows: return "attention in windows";
     case LayerKind::tokens: return "tokens";
     case LayerKind::other: return "other";

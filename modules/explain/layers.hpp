@@ -14,8 +14,8 @@ enum class LayerKind : std::uint8_t {
   map,        // N x C x H x W
   spatial,    // a gate of places, N x 1 x H x W, or with more channels when it is called spatial, gate, height or width
   channel,    // a gate of channels, N x C x 1 x 1 (or N x C called "channel")
-  attention,  // N x heads x queries x keys, queries being all places behind an optional prefix of tokens without one; or one query
-              // called "received", the mean over all
+  attention,  // N x heads x queries x keys, queries being all places behind an optional prefix of tokens without one
+  received,   // N x heads x 1 x keys with that name: the mean over the queries already
   windows,    // the same inside windows: (N windows) x heads x places x places
   tokens,     // N x (prefix + places) x C
   other

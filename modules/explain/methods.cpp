@@ -11,7 +11,7 @@ const std::vector<Method>& methods() {
   static const std::vector<Method> all{{"attention",
                                         "the maps and gates that attention blocks computed",
                                         "of each block's paper",
-                                        {K::spatial, K::channel, K::attention},
+                                        {K::spatial, K::channel, K::attention, K::received},
                                         false,
                                         attention},
                                        {"rollout",

@@ -142,7 +142,7 @@ void Statistics::add(const Layer& layer, const Tensor& value) {
     to.from_uniform.add(kl_from_uniform(gate));
     return;
   }
-  check(layer.kind == LayerKind::attention || layer.kind == LayerKind::windows, layer.name,
+  check(layer.kind == LayerKind::attention || layer.kind == LayerKind::received || layer.kind == LayerKind::windows, layer.name,
         ": statistics are of attention and of gates of places");
   const std::int64_t parts = layer.kind == LayerKind::windows ? value.dim(0) : 1;
   for (std::int64_t i = 0; i < parts; ++i) {

@@ -35,8 +35,8 @@ struct HeadStatistics {
   Mean to_others;     // Jensen-Shannon divergence to the layer's other heads, mean over these and over queries
 };
 
-// Collects layers of attention (whole or in windows) and of gates of places, which count as one head without distance whose values
-// are made to sum to 1.
+// Collects layers of attention: whole, in windows, or received (what was averaged over the queries counts as one query, without
+// distance); and gates of places, which count as one head without distance whose values are made to sum to 1.
 class Statistics {
  public:
   struct Row {

@@ -13,6 +13,8 @@ struct Attention {
   static constexpr std::string_view name = "attention";
   static constexpr Policy policy = Policy::statistic;  // bf16 in and out, f32 inside
   AttentionOptions o;
+  AttentionDropout dropout;
+  Random::State draws;  // where they begin, for both passes
   bool has_mask, has_bias;
 
   Shapes infer(const Shapes& in) const {
@@ -25,15 +27,22 @@ struct Attention {
     return {q.with(3, v[3])};
   }
 
+  kernels::WeightDrops drops(const Tensor& q, const Tensor& k) const {
+    return {dropout.probability, draws, scores_shape(q.shape(), k.shape())};
+  }
+
   Tensors forward(Context& ctx, const Tensors& in) const {
     const Tensor &q = in[0], &k = in[1], &v = in[2];
+    const kernels::WeightDrops dropped = drops(q, k);
+    if (dropped.active())
+      dropout.random->restore({draws.seed, draws.stream, draws.drawn + static_cast<std::uint64_t>(dropped.scores.elements())});
     Tensor out = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), v.dim(3)}, q.dtype());
     dispatch_compute(q.dtype(), name, [&](auto zero) {
       using C = compute_t<decltype(zero)>;
       const DType type = dtype_of<C>::value;
       Tensor tops = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), 2}, type);
       const Extras e = kernels::extras_of(in[3], in[4], scores_shape(q.shape(), k.shape()), type, o);
-      kernels::ForwardPass<C>{q, k, v, e, scale_of(o, q.dim(3)), out, tops}.run();
+      kernels::ForwardPass<C>{q, k, v, e, dropped, scale_of(o, q.dim(3)), out, tops}.run();
       ctx.save({q, k, v, in[3], in[4], out, tops});
     });
     return {out};
@@ -41,6 +50,7 @@ struct Attention {
 
   Tensors backward(Context& ctx, const Tensors& grads) const {
     const Tensor &q = ctx.saved(0), &k = ctx.saved(1), &v = ctx.saved(2), &bias = ctx.saved(4);
+    const kernels::WeightDrops dropped = drops(q, k);
     Tensors out(5);
     for (std::size_t i = 0; i < 3; ++i)
       if (ctx.needs(i)) out[i] = Tensor::empty(ctx.saved(i).shape(), ctx.saved(i).dtype());
@@ -49,7 +59,7 @@ struct Attention {
       const DType type = dtype_of<C>::value;
       const Extras e = kernels::extras_of(ctx.saved(3), bias, scores_shape(q.shape(), k.shape()), type, o);
       Tensor dbias = ctx.needs(4) ? Tensor::zeros(with_four_axes(bias.shape()), type) : Tensor();
-      kernels::BackwardPass<C>{q,      k,      v,      ctx.saved(5), ctx.saved(6), grads[0], e, scale_of(o, q.dim(3)),
+      kernels::BackwardPass<C>{q,      k,      v,      ctx.saved(5), ctx.saved(6), grads[0], e, dropped, scale_of(o, q.dim(3)),
                                out[0], out[1], out[2], dbias}
           .run();
       if (dbias.defined()) out[4] = dbias.reshape(bias.shape()).to(bias.dtype());
@@ -64,10 +74,15 @@ struct Attention {
 
 }  // namespace
 
-Var attention(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options) {
+Var attention(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options,
+              const AttentionDropout& dropout) {
   Var m = mask, b = bias;
   kernels::sort_extras(m, b);
-  return apply(Attention{options, m.defined(), b.defined()}, {q, k, v, m, b});
+  const bool drops = dropout.probability > 0;
+  check(!drops || (dropout.probability < 1 && dropout.random), "attention: expected dropout in [0, 1) with what draws it, got ",
+        dropout.probability);
+  const Random::State draws = drops ? dropout.random->state() : Random::State{};
+  return apply(Attention{options, dropout, draws, m.defined(), b.defined()}, {q, k, v, m, b});
 }
 
 }  // namespace fovea

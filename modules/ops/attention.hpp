@@ -4,8 +4,11 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/random.hpp"
+#include "modules/ops/key_pattern.hpp"
 
 namespace fovea {
 
@@ -15,6 +18,14 @@ struct AttentionOptions {
   // What a forbidden score becomes. With -inf a row of which all is forbidden has no distribution: NaN, as PyTorch gives;
   // with a finite value such as -1e9 it spreads evenly.
   double masked = -std::numeric_limits<double>::infinity();
+  // What it hides is forbidden too; with -inf, tiles that it does not touch cost nothing.
+  std::shared_ptr<const KeyPattern> pattern = nullptr;
+};
+
+// In training: weights that are left out while the others are scaled by 1 / (1 - probability).
+struct AttentionDropout {
+  double probability = 0;
+  Random* random = nullptr;  // what draws them; ops/dropout.hpp draws the same for the explicit weights
 };
 
 // q: N x h x Lq x d, k: N x h x Lk x d, v: N x h x Lk x dv; any strides. Result N x h x Lq x dv.
@@ -22,7 +33,7 @@ struct AttentionOptions {
 // may be undefined or has 2 to 4 axes that repeat to N x h x Lq x Lk; a first axis that divides N repeats too (sample n takes
 // n mod its size: the windows of one image). A mask of values gets a gradient only where there is no bias.
 Var attention(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
-              const AttentionOptions& options = {});
+              const AttentionOptions& options = {}, const AttentionDropout& dropout = {});
 
 // softmax(scale q k^T + bias + mask) itself, N x h x Lq x Lk: for those who want to see it.
 Var attention_weights(const Var& q, const Var& k, const Var& mask = {}, const Var& bias = {},

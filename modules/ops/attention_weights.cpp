@@ -75,7 +75,7 @@ Var attention_weights(const Var& q, const Var& k, const Var& mask, const Var& bi
   const Var s = matmul(scale(q, kernels::scale_of(options, q.dim(3))), permute(k, {0, 1, 3, 2}));
   Var m = mask, b = bias;
   kernels::sort_extras(m, b);
-  if (!m.defined() && !b.defined() && !options.causal) return softmax(s, 3);
+  if (!m.defined() && !b.defined() && !options.causal && !options.pattern) return softmax(s, 3);
   return softmax(apply(MaskScores{options, m.defined(), b.defined()}, {s, m, b}), 3);
 }
 

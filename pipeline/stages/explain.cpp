@@ -7,6 +7,7 @@
 
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/explain/class_index.hpp"
 #include "modules/io/yaml.hpp"
 #include "pipeline/stages/explain_facts.hpp"
 
@@ -42,20 +43,6 @@ void check_weights(const Model& model) {
   }
 }
 
-std::int64_t class_index(const std::string& text, const std::vector<std::string>& classes) {
-  const auto named = std::find(classes.begin(), classes.end(), text);
-  if (named != classes.end()) return named - classes.begin();
-  if (!text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos) {
-    const std::int64_t index = std::stoll(text);
-    check(index < static_cast<std::int64_t>(classes.size()), "--class ", text, ": expected an index of 0 to ",
-          classes.size() - 1);
-    return index;
-  }
-  const std::string near = nearest(text, classes);
-  fail("--class '", text, "': the model has no such class", near.empty() ? "" : "; did you mean '" + near + "'?", "; it has ",
-       classes.size(), ", such as ", classes.front(), " and ", classes.back());
-}
-
 }  // namespace
 
 struct Explainer::Prepared {
@@ -88,7 +75,7 @@ Explainer::Explainer(Model model, ExplainOptions options)
   check(model_.classifies() || options_.target.empty(), "--class: ", model_.name(), " does not classify");
   check(!options_.faithfulness || model_.classifies(), "--faithfulness: ", model_.name(), " does not classify");
   check(options_.layer.empty() || !method.kinds.empty(), "--layer: ", method.name, " looks at the pixels and takes no layer");
-  if (!options_.target.empty()) target_ = class_index(options_.target, model_.classes());
+  if (!options_.target.empty()) target_ = explain::class_index(options_.target, model_.classes());
   layers_ = layers_at(preprocess_.value_or(as_it_is({kProbeSide, kProbeSide})));
   if (!method.kinds.empty()) chosen(layers_, method);
 }
@@ -107,7 +94,8 @@ std::vector<Layer> Explainer::chosen(const std::vector<Layer>& all, const explai
 
 std::vector<Layer> Explainer::attention_layers(const std::vector<Layer>& all) const {
   return explain::choose_layers(all, options_.layer.empty() ? "**" : options_.layer,
-                                {LayerKind::attention, LayerKind::windows, LayerKind::spatial}, "--statistics");
+                                {LayerKind::attention, LayerKind::received, LayerKind::windows, LayerKind::spatial},
+                                "--statistics");
 }
 
 void Explainer::check_statistics() const { attention_layers(layers_); }

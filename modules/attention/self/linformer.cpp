@@ -2,18 +2,17 @@
 // linear in L. Wang et al. 2020, arXiv:2006.04768, as in lucidrains/linformer. Sequences shorter than `length` use the first rows of E
 // and F. Inputs: tokens x; or x and context; or queries, keys, values. Keys are mixed along the sequence, so no mask is taken.
 // Parameters proj_k, proj_v (length x k), to_q.weight, to_k.weight, to_v.weight, to_out: weight, bias; with share_kv no proj_v and to_v.
-// Tap "attention": N x heads x L x k, over the k mixtures of keys.
+// Taps "attention": N x heads x L x k, over the k mixtures of keys; "attention_mean".
 #include <cmath>
 #include <optional>
 
+#include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/token_inputs.hpp"
 #include "modules/attention/self/tokens.hpp"
-#include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/expand.hpp"
 #include "modules/ops/matmul.hpp"
 #include "modules/ops/slice.hpp"
-#include "modules/ops/softmax.hpp"
 
 namespace fovea {
 namespace {
@@ -21,7 +20,7 @@ namespace {
 struct Options {
   std::int64_t heads = 0, width = 0, length = 0, mixtures = 0;
   bool one_kv_head = false, share_kv = false;
-  double dropout = 0;
+  WeightDrop drop;
 };
 
 class Linformer final : public Block {
@@ -33,8 +32,7 @@ class Linformer final : public Block {
         q_(s / "to_q", {.in = c, .out = o.heads * o.width, .bias = false}),
         k_(s / "to_k", {.in = c, .out = kv_heads_ * o.width, .bias = false}),
         mix_k_(mixing(s, "proj_k", o)),
-        out_(s / "to_out", {.in = o.heads * o.width, .out = c}),
-        dropout_(o.dropout) {
+        out_(s / "to_out", {.in = o.heads * o.width, .out = c}) {
     if (o.share_kv) return;
     v_.emplace(s / "to_v", Linear::Options{.in = c, .out = kv_heads_ * o.width, .bias = false});
     mix_v_ = mixing(s, "proj_v", o);
@@ -48,9 +46,7 @@ class Linformer final : public Block {
           "; set length");
     const Var q = split_heads(q_(t.queries), options_.heads), keys = k_(t.keys), values = v_ ? (*v_)(t.values) : keys;
     const Var k = mixed(keys, mix_k_), v = mixed(values, v_ ? mix_v_ : mix_k_);
-    const double share = 1 / std::sqrt(static_cast<double>(options_.width));
-    const Var weights = tap("attention", softmax(matmul(scale(q, share), transposed(k)), 3));
-    return {out_(join_heads(matmul(dropout_(weights), v)))};
+    return {out_(join_heads(attend(q, k, v, {}, {}, {}, options_.drop)))};
   }
 
  private:
@@ -72,7 +68,6 @@ class Linformer final : public Block {
   Linear q_, k_;
   Var mix_k_, mix_v_;
   Linear out_;
-  Dropout dropout_;
   std::optional<Linear> v_;
 };
 
@@ -91,7 +86,8 @@ FOVEA_TOKEN_BLOCK(linformer, "attention over a fixed number of mixtures of the t
   check(o.length > 0 && o.mixtures > 0, "linformer: expected length and k above 0, got ", o.length, " and ", o.mixtures);
   o.one_kv_head = args.get("one_kv_head", false, "one head of keys and values for all heads of queries");
   o.share_kv = args.get("share_kv", false, "keys serve as values, with one matrix of mixtures");
-  o.dropout = args.get("dropout", 0.0, "of the weights, in training");
+  o.drop.weights = args.get("dropout", 0.0, "of the weights, in training");
+  o.drop.check_range("linformer");
   return std::make_unique<Linformer>(scope, channels, o);
 }
 

@@ -2,21 +2,22 @@
 //   gaussian            f = softmax(scale x_i . x_j)
 //   embedded_gaussian   f = softmax(scale theta(x_i) . phi(x_j))
 //   dot_product         f = theta(x_i) . phi(x_j) / S; computed as theta (phi^T g), of linear cost, unless its map is asked for
-//   concatenation       f = relu(w . [theta(x_i), phi(x_j)]) / S
+//   concatenation       f = relu(w . [theta(x_i), phi(x_j)]) / S; of linear cost too, by order: see relu_pairs
 // S is the number of keys: all places, or those left by 2x2 max pooling. Wang et al. 2018, arXiv:1711.07971.
 // Parameters (mmcv's names) g.conv, theta.conv, phi.conv, conv_out.conv: weight, bias; conv_out.bn.*; concat_project.conv.weight.
 // Tap "attention": N x 1 x L x S.
 #include <cmath>
 #include <optional>
 
+#include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/tokens.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/matmul.hpp"
 #include "modules/ops/pool2d.hpp"
+#include "modules/ops/relu_pairs.hpp"
 #include "modules/ops/slice.hpp"
-#include "modules/ops/softmax.hpp"
 #include "modules/ops/unary.hpp"
 
 namespace fovea {
@@ -64,19 +65,25 @@ class NonLocal final : public MapBlock {
 
   Var gathered(const Var& t, const Var& p, const Var& g) const {
     const double share = 1.0 / static_cast<double>(p.dim(1));
-    if (options_.mode == "dot_product" && !wants_tap("attention")) return scale(matmul(t, matmul(transposed(p), g)), share);
-    const Var f = options_.mode == "concatenation" ? scale(relu(pairs(t, p)), share)
-                  : options_.mode == "dot_product" ? scale(matmul(t, transposed(p)), share)
-                                                   : softmax(matmul(scale(t, options_.scale), transposed(p)), 2);
+    if (options_.mode == "gaussian" || options_.mode == "embedded_gaussian") return attend_tokens(t, p, g, options_.scale);
+    if (wants_tap("attention"))
+      return by_weights(scale(options_.mode == "concatenation" ? relu(pairs(t, p)) : matmul(t, transposed(p)), share), g);
+    if (options_.mode == "dot_product") return scale(matmul(t, matmul(transposed(p), g)), share);
+    const Shape queries{t.dim(0), t.dim(1)}, keys{p.dim(0), p.dim(1)};
+    return scale(relu_pairs(reshape(part(t, 0), queries), reshape(part(p, 1), keys), g), share);
+  }
+
+  Var by_weights(const Var& f, const Var& g) const {
     const Var map = tap("attention", reshape(f, {f.dim(0), 1, f.dim(1), f.dim(2)}));
     return matmul(reshape(map, f.shape()), g);
   }
 
   // w . [theta_i, phi_j] is a sum of one number a query and one a key.
-  Var pairs(const Var& t, const Var& p) const {
+  Var pairs(const Var& t, const Var& p) const { return part(t, 0) + transposed(part(p, 1)); }
+
+  Var part(const Var& tokens, std::int64_t half) const {  // N x L x 1
     const std::int64_t c = options_.inner;
-    const Var w = reshape(pair_, {1, 2 * c});
-    return linear(t, slice(w, 1, 0, c)) + transposed(linear(p, slice(w, 1, c, 2 * c)));
+    return linear(tokens, slice(reshape(pair_, {1, 2 * c}), 1, half * c, (half + 1) * c));
   }
 
   Options options_;

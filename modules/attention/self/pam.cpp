@@ -3,11 +3,10 @@
 // Tap "attention": N x 1 x L x L.
 #include <algorithm>
 
+#include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/tokens.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
-#include "modules/ops/matmul.hpp"
-#include "modules/ops/softmax.hpp"
 
 namespace fovea {
 namespace {
@@ -23,10 +22,7 @@ class Pam final : public MapBlock {
 
  protected:
   Var forward(const Var& x) const override {
-    const std::int64_t n = x.dim(0), places = x.dim(2) * x.dim(3);
-    const Var weights = softmax(matmul(to_tokens(query_(x)), transposed(to_tokens(key_(x)))), 2);
-    const Var map = tap("attention", reshape(weights, {n, 1, places, places}));
-    const Var y = matmul(reshape(map, {n, places, places}), to_tokens(value_(x)));
+    const Var y = attend_tokens(to_tokens(query_(x)), to_tokens(key_(x)), to_tokens(value_(x)), 1);
     return x + gamma_ * to_map(y, x.dim(2), x.dim(3));
   }
 

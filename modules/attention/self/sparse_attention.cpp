@@ -2,17 +2,11 @@
 // how heads share them: sparse_pattern.hpp. Child et al. 2019, arXiv:1904.10509. Takes tokens x, or queries, keys and values of one
 // length; after them optionally a mask that is added to the scores.
 // Parameters q_proj, k_proj, v_proj, out_proj (Linear), none with projections: false.
-// Taps "mask": 1 x 1 (or heads) x L x L, 1 where a query looks; "attention": N x heads x L x L.
-#include <cmath>
-
+// Taps "mask": 1 x 1 (or heads) x L x L, 1 where a query looks; "attention": N x heads x L x L; "attention_mean".
+#include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/heads.hpp"
 #include "modules/attention/self/sparse_pattern.hpp"
 #include "modules/nn/registry.hpp"
-#include "modules/ops/binary.hpp"
-#include "modules/ops/matmul.hpp"
-#include "modules/ops/softmax.hpp"
-#include "modules/ops/unary.hpp"
-#include "modules/ops/where.hpp"
 
 namespace fovea {
 namespace {
@@ -21,7 +15,7 @@ class SparseAttention final : public Block {
  public:
   struct Options {
     std::int64_t heads;
-    SparsePattern pattern;
+    std::shared_ptr<const SparsePattern> pattern;
     bool projections, bias;
   };
   SparseAttention(const Scope& s, std::int64_t c, Options o) : Block(s), o_(std::move(o)) {
@@ -37,17 +31,19 @@ class SparseAttention final : public Block {
     const bool self = in.size() < 3;
     const Var q = part(0, in[0]), k = part(1, in[self ? 0 : 1]), v = part(2, in[self ? 0 : 2]);
     check(q.dim(2) == k.dim(2), "expected queries and keys of one length, got ", q.dim(2), " and ", k.dim(2));
-    const Var hidden(o_.pattern.hidden(o_.heads, q.dim(2)));
-    tap("mask", masked_fill(Var(Tensor::full(hidden.shape(), 1)), hidden, 0));
-    Var scores = matmul(scale(q, 1 / std::sqrt(static_cast<double>(q.dim(3)))), permute(k, {0, 1, 3, 2}));
-    scores = masked_fill(scores, hidden, kNever);
-    if (in.size() % 2 == 0) scores = scores + in.back();
-    const Var y = merge_heads(matmul(tap("attention", softmax(scores, -1)), v));
+    if (wants_tap("mask")) tap("mask", Var(o_.pattern->picture(o_.heads, q.dim(2))));
+    const Var mask = in.size() % 2 == 0 ? in.back() : Var();
+    AttentionOptions options;
+    options.pattern = o_.pattern;
+    if (mask.defined()) options.masked = kNever;
+    const Var y = merge_heads(attend(q, k, v, mask, {}, options));
     return {o_.projections ? layers_[3](y) : y};
   }
 
  private:
-  static constexpr double kNever = -1e9;  // finite, as the original: a row that sees nothing stays a distribution
+  // Every query sees itself, so that without a mask its row stays a distribution though all else is -inf. With one it may see
+  // nothing: a finite number, as the original has, keeps such a row finite.
+  static constexpr double kNever = -1e9;
 
   Var part(std::size_t i, const Var& x) const {
     check(x.shape().rank() == 3, "expected tokens N x L x C, got ", x.shape());
@@ -73,7 +69,8 @@ FOVEA_TOKEN_BLOCK(sparse_attention, "self-attention over a sparse pattern of key
   const bool bias = args.get("bias", true, "whether the Linears have a bias");
   check(heads > 0 && channels % heads == 0, "sparse_attention: expected heads that divide ", channels, " channels, got ", heads);
   p.check_options();
-  return std::make_unique<SparseAttention>(scope, channels, SparseAttention::Options{heads, p, projections, bias});
+  return std::make_unique<SparseAttention>(
+      scope, channels, SparseAttention::Options{heads, std::make_shared<SparsePattern>(p), projections, bias});
 }
 
 }  // namespace fovea

@@ -12,20 +12,24 @@
 #include <vector>
 
 #include "modules/core/tensor.hpp"
+#include "modules/ops/key_pattern.hpp"
 
 namespace fovea {
 
-struct SparsePattern {
+struct SparsePattern final : KeyPattern {
   std::vector<std::string> kinds;  // dealt out to the heads in turn
   std::int64_t context = 32, stride = 32, expressivity = 8;
   bool bidirectional = true;
 
   // Error with the options' names where one makes no sense.
   void check_options() const;
-  // Whether query i of a head with pattern `kind` sees key j.
-  bool sees(const std::string& kind, std::int64_t i, std::int64_t j) const;
-  // True where a query must not look: 1 x 1 x L x L, or 1 x heads x L x L where heads differ.
-  Tensor hidden(std::int64_t heads, std::int64_t length) const;
+  bool touches(std::int64_t head, Range rows, Range columns) const override;
+  void look(std::int64_t head, std::int64_t row, Range columns, bool* seen) const override;
+  // 1 where a query looks, else 0: 1 x 1 x L x L, or 1 x heads x L x L where heads differ.
+  Tensor picture(std::int64_t heads, std::int64_t length) const;
+
+ private:
+  const std::string& kind(std::int64_t head) const { return kinds[static_cast<std::size_t>(head) % kinds.size()]; }
 };
 
 }  // namespace fovea

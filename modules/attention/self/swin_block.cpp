@@ -3,7 +3,8 @@
 // Liu et al. 2021, arXiv:2103.14030; Liu et al. 2022, arXiv:2111.09883. MLP: fc2(gelu(fc1 x)).
 // Where the map is not larger than the window, the window becomes the map's smaller side and is not shifted; other sizes are padded.
 // Parameters norm1, norm2: weight, bias; attn.*: see swin_window.cpp, swin_window_v2.cpp; mlp.fc1, mlp.fc2: weight, bias.
-// Taps "attn.attention": N windows x heads x area x area; "attn.attention_mean".
+// Taps "attn.attention": N windows x heads x area x area; "attn.attention_mean"; "attn.received", where there are several windows:
+// N x heads x 1 x HW, how much each place of the map is looked at on average, the shift undone.
 #include "modules/attention/self/swin_block.hpp"
 
 #include "modules/attention/self/tokens.hpp"
@@ -78,7 +79,7 @@ class SwinBlock final : public MapBlock {
   Var attend_windows(const Var& t, Extent map) const {
     const auto [window, shift] = fitting(map, options_.window.window, options_.shift, options_.square);
     const WindowGrid grid(map, window, shift, options_.pad_first);
-    return grid.join(attention_->run(grid.cut(t), window, grid.mask()));
+    return grid.join(attention_->run(grid.cut(t), grid));
   }
 
   Var mlp(const Var& t) const { return dropout_(fc2_(dropout_(gelu(fc1_(t))))); }

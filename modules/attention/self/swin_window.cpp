@@ -20,14 +20,13 @@ class SwinWindow final : public WindowAttention {
         qkv_(s / "qkv", {.in = c, .out = 3 * c, .bias = o.qkv_bias, .init = init::truncated_normal(0.02)}) {}
 
  protected:
-  Var heads_output(const Var& x, Extent window, const Var& mask) const override {
+  WindowHeads heads(const Var& x, Extent window) const override {
     const std::int64_t c = x.dim(2), h = options_.heads;
     const Vars parts = split(qkv_(x), 2, {c, c, c});
     const Var bias = permute(embedding(table_, relative_positions(window, options_.window)), {2, 0, 1});
     AttentionOptions o;
     o.scale = options_.scale;
-    return merge_heads(
-        attend(split_heads(parts[0], h), split_heads(parts[1], h), split_heads(parts[2], h), mask, bias, o, options_.drop));
+    return {split_heads(parts[0], h), split_heads(parts[1], h), split_heads(parts[2], h), bias, o};
   }
 
  private:

@@ -33,14 +33,14 @@ class SwinWindowV2 final : public WindowAttention {
   }
 
  protected:
-  Var heads_output(const Var& x, Extent window, const Var& mask) const override {
+  WindowHeads heads(const Var& x, Extent window) const override {
     const std::int64_t c = x.dim(2), h = options_.heads;
     const Vars parts = split(linear(x, weight_, bias()), 2, {c, c, c});
     const Var q = l2_normalize(split_heads(parts[0], h), 3), k = l2_normalize(split_heads(parts[1], h), 3);
     const Var sharp = exp(clamp(logit_scale_, -std::numeric_limits<double>::infinity(), std::log(100.0)));
     AttentionOptions o;
     o.scale = 1;
-    return merge_heads(attend(q * sharp, k, split_heads(parts[2], h), mask, positions(window), o, options_.drop));
+    return {q * sharp, k, split_heads(parts[2], h), positions(window), o};
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "modules/attention/self/window_attention.hpp"
 
+#include "modules/attention/self/heads.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/reshape.hpp"
 
@@ -39,17 +40,30 @@ WindowAttention::WindowAttention(const Scope& s, std::int64_t c, const WindowOpt
       proj_(s / "proj", {.in = c, .out = c, .init = init::truncated_normal(0.02)}),
       proj_drop_(o.proj_drop) {}
 
-Var WindowAttention::run(const Var& x, Extent window, const Var& mask) const {
+Var WindowAttention::run(const Var& x, const WindowGrid& grid) const {
   const PathScope where(path_);
-  check(x.shape().rank() == 3 && x.dim(1) == window.area(), "expected windows of ", window.area(), " tokens, got ", x.shape());
-  return proj_drop_(proj_(heads_output(x, window, mask)));
+  check_windows(x, grid.window());
+  const WindowHeads h = heads(x, grid.window());
+  const Var mask = grid.mask();
+  if (grid.windows() > 1 && wants_tap("received"))
+    tap("received", grid.received(attention_weights(h.q, h.k, mask, h.bias, h.options)));
+  return attended(h, mask);
 }
 
 Vars WindowAttention::forward(const Vars& in) const {
   check(in.size() == 1 || in.size() == 2, "expected windows and perhaps a mask, got ", in.size(), " values");
+  check_windows(in[0], options_.window);
   Var mask = in.size() == 2 ? in[1] : Var();
   if (mask.defined() && mask.shape().rank() == 3) mask = reshape(mask, {mask.dim(0), 1, mask.dim(1), mask.dim(2)});
-  return {run(in[0], options_.window, mask)};
+  return {attended(heads(in[0], options_.window), mask)};
+}
+
+Var WindowAttention::attended(const WindowHeads& h, const Var& mask) const {
+  return proj_drop_(proj_(merge_heads(attend(h.q, h.k, h.v, mask, h.bias, h.options, options_.drop))));
+}
+
+void WindowAttention::check_windows(const Var& x, Extent window) {
+  check(x.shape().rank() == 3 && x.dim(1) == window.area(), "expected windows of ", window.area(), " tokens, got ", x.shape());
 }
 
 std::unique_ptr<WindowAttention> window_attention(int version, const Scope& s, std::int64_t c, const WindowOptions& o) {

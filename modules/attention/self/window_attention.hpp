@@ -22,21 +22,31 @@ struct WindowOptions {
 // Options window, heads, ...; version 1 or 2. `name` opens messages.
 WindowOptions window_options(Args& args, std::int64_t channels, int version, const std::string& name);
 
+// What attend() takes, of M windows: heads M x heads x area x d, the bias of their positions heads x area x area.
+struct WindowHeads {
+  Var q, k, v, bias;
+  AttentionOptions options;
+};
+
 class WindowAttention : public Block {
  public:
   WindowAttention(const Scope& s, std::int64_t c, const WindowOptions& o);
 
-  // x: M x area x C with M windows of the given extent, at most the declared one; mask: windows x 1 x area x area or undefined.
-  Var run(const Var& x, Extent window, const Var& mask) const;
+  // x: N windows x area x C as the grid cut them; its window is at most the declared one. Where a map has several windows, what
+  // they say of the whole map is the tap "received", N x heads x 1 x HW: see WindowGrid::received.
+  Var run(const Var& x, const WindowGrid& grid) const;
 
  protected:
   // Tokens M x area x C, and perhaps a mask, windows x area x area.
   Vars forward(const Vars& in) const override;
-  virtual Var heads_output(const Var& x, Extent window, const Var& mask) const = 0;
+  virtual WindowHeads heads(const Var& x, Extent window) const = 0;
 
   WindowOptions options_;
 
  private:
+  Var attended(const WindowHeads& h, const Var& mask) const;
+  static void check_windows(const Var& x, Extent window);
+
   std::string path_;
   Linear proj_;
   Dropout proj_drop_;

@@ -3,8 +3,12 @@
 #include <cmath>
 
 #include "modules/ops/pad.hpp"
+#include "modules/ops/permute.hpp"
+#include "modules/ops/reduce.hpp"
 #include "modules/ops/reshape.hpp"
 #include "modules/ops/take.hpp"
+#include "modules/ops/unary.hpp"
+#include "modules/ops/where.hpp"
 
 namespace fovea {
 namespace {
@@ -55,22 +59,43 @@ Var WindowGrid::join(const Var& windows) const {
   return index_select(reshape(windows, {-1, padded_.area(), c}), 1, indices(to_, {map_.area()}));
 }
 
+std::vector<int> WindowGrid::regions(std::int64_t w) const {
+  const std::int64_t across = padded_.columns / window_.columns;
+  std::vector<int> of;
+  for (std::int64_t i = 0; i < window_.area(); ++i)
+    of.push_back(3 * region(w / across * window_.rows + i / window_.columns, padded_.rows, window_.rows, shift_.rows) +
+                 region(w % across * window_.columns + i % window_.columns, padded_.columns, window_.columns, shift_.columns));
+  return of;
+}
+
 Var WindowGrid::mask() const {
   if (shift_.rows == 0 && shift_.columns == 0) return {};
-  const std::int64_t area = window_.area(), across = padded_.columns / window_.columns, count = padded_.area() / area;
-  Tensor mask = Tensor::zeros({count, 1, area, area});
-  std::vector<std::int64_t> of(static_cast<std::size_t>(area));
-  for (std::int64_t w = 0; w < count; ++w) {
-    for (std::int64_t i = 0; i < area; ++i)
-      of[static_cast<std::size_t>(i)] =
-          3 * region(w / across * window_.rows + i / window_.columns, padded_.rows, window_.rows, shift_.rows) +
-          region(w % across * window_.columns + i % window_.columns, padded_.columns, window_.columns, shift_.columns);
-    for (std::int64_t i = 0; i < area; ++i)
-      for (std::int64_t j = 0; j < area; ++j)
-        if (of[static_cast<std::size_t>(i)] != of[static_cast<std::size_t>(j)])
-          mask.data<float>()[(w * area + i) * area + j] = -100;
+  const std::int64_t area = window_.area();
+  Tensor mask = Tensor::zeros({windows(), 1, area, area});
+  float* at = mask.data<float>();
+  for (std::int64_t w = 0; w < windows(); ++w) {
+    const std::vector<int> of = regions(w);
+    for (const int query : of)
+      for (const int key : of) *at++ = query == key ? 0 : -100;
   }
   return mask;
+}
+
+Var WindowGrid::received(const Var& weights) const {
+  const std::int64_t area = window_.area(), heads = weights.dim(1);
+  Tensor apart = Tensor::empty({1, windows(), 1, area, area}, DType::boolean);
+  bool* at = apart.data<bool>();
+  for (std::int64_t w = 0; w < windows(); ++w) {
+    const std::vector<int> of = regions(w);
+    for (std::size_t i = 0; i < of.size(); ++i) {
+      const bool padding = from_[static_cast<std::size_t>(w * area) + i] == map_.area();
+      for (const int key : of) *at++ = padding || of[i] != key;
+    }
+  }
+  const Var met = masked_fill(reshape(weights, {-1, windows(), heads, area, area}), Var(apart), 0);
+  const Var places = reshape(permute(sum(met, {3}, false), {0, 1, 3, 2}), {-1, padded_.area(), heads});
+  const Var on_map = permute(index_select(places, 1, indices(to_, {map_.area()})), {0, 2, 1});
+  return scale(reshape(on_map, {-1, heads, 1, map_.area()}), 1.0 / static_cast<double>(map_.area()));
 }
 
 Var relative_positions(Extent window, Extent full) {

@@ -7,24 +7,27 @@
 // from column distances for x and row distances for y. Term 3 alone is one map for all queries, and computed once.
 // Parameters query_conv.weight (terms 1, 2), key_conv.weight (1, 3), value_conv.weight, appr_geom_fc_x.weight and appr_geom_fc_y.weight
 // (2, 4), appr_bias (3), geom_bias (4), proj_conv.weight, proj_conv.bias, gamma: zero, so that a fresh block is the identity.
-// Tap "attention": N x h x Lq x Lk; Lq is 1 for term 3 alone.
+// Taps "attention": N x h x Lq x Lk; Lq is 1 for term 3 alone; "attention_mean".
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
+#include "modules/attention/self/attend.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
+#include "modules/ops/concat.hpp"
 #include "modules/ops/expand.hpp"
 #include "modules/ops/matmul.hpp"
 #include "modules/ops/permute.hpp"
 #include "modules/ops/pool2d.hpp"
 #include "modules/ops/reshape.hpp"
 #include "modules/ops/resize.hpp"
-#include "modules/ops/softmax.hpp"
-#include "modules/ops/unary.hpp"
-#include "modules/ops/where.hpp"
 
 namespace fovea {
 namespace {
+
+// What a key out of range gets on top: its weight is 0 exactly, and a product with 0 stays 0 as -inf's would not.
+constexpr float kFar = -1e30f;
 
 struct GeneralizedOptions {
   std::int64_t heads = 9, width = 0, embedding = 0, q_stride = 1, kv_stride = 2, range = -1;
@@ -78,11 +81,11 @@ class GeneralizedAttention final : public MapBlock {
   Var forward(const Var& x) const override {
     const Var xq = every(x, o_.q_stride), xk = every(x, o_.kv_stride);
     const Places p{x.dim(0), xq.dim(2), xq.dim(3), xk.dim(2), xk.dim(3)};
-    const Var scores = o_.key_alone() ? key_scores(xk, p) : all_scores(xq, xk, p);
-    const Var attention = tap("attention", softmax(scores, 3));
     const Var values = permute(reshape(tokens(value_, xk), {p.batch, p.keys(), o_.heads, o_.width}), {0, 2, 1, 3});
     const std::int64_t rows = o_.key_alone() ? 1 : p.rows, columns = o_.key_alone() ? 1 : p.columns;
-    const Var read = permute(matmul(attention, values), {0, 2, 1, 3});
+    AttentionOptions unscaled;
+    unscaled.scale = 1;
+    const Var read = permute(attend(queries(xq, p), keys(xk, p), values, {}, {}, unscaled), {0, 2, 1, 3});
     const Var map = permute(reshape(read, {p.batch, rows, columns, o_.channels()}), {0, 3, 1, 2});
     Var out = conv2d(map, proj_weight_, proj_bias_, {});
     if (o_.q_stride > 1 && !o_.key_alone()) out = resize(out, x.dim(2), x.dim(3), Resize::bilinear);
@@ -93,48 +96,70 @@ class GeneralizedAttention final : public MapBlock {
   // A 1x1 convolution as places x channels: N x H x W x hd.
   static Var tokens(const Var& weight, const Var& x) { return permute(conv2d(x, weight, {}, {}), {0, 2, 3, 1}); }
 
-  Var keys(const Var& xk, const Places& p) const {  // N x h x d x Lk
-    return permute(reshape(tokens(key_, xk), {p.batch, p.keys(), o_.heads, o_.width}), {0, 2, 3, 1});
-  }
-
   Var per_head(const Var& bias) const { return reshape(bias, {1, o_.heads, 1, o_.width}); }
+  bool contents() const { return o_.content || o_.key; }              // terms 1 and 3
+  bool distances() const { return o_.positions() || o_.range >= 0; }  // terms 2 and 4, and what is out of range
 
-  Var key_scores(const Var& xk, const Places& p) const { return matmul(per_head(key_bias_), keys(xk, p)); }  // N x h x 1 x Lk
-
-  Var all_scores(const Var& xq, const Var& xk, const Places& p) const {
-    const bool has_query = query_.defined();
-    const Var query = has_query ? reshape(tokens(query_, xq), {p.batch, p.queries(), o_.heads, o_.width}) : Var();
-    Var scores;  // N x h x Lq x Lk; without queries the first and third may be 1
+  // Every term is a part of one product of widths: the query's content with the key's, what the query says of each key column with a
+  // key's own column as a vector of one 1, and the same for rows. So nothing of Lq x Lk is ever held. N x h x Lq x width.
+  Var queries(const Var& xq, const Places& p) const {
+    const Var query = query_.defined() ? reshape(tokens(query_, xq), {p.batch, p.rows, p.columns, o_.heads, o_.width}) : Var();
+    Vars parts;
     if (o_.content) {
-      const Var q = permute(query, {0, 2, 1, 3});
-      scores = matmul(o_.key ? q + per_head(key_bias_) : q, keys(xk, p));
+      const Var q = permute(reshape(query, {p.batch, p.queries(), o_.heads, o_.width}), {0, 2, 1, 3});
+      parts.push_back(o_.key ? q + per_head(key_bias_) : q);
     } else if (o_.key) {
-      scores = key_scores(xk, p);
+      parts.push_back(expand(per_head(key_bias_), {p.batch, o_.heads, o_.key_alone() ? 1 : p.queries(), o_.width}));
     }
-    if (o_.positions()) {
-      const Var places = position_scores(query, p);
-      const Shape whole{places.dim(0), o_.heads, p.queries(), p.keys()};
-      scores = scores.defined() ? scores + reshape(places, whole) : reshape(places, whole);
+    if (distances()) {
+      const auto [along_x, along_y] = axis_scores(query, p);
+      parts.push_back(along_x);
+      parts.push_back(along_y);
     }
-    const Shape full{p.batch, o_.heads, p.queries(), p.keys()};
-    if (!(scores.shape() == full)) scores = expand(scores, full);
-    return o_.range < 0 ? scores : masked_fill(scores, Var(far_places(p)), -INFINITY);
+    return parts.size() == 1 ? parts[0] : concat(parts, 3);
   }
 
-  // (N or 1) x h x rows x columns x key rows x key columns: a term of columns plus a term of rows.
-  Var position_scores(const Var& query, const Places& p) const {
-    const Var along_x = relative(geometry_x_, p.columns, p.key_columns), along_y = relative(geometry_y_, p.rows, p.key_rows);
-    Var q;  // (N or 1) x h x rows x columns x d
-    if (o_.content_position) {
-      q = permute(reshape(query, {p.batch, p.rows, p.columns, o_.heads, o_.width}), {0, 3, 1, 2, 4});
-      if (o_.position) q = q + reshape(position_bias_, {1, o_.heads, 1, 1, o_.width});
-    } else {
-      q = reshape(position_bias_, {1, o_.heads, 1, 1, o_.width});
+  Var keys(const Var& xk, const Places& p) const {  // N x h x Lk x width
+    Vars parts;
+    if (contents()) parts.push_back(permute(reshape(tokens(key_, xk), {p.batch, p.keys(), o_.heads, o_.width}), {0, 2, 1, 3}));
+    if (distances()) {
+      const std::int64_t width = p.key_columns + p.key_rows;
+      Tensor own = Tensor::zeros({1, 1, p.keys(), width});
+      for (std::int64_t k = 0; k < p.keys(); ++k)
+        own.data<float>()[k * width + k % p.key_columns] = own.data<float>()[k * width + p.key_columns + k / p.key_columns] = 1;
+      parts.push_back(expand(Var(own.to(type())), {p.batch, o_.heads, p.keys(), width}));
     }
-    const Var x = permute(matmul(permute(q, {0, 1, 3, 2, 4}), along_x), {0, 1, 3, 2, 4});
-    const Var y = matmul(o_.transposed_rows ? transposed(q, p) : q, along_y);
-    return reshape(x, {x.dim(0), o_.heads, x.dim(2), p.columns, 1, p.key_columns}) +
-           reshape(y, {y.dim(0), o_.heads, p.rows, y.dim(3), p.key_rows, 1});
+    return parts.size() == 1 ? parts[0] : concat(parts, 3);
+  }
+
+  // What queries say of key columns and of key rows: N x h x Lq x key columns, and x key rows.
+  std::pair<Var, Var> axis_scores(const Var& query, const Places& p) const {
+    Var x, y;
+    if (o_.positions()) std::tie(x, y) = position_scores(query, p);
+    if (o_.range >= 0) {
+      const Var far_x = reshape(far(p.columns, p.key_columns), {1, 1, 1, p.columns, p.key_columns});
+      const Var far_y = reshape(far(p.rows, p.key_rows), {1, 1, p.rows, 1, p.key_rows});
+      x = x.defined() ? x + far_x : far_x;
+      y = y.defined() ? y + far_y : far_y;
+    }
+    const auto every_query = [&](const Var& v) {
+      const std::int64_t keys = v.dim(4);
+      return reshape(expand(v, {p.batch, o_.heads, p.rows, p.columns, keys}), {p.batch, o_.heads, p.queries(), keys});
+    };
+    return {every_query(x), every_query(y)};
+  }
+
+  // Terms 2 and 4 by columns and by rows: (N or 1) x h x (rows or 1) x columns x key columns, and x rows x (columns or 1) x key rows.
+  std::pair<Var, Var> position_scores(const Var& query, const Places& p) const {
+    const Var along_x = relative(geometry_x_, p.columns, p.key_columns), along_y = relative(geometry_y_, p.rows, p.key_rows);
+    Var q;  // (N or 1) x h x (rows or 1) x (columns or 1) x d
+    if (o_.position) q = reshape(position_bias_, {1, o_.heads, 1, 1, o_.width});
+    if (o_.content_position) {
+      const Var content = permute(query, {0, 3, 1, 2, 4});
+      q = q.defined() ? content + q : content;
+    }
+    return {permute(matmul(permute(q, {0, 1, 3, 2, 4}), along_x), {0, 1, 3, 2, 4}),
+            matmul(o_.transposed_rows ? transposed(q, p) : q, along_y)};
   }
 
   // What mmcv multiplies the row distances with: the query of row i and column j where that of j and i belongs.
@@ -155,22 +180,24 @@ class GeneralizedAttention final : public MapBlock {
           const double f = std::pow(1000.0, static_cast<double>(k % quarter) / static_cast<double>(quarter));
           e[static_cast<std::size_t>(at)] = (k < quarter ? std::sin(delta / f) : std::cos(delta / f)) / std::sqrt(2.0);
         }
-    const Tensor& values = weight.state()->value;  // without one while tracing
-    const Var embedding(Tensor::from(e, {queries * keys, 2 * quarter}).to(values.defined() ? values.dtype() : DType::f32));
+    const Var embedding(Tensor::from(e, {queries * keys, 2 * quarter}).to(type()));
     return permute(reshape(linear(embedding, weight), {1, queries, keys, o_.heads, o_.width}), {0, 3, 1, 4, 2});
   }
 
-  // True where a key lies outside the square of `range` around the query; mmcv's rounding to the keys' grid.
-  Tensor far_places(const Places& p) const {
-    const auto inside = [&](std::int64_t q, std::int64_t k) {
-      const std::int64_t first = q - o_.range, s = o_.kv_stride;
-      return k >= (first < 0 ? 0 : first / s) && k < (q + o_.range + 1) / s + 1;
-    };
-    Tensor far = Tensor::empty({1, 1, p.queries(), p.keys()}, DType::boolean);
-    for (std::int64_t q = 0, at = 0; q < p.queries(); ++q)
-      for (std::int64_t k = 0; k < p.keys(); ++k, ++at)
-        far.data<bool>()[at] = !inside(q / p.columns, k / p.key_columns) || !inside(q % p.columns, k % p.key_columns);
-    return far;
+  // Of constants: that of the parameters, which have no values while shapes are traced.
+  DType type() const {
+    const Tensor& values = value_.state()->value;
+    return values.defined() ? values.dtype() : DType::f32;
+  }
+
+  // 0, and kFar where a key lies more than `range` from the query along one axis; mmcv's rounding to the keys' grid.
+  Var far(std::int64_t queries, std::int64_t keys) const {
+    const std::int64_t s = o_.kv_stride;
+    Tensor t = Tensor::zeros({queries, keys});
+    for (std::int64_t q = 0; q < queries; ++q)
+      for (std::int64_t k = 0; k < keys; ++k)
+        if (k < std::max<std::int64_t>(0, q - o_.range) / s || k > (q + o_.range + 1) / s) t.data<float>()[q * keys + k] = kFar;
+    return Var(t.to(type()));
   }
 
   GeneralizedOptions o_;

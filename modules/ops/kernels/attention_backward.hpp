@@ -1,11 +1,13 @@
 // The backward pass of attention. With p the weights, again from the saved maximum and sum of each row, and g the gradient of the
-// result: dv = p^T g; ds = p (g v^T - rowsum(g out)); dq = scale ds k; dk = scale ds^T q; the bias takes ds.
+// result: dv = p^T g; ds = p (g v^T - rowsum(g out)); dq = scale ds k; dk = scale ds^T q; the bias takes ds. Under dropout the p of dv and
+// the g v^T are dropped alike.
 // Tiles of columns outside, of rows inside: dk and dv of a tile stay in the cache, dq is summed in a buffer.
 #pragma once
 
 #include <vector>
 
 #include "modules/core/threads.hpp"
+#include "modules/ops/kernels/attention_dropout.hpp"
 #include "modules/ops/kernels/attention_tiles.hpp"
 
 namespace fovea::kernels {
@@ -31,6 +33,7 @@ template <class C>
 struct BackwardPass {
   const Tensor &q, &k, &v, &out, &tops, &grad;
   const Extras& extras;
+  const WeightDrops& drops;
   double scale;
   Tensor &dq, &dk, &dv;  // dense, of their inputs' types
   Tensor dbias;          // of C, in the bias's own four axes; undefined when not wanted
@@ -98,10 +101,13 @@ struct BackwardPass {
     std::fill(room.dv, room.dv + kKeyTile * wide_v(), C(0));
     for (std::int64_t row = 0; row < queries(); row += kQueryTile) {
       const Place at{n, h, row, std::min(kQueryTile, queries() - row), first, count};
-      block(at, sums + row * wide_q(), room);
-      if (scores)
-        for (std::int64_t r = 0; r < at.rows; ++r)
-          std::copy_n(room.dp + r * kKeyTile, count, scores + (row + r) * keys() + first);
+      const bool skipped = extras.skips(at);
+      if (!skipped) block(at, sums + row * wide_q(), room);
+      for (std::int64_t r = 0; scores && r < at.rows; ++r) {
+        C* to = scores + (row + r) * keys() + first;
+        if (skipped) std::fill_n(to, count, C(0));
+        else std::copy_n(room.dp + r * kKeyTile, count, to);
+      }
     }
     if (dk.defined()) store(dk, unit * keys() + first, count, room.dk, wide_q(), scale);
     if (dv.defined()) store(dv, unit * keys() + first, count, room.dv, wide_v(), 1);
@@ -122,7 +128,10 @@ struct BackwardPass {
     const C* top = tops.data<C>() + 2 * ((at.n * heads() + at.h) * queries() + at.row);
     for (std::int64_t r = 0; r < at.rows; ++r) {
       const C mean = dot_line(room.grad + r * e, room.out + r * e, e);
-      differentiate_line(room.s + r * kKeyTile, room.dp + r * kKeyTile, at.columns, top[2 * r], top[2 * r + 1], mean);
+      C *s = room.s + r * kKeyTile, *dp = room.dp + r * kKeyTile;
+      if (drops.active()) drops.line(dp, at, at.row + r);
+      differentiate_line(s, dp, at.columns, top[2 * r], top[2 * r + 1], mean);
+      if (drops.active()) drops.line(s, at, at.row + r);
     }
     clear_forbidden(room.dp, kKeyTile, extras, at);
     const std::int64_t one = 1, ld = kKeyTile;

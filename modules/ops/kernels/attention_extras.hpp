@@ -41,7 +41,7 @@ inline Tensor extra_view(const Tensor& t, const Shape& scores, DType type) {
 }
 
 inline Extras extras_of(const Tensor& mask, const Tensor& bias, const Shape& scores, DType type, const AttentionOptions& o) {
-  return {extra_view(mask, scores, type), extra_view(bias, scores, type), o.causal, o.masked};
+  return {extra_view(mask, scores, type), extra_view(bias, scores, type), o.pattern.get(), o.causal, o.masked};
 }
 
 // A mask that wants a gradient is a bias.

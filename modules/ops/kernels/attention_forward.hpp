@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "modules/core/threads.hpp"
+#include "modules/ops/kernels/attention_dropout.hpp"
 #include "modules/ops/kernels/attention_tiles.hpp"
 
 namespace fovea::kernels {
@@ -44,6 +45,7 @@ template <class C>
 struct ForwardPass {
   const Tensor &q, &k, &v;
   const Extras& extras;
+  const WeightDrops& drops;
   double scale;
   Tensor &out,
       &tops;  // N x h x Lq x dv dense, of q's type; N x h x Lq x 2 of C: each row's maximum, and 1 / sum exp(s - maximum)
@@ -97,22 +99,21 @@ struct ForwardPass {
     std::fill(total, total + rows, C(0));
     for (std::int64_t tile = 0; tile < tiles(); ++tile) {
       const std::int64_t first = tile * kKeyTile, count = std::min(kKeyTile, keys() - first);
-      if (extras.causal && skippable() && first > row + rows - 1) break;
+      const Place at{n, h, row, rows, first, count};
+      if (extras.skips(at)) continue;
       const C* key = packed + tile * tile_size();
       const std::int64_t columns = round_up(count, kPanel);
       tile_product(s, kKeyTile, query, d, std::int64_t{1}, key, padded, columns, d, false);
-      finish_scores(s, kKeyTile, extras, {n, h, row, rows, first, count});
+      finish_scores(s, kKeyTile, extras, at);
       for (std::int64_t r = 0; r < rows; ++r) {
         const C fade = soften_line(s + r * kKeyTile, count, top[r], total[r]);
         if (fade != C(1)) scale_line(sums + r * w, w, fade);
+        if (drops.active()) drops.line(s + r * kKeyTile, at, row + r);
       }
       tile_product(sums, w, s, kKeyTile, std::int64_t{1}, key + columns * d, padded, w, count, true);
     }
     finish(unit, row, rows, sums, top, total);
   }
-
-  // Columns that are forbidden anyway can be left out where that is what -inf says.
-  bool skippable() const { return extras.masked == -std::numeric_limits<double>::infinity(); }
 
   void finish(std::int64_t unit, std::int64_t row, std::int64_t rows, const C* sums, const C* top, const C* total) const {
     const std::int64_t dv = v.dim(3), at = unit * q.dim(2) + row;

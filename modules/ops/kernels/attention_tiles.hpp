@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "modules/core/math.hpp"
 #include "modules/core/tensor.hpp"
 #include "modules/ops/kernels/tile_product.hpp"
+#include "modules/ops/key_pattern.hpp"
 
 namespace fovea::kernels {
 
@@ -72,11 +74,23 @@ void pack_transposed(C* to, const Rows& from, std::int64_t first, std::int64_t c
   });
 }
 
+struct Place {
+  std::int64_t n, h, row, rows, column, columns;
+};
+
 // Mask and bias as views of M x h x Lq x Lk; sample n takes n mod M. Floating ones are in the type C already.
 struct Extras {
   Tensor mask, bias;
+  const KeyPattern* pattern = nullptr;
   bool causal = false;
   double masked = 0;
+
+  // Whether all of a tile is forbidden and so without weight: where that is what -inf says.
+  bool skips(const Place& at) const {
+    if (masked != -std::numeric_limits<double>::infinity()) return false;
+    return (causal && at.column > at.row + at.rows - 1) ||
+           (pattern && !pattern->touches(at.h, {at.row, at.rows}, {at.column, at.columns}));
+  }
 };
 
 template <class T>
@@ -97,9 +111,18 @@ FOVEA_SIMD void forbid_line(C* s, const bool* allowed, std::int64_t step, std::i
   for (std::int64_t j = 0; j < n; ++j) s[j] = allowed[j * step] ? s[j] : value;
 }
 
-struct Place {
-  std::int64_t n, h, row, rows, column, columns;
-};
+// What pattern and causality hide of one row becomes `value`; a few columns at a time, for the explicit weights have long rows.
+template <class C>
+void hide_line(C* s, const Extras& x, const Place& at, std::int64_t row, C value) {
+  bool seen[kKeyTile];
+  for (std::int64_t j = 0; x.pattern && j < at.columns; j += kKeyTile) {
+    const std::int64_t count = std::min(kKeyTile, at.columns - j);
+    x.pattern->look(at.h, row, {at.column + j, count}, seen);
+    forbid_line(s + j, seen, 1, count, value);
+  }
+  if (x.causal)
+    for (std::int64_t j = std::max<std::int64_t>(0, row + 1 - at.column); j < at.columns; ++j) s[j] = value;
+}
 
 // Bias and masks over the rows x columns scores at s, lines ld apart.
 template <class C>
@@ -116,8 +139,7 @@ void finish_scores(C* s, std::int64_t ld, const Extras& x, const Place& at) {
         forbid_line(s, line_of<bool>(x.mask, at.n, at.h, i) + at.column * step, step, at.columns, static_cast<C>(x.masked));
       else add_line(s, line_of<C>(x.mask, at.n, at.h, i) + at.column * step, step, at.columns);
     }
-    if (x.causal)
-      for (std::int64_t j = std::max<std::int64_t>(0, i + 1 - at.column); j < at.columns; ++j) s[j] = static_cast<C>(x.masked);
+    hide_line(s, x, at, i, static_cast<C>(x.masked));
   }
 }
 
@@ -125,14 +147,13 @@ void finish_scores(C* s, std::int64_t ld, const Extras& x, const Place& at) {
 template <class C>
 void clear_forbidden(C* s, std::int64_t ld, const Extras& x, const Place& at) {
   const bool boolean = x.mask.defined() && x.mask.dtype() == DType::boolean;
-  for (std::int64_t r = 0; (boolean || x.causal) && r < at.rows; ++r, s += ld) {
+  for (std::int64_t r = 0; (boolean || x.causal || x.pattern) && r < at.rows; ++r, s += ld) {
     const std::int64_t i = at.row + r;
     if (boolean) {
       const std::int64_t step = x.mask.strides()[3];
       forbid_line(s, line_of<bool>(x.mask, at.n, at.h, i) + at.column * step, step, at.columns, C(0));
     }
-    if (x.causal)
-      for (std::int64_t j = std::max<std::int64_t>(0, i + 1 - at.column); j < at.columns; ++j) s[j] = 0;
+    hide_line(s, x, at, i, C(0));
   }
 }
 

@@ -1,6 +1,6 @@
 #include "modules/nn/registry.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/check_op.hpp"
+#include "tests/support/check_block.hpp"
 #include "tests/support/errors.hpp"
 
 using namespace fovea;
@@ -121,6 +121,14 @@ TEST_CASE("har_aligned: residual, every channel count, the authors' variants") {
   CHECK(Made("har_aligned", 64).store->find("net.offset.weight")->value.shape() == Shape{72, 16, 3, 3});
   CHECK(fails_with([] { Made("har_aligned", 12, {{"groups", "5"}}); }, "12 and 3 channels do not divide into 5 groups"));
   CHECK(fails_with([] { Made("har_aligned", 12, {{"first_kernel", "2"}}); }, "first_kernel must be odd"));
+}
+
+// At random weights: where all offsets are 0, as they begin, bilinear sampling has a kink and no derivative.
+TEST_CASE("har_aligned: gradients away from the kink at offset 0") {
+  const Tensor x = random_tensor({2, 12, 5, 4}, 1);
+  for (const Options& options : {Options{}, {{"mid", "8"}, {"groups", "4"}}, {{"first_kernel", "3"}}, {{"border", "clamp"}}})
+    test::check_block("har_aligned", 12, {x}, options);
+  test::check_block("har_aligned", 64, {random_tensor({1, 64, 3, 4}, 2)});
 }
 
 TEST_CASE("har_head: which parts its variants have") {

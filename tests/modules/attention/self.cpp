@@ -62,6 +62,23 @@ TEST_CASE("self: asking for the map changes neither result nor gradients beyond 
   }
 }
 
+TEST_CASE("self: in training too the map that is asked for is what was computed with") {
+  for (const Made& made : {Made("multi_head", 8, {{"heads", "4"}, {"dropout", "0.3"}, {"head_drop", "0.3"}}),
+                           Made("vit_attention", 8, {{"heads", "4"}, {"attn_drop", "0.3"}, {"head_drop", "0.3"}})}) {
+    std::vector<Tensor> values;
+    for (const bool wanted : {false, true}) {
+      Random random(7);
+      const Training training(random);
+      const TapScope taps(wanted ? "**.attention" : "nothing");
+      values.push_back(made.run({tokens({2, 9, 8}, 3)}));
+      values.push_back(made.run({tokens({2, 9, 8}, 3)}));
+    }
+    CHECK(close(values[0], values[2]));
+    CHECK(close(values[1], values[3]));
+    CHECK_FALSE(close(values[0], values[1]));
+  }
+}
+
 TEST_CASE("multi_head: layouts, one tensor or three, single samples") {
   const Made first("multi_head", 8, {{"heads", "2"}}), second("multi_head", 8, {{"heads", "2"}, {"batch_first", "false"}});
   const Var x = tokens({3, 5, 8}, 1);
@@ -134,6 +151,18 @@ TEST_CASE("swin_block: an unshifted block keeps windows apart") {
   CHECK(max_difference(before.slice(2, 2, 4), after.slice(2, 2, 4)) == 0);
   CHECK(max_difference(before.slice(2, 0, 2).slice(3, 2, 4), after.slice(2, 0, 2).slice(3, 2, 4)) == 0);
   CHECK(max_difference(before.slice(2, 1, 2).slice(3, 1, 2), after.slice(2, 1, 2).slice(3, 1, 2)) > 0);
+}
+
+TEST_CASE("swin_block: what the places received adds up to one token's attention") {
+  for (const char* name : {"swin_block", "swin_block_v2"}) {
+    const Made made(name, 6, {{"heads", "3"}}, {{"window", {"3"}}, {"shift", {"1"}}});
+    const TapScope taps("**.received");
+    made.run({tokens({2, 6, 6, 9}, 2)});
+    REQUIRE(taps.kept.size() == 1);
+    CHECK(taps.kept[0].first == "net.attn.received");
+    CHECK(taps.kept[0].second.shape() == Shape{2, 3, 1, 54});
+    for (const double share : mean(taps.kept[0].second, {3}).value().values()) CHECK(share * 54 == Approx(1).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("swin_block: small maps, other windows, drop path") {

@@ -1,4 +1,5 @@
 // Sparse and adaptively sparse attention: patterns by hand, gradients through every option, what inputs may be.
+#include "modules/attention/self/sparse_pattern.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/reshape.hpp"
 #include "tests/support/catch.hpp"
@@ -76,6 +77,45 @@ TEST_CASE("sparse_attention: the patterns") {
   CHECK(pattern(forward, 7) == Rows{"1000000", "1100000", "1110000", "1111000", "0011100", "0011110", "0011111"});
   CHECK(pattern({{"heads", "2"}, {"context", "1"}, {"stride", "2"}}, 2, {{"pattern", {"local", "all"}}}) ==
         Rows{"10", "01", "11", "11"});
+}
+
+// Key j of query i by the formulas of sparse_pattern.hpp, one pair at a time.
+bool by_formula(const SparsePattern& p, std::int64_t i, std::int64_t j) {
+  const std::string& kind = p.kinds.front();
+  if (!p.bidirectional && j > i) return false;
+  if (kind == "all") return true;
+  if (kind == "local") return std::abs(i - j) < p.context;
+  if (kind == "strided") return (i - j) % p.stride == 0;
+  const std::int64_t window = i == 0 ? 0 : (i - 1) / p.stride * p.stride, behind = j % p.stride;
+  return (j >= window && j <= window + p.stride) || (j > 0 && behind == 0) || p.stride - behind <= p.expressivity;
+}
+
+TEST_CASE("sparse_attention: patterns tile by tile are what the formulas say; a tile that is not touched is hidden") {
+  const std::int64_t length = 40;
+  bool seen[length];
+  for (const char* kind : {"all", "local", "strided", "fixed"})
+    for (const std::int64_t size : {1, 3, 7, 50})
+      for (const bool both : {true, false}) {
+        SparsePattern p;
+        p.kinds = {kind}, p.context = size, p.stride = size, p.expressivity = std::min<std::int64_t>(size, 2),
+        p.bidirectional = both;
+        INFO(kind << " " << size << " " << both);
+        for (std::int64_t row = 0; row < length; row += 5)
+          for (std::int64_t first = 0; first < length; first += 4)
+            for (const std::int64_t count : {1, 4, 9}) {
+              const KeyPattern::Range rows{row, 5}, columns{first, std::min(count, length - first)};
+              bool any = false;
+              for (std::int64_t i = row; i < row + 5; ++i) {
+                p.look(0, i, columns, seen);
+                for (std::int64_t j = 0; j < columns.count; ++j) {
+                  CHECK(seen[j] == by_formula(p, i, first + j));
+                  any = any || seen[j];
+                }
+              }
+              CHECK((p.touches(0, rows, columns) || !any));
+              if (both) CHECK((any || !p.touches(0, rows, columns)));  // exactly, but for what comes after the query
+            }
+      }
 }
 
 TEST_CASE("sparse_attention: values, gradients, inputs") {

@@ -126,7 +126,7 @@ TEST_CASE("explain: gates of several channels and attention that was averaged al
   const auto layers = layers_of(network, {1, 1, 20, 12});
   REQUIRE(layers.size() == 3);
   CHECK(layers[0].kind == LayerKind::spatial);
-  CHECK((layers[1].kind == LayerKind::attention && layers[1].grid == layers[0].grid));
+  CHECK((layers[1].kind == LayerKind::received && layers[1].grid == layers[0].grid));
   CHECK(layers[2].kind == LayerKind::other);
 }
 

@@ -7,6 +7,7 @@
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/ops/additive_mask.hpp"
+#include "modules/ops/dropout.hpp"
 #include "modules/ops/matmul.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
@@ -30,6 +31,20 @@ struct Example {
   Tensor mask, bias;
   bool causal = false;
   double scale = 0, masked = -INFINITY;
+  std::shared_ptr<const KeyPattern> pattern = nullptr;
+  AttentionOptions options() const { return {scale, causal, masked, pattern}; }
+};
+
+// Head h sees `width` + h keys around a query of its own number, and no others.
+struct Band final : KeyPattern {
+  std::int64_t width;
+  explicit Band(std::int64_t w) : width(w) {}
+  bool touches(std::int64_t head, Range rows, Range columns) const override {
+    return columns.first <= rows.last() + width + head && columns.last() >= rows.first - width - head;
+  }
+  void look(std::int64_t head, std::int64_t row, Range columns, bool* seen) const override {
+    for (std::int64_t j = 0; j < columns.count; ++j) seen[j] = std::abs(row - columns.first - j) <= width + head;
+  }
 };
 
 std::vector<Example> examples() {
@@ -45,6 +60,9 @@ std::vector<Example> examples() {
       {"bias a head", 2, 3, 9, 9, 8, 8, {}, random_tensor({3, 9, 9}, 4)},
       {"bias and windows", 6, 2, 9, 9, 4, 4, random_tensor({3, 1, 9, 9}, 5), random_tensor({1, 2, 9, 9}, 6)},
       {"bias a column, causal", 2, 2, 9, 9, 4, 4, {}, random_tensor({2, 1, 1, 9}, 7), true},
+      {"a band, tiles skipped", 1, 2, 500, 600, 4, 4, {}, {}, false, 0, -INFINITY, std::make_shared<Band>(20)},
+      {"a band, bias", 2, 2, 120, 400, 4, 4, {}, random_tensor({2, 120, 400}, 9), false, 0, -INFINITY, std::make_shared<Band>(3)},
+      {"a band, causal, a finite number", 2, 2, 9, 9, 4, 4, {}, {}, true, 0, -1e9, std::make_shared<Band>(2)},
       {"bias of all heads", 2, 2, 9, 200, 4, 4, random_bool({9, 200}, 8, 0), random_tensor({9, 200}, 7)},
   };
 }
@@ -76,8 +94,8 @@ TEST_CASE("attention") {
     check_op(
         "attention",
         [&](const Vars& v) {
-          return Vars{attention(v[0], v[1], v[2], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 3 ? v[3] : Var(),
-                                {e.scale, e.causal, e.masked})};
+          return Vars{
+              attention(v[0], v[1], v[2], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 3 ? v[3] : Var(), e.options())};
         },
         in, check);
   }
@@ -93,8 +111,8 @@ TEST_CASE("attention_weights") {
     check_op(
         "attention_weights",
         [&](const Vars& v) {
-          return Vars{attention_weights(v[0], v[1], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 2 ? v[2] : Var(),
-                                        {e.scale, e.causal, e.masked})};
+          return Vars{
+              attention_weights(v[0], v[1], e.mask.defined() ? Var(e.mask) : Var(), v.size() > 2 ? v[2] : Var(), e.options())};
         },
         in, check_of(e, 2));
   }
@@ -110,7 +128,7 @@ TEST_CASE("attention: tiled and explicit agree, gradients too") {
       for (const Tensor& t : inputs(e)) v.emplace_back(t, true);
       const Var mask = e.mask.defined() ? Var(e.mask) : Var();
       Var bias = e.bias.defined() ? Var(e.bias, true) : Var();
-      const AttentionOptions o{e.scale, e.causal, e.masked};
+      const AttentionOptions o = e.options();
       const Var y =
           tiled ? attention(v[0], v[1], v[2], mask, bias, o) : matmul(attention_weights(v[0], v[1], mask, bias, o), v[2]);
       y.backward(random_tensor(y.shape(), 21));
@@ -142,6 +160,62 @@ TEST_CASE("attention: a row of which all is forbidden") {
   for (int j = 0; j < 4; ++j) CHECK(v.grad().values()[static_cast<std::size_t>(2 * j)] == Approx(0.25));
   const Var far(Tensor::full({3, 4}, -1e9));
   CHECK(attention(q, k, v, far).value().values()[2] == Approx(even[2]));
+}
+
+// The same draws for both forms: a tile drops what the dropout op drops of the explicit weights.
+TEST_CASE("attention: dropout") {
+  const auto draws = [] { return Random(3, 1); };
+  const Example e{"dropout, several tiles",       2, 2, 130, 420, 5, 6, random_bool({130, 420}, 1, 0.3),
+                  random_tensor({2, 130, 420}, 2)};
+  const auto dropped = [&](const Vars& v) {
+    Random random = draws();
+    return Vars{attention(v[0], v[1], v[2], Var(e.mask), v[3], {}, {0.3, &random})};
+  };
+  const auto explicitly = [&](const Vars& v) {
+    Random random = draws();
+    return Vars{matmul(dropout(attention_weights(v[0], v[1], Var(e.mask), v[3]), 0.3, true, random), v[2])};
+  };
+  Tensors in = inputs(e);
+  in.push_back(e.bias);
+  check_op("attention", dropped, in, {.parameters = {3}, .batch_mixing = true, .conditioning = 4});
+  std::vector<Tensor> found;
+  for (const OpFunction& f : {OpFunction(dropped), OpFunction(explicitly)}) {
+    const Precision precision(DType::f64);
+    Vars v;
+    for (const Tensor& t : in) v.emplace_back(t, true);
+    const Var y = f(v).front();
+    y.backward(random_tensor(y.shape(), 21));
+    found.push_back(y.value());
+    for (const Var& x : v) found.push_back(x.grad());
+  }
+  for (std::size_t i = 0; i < 5; ++i) CHECK(max_difference(found[i], found[i + 5]) < 1e-11);
+  Random one = draws(), other = draws();
+  Vars v;
+  for (const Tensor& t : in) v.emplace_back(t);
+  attention(v[0], v[1], v[2], {}, {}, {}, {0.3, &one});
+  dropout(attention_weights(v[0], v[1]), 0.3, true, other);
+  CHECK(one.state() == other.state());
+  CHECK_THROWS_WITH(attention(v[0], v[1], v[2], {}, {}, {}, {1, &one}), Catch::Matchers::ContainsSubstring("dropout in [0, 1)"));
+}
+
+TEST_CASE("attention: a pattern is the mask that it stands for") {
+  const std::int64_t n = 400;
+  const auto band = std::make_shared<Band>(30);
+  Tensor mask = Tensor::empty({1, 2, n, n}, DType::boolean);
+  for (std::int64_t h = 0; h < 2; ++h)
+    for (std::int64_t i = 0; i < n; ++i) band->look(h, i, {0, n}, mask.data<bool>() + (h * n + i) * n);
+  std::vector<Tensor> found;
+  for (const bool pattern : {true, false}) {
+    Vars in;
+    for (std::uint64_t i = 0; i < 3; ++i) in.emplace_back(random_tensor({1, 2, n, 8}, i).to(DType::f32), true);
+    AttentionOptions o;
+    if (pattern) o.pattern = band;
+    const Var y = attention(in[0], in[1], in[2], pattern ? Var() : Var(mask), {}, o);
+    y.backward(random_tensor(y.shape(), 7).to(DType::f32));
+    found.push_back(y.value());
+    for (const Var& v : in) found.push_back(v.grad());
+  }
+  for (std::size_t i = 0; i < 4; ++i) CHECK(max_difference(found[i], found[i + 4]) < 1e-6);
 }
 
 TEST_CASE("attention: a mask that fits nothing is refused") {
