@@ -29,6 +29,15 @@ std::vector<fs::path> places(const Yaml& y, const fs::path& root) {
   return all;
 }
 
+// A share of a single picture is nothing: its class would never be validated, and nobody would know.
+void check_divisible(const LabelledData& data, const std::string& where) {
+  const auto counts = class_counts(data.samples, data.classes.size());
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    check(counts[c] > 1, where, ": the class '", data.classes[c],
+          "' has a single image, and a share of each class is held out to validate with; add images, give 'validate', or set "
+          "validate_share: 0");
+}
+
 struct Data {
   Split split;
   std::vector<std::string> classes;
@@ -44,6 +53,7 @@ Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::s
     out.split.validation = read_labelled(places(train.at("validate"), root), data.classes).samples;
   } else {
     check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
+    if (share > 0) check_divisible(data, train.at("data").where());
     out.split = split(data.samples, share, seed);
   }
   return out;

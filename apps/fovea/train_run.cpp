@@ -67,6 +67,7 @@ bool train(Yaml recipe, const TrainRun& run, const std::atomic<bool>& stop) {
 void print_progress(const Trainer::Progress& p) {
   const bool terminal = isatty(STDERR_FILENO);
   if (p.validation) {
+    if (p.validation->details.is_null()) return;  // there was nothing to validate with
     std::cerr << (terminal ? "\r\033[K" : "") << fmt::format("step {}/{}  {}\n", p.step, p.steps, p.validation->details.dump());
     return;
   }

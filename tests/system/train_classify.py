@@ -97,6 +97,9 @@ def main():
                                 ("train.score=f2", "macro_f1"), ("train.data=nowhere", "nowhere"), ("train.batch=0", "batch")):
             said = run(train + ["-o", str(folder / "bad"), change], code=1)
             assert message in said, f"{change}: {said}"
+        (folder / "photos" / "lone").mkdir()
+        (folder / "photos" / "lone" / "1.png").write_bytes(picture(100, 150, "lone"))
+        assert "the class 'lone' has a single image" in run(train + ["-o", str(folder / "bad")], code=1)
         print("ok:", out.strip().splitlines()[-1])
     finally:
         shutil.rmtree(folder)
