@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/augment/mix.hpp"
@@ -26,6 +27,27 @@ cv::Mat read_small(const fs::path& file, int shorter_side) {
 }
 
 std::size_t bytes_of(const cv::Mat& m) { return m.total() * m.elemSize(); }
+
+std::vector<fs::path> listed_in(const fs::path& list) {
+  std::ifstream in(list);
+  check(in.good(), "cannot read the list ", list.string());
+  std::vector<fs::path> files;
+  for (std::string line; std::getline(in, line);) {
+    if (line.empty()) continue;
+    const fs::path beside = list.parent_path() / line;
+    files.push_back(fs::exists(beside) ? beside : list.parent_path() / "images" / line);
+  }
+  return files;
+}
+
+std::vector<fs::path> below(const fs::path& folder) {
+  check(fs::is_directory(folder), folder.string(), ": expected a folder of images");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 // Words of Philox as the round function: even similar keys give unrelated orders.
 std::uint64_t scrambled(std::uint64_t value, int round, std::uint64_t seed, std::uint64_t order) {
@@ -83,15 +105,11 @@ cv::Mat Photos::image(std::size_t index) const {
   return images_[index].empty() ? read_small(samples_[index].file, options_.shorter_side) : images_[index];
 }
 
-std::vector<Sample> unlabelled(const std::vector<fs::path>& folders) {
+std::vector<Sample> unlabelled(const std::vector<fs::path>& places) {
   std::vector<Sample> samples;
-  for (const fs::path& folder : folders) {
-    check(fs::is_directory(folder), folder.string(), ": expected a folder of images");
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
-    check(!files.empty(), folder.string(), ": no images");
-    std::sort(files.begin(), files.end());
+  for (const fs::path& place : places) {
+    const std::vector<fs::path> files = place.extension() == ".txt" ? listed_in(place) : below(place);
+    check(!files.empty(), place.string(), ": no images");
     for (const fs::path& f : files) samples.push_back({f, -1});
   }
   return samples;

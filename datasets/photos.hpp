@@ -36,6 +36,7 @@ class Photos {
   const std::vector<Bad>& bad() const { return bad_; }
   std::size_t cached() const;              // how many are in memory
   cv::Mat image(std::size_t index) const;  // not to be written to
+  void label(std::size_t index, std::int64_t label) { samples_.at(index).label = label; }
 
  private:
   PhotoOptions options_;
@@ -44,8 +45,9 @@ class Photos {
   std::vector<Bad> bad_;
 };
 
-// Every image below the folders, sorted by path within each, without labels.
-std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& folders);
+// Every image of the places, without labels: of folders those below them, sorted by path; of .txt files those that they name, one a
+// line, beside the list or in `images` beside it. Error for a place without any.
+std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& places);
 
 // Epochs in random order without repetition; batch k depends on (seed, k) alone. Batch::input is N x 3 x height x width, normalised; Batch::target
 // the class indices (s64, N), soft

@@ -14,24 +14,40 @@ std::string quoted(const std::string& field) {
   return out + "\"";
 }
 
+// f(number of the first picture, logits) for the pictures as the model sees them in use, some at a time.
+template <class F>
+void each_batch(const Model& model, const Photos& photos, int batch, DType precision, const F& f) {
+  check(batch > 0, "expected a batch of at least 1, got ", batch);
+  const Preprocess p = preprocess_of(model);
+  for (std::size_t begin = 0; begin < photos.size(); begin += static_cast<std::size_t>(batch)) {
+    const auto n = static_cast<std::int64_t>(std::min(photos.size() - begin, static_cast<std::size_t>(batch)));
+    Tensor input = Tensor::empty({n, 3, p.height, p.width}, DType::f32, Layout::channels_last);
+    for (std::int64_t i = 0; i < n; ++i) preprocess_into(input, i, photos.image(begin + static_cast<std::size_t>(i)), p);
+    f(begin, model.run(input, {.precision = precision}).output.contiguous(Layout::row_major));
+  }
+}
+
 }  // namespace
 
 ClassificationMetrics measure(const Model& model, const Photos& photos, int batch, DType precision) {
-  check(batch > 0, "expected a batch of at least 1, got ", batch);
-  const Preprocess p = preprocess_of(model);
   ClassificationMetrics metrics(model.classes());
-  for (std::size_t begin = 0; begin < photos.size(); begin += static_cast<std::size_t>(batch)) {
-    const auto n = static_cast<std::int64_t>(std::min(photos.size() - begin, static_cast<std::size_t>(batch)));
-    Tensor input = Tensor::empty({n, 3, p.height, p.width}, DType::f32, Layout::channels_last),
-           labels = Tensor::empty({n}, DType::s64);
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::size_t index = begin + static_cast<std::size_t>(i);
-      preprocess_into(input, i, photos.image(index), p);
-      labels.data<std::int64_t>()[i] = photos.samples()[index].label;
-    }
-    metrics.add(model.run(input, {.precision = precision}).output, labels);
-  }
+  each_batch(model, photos, batch, precision, [&](std::size_t first, const Tensor& logits) {
+    Tensor labels = Tensor::empty({logits.dim(0)}, DType::s64);
+    for (std::int64_t i = 0; i < logits.dim(0); ++i)
+      labels.data<std::int64_t>()[i] = photos.samples()[first + static_cast<std::size_t>(i)].label;
+    metrics.add(logits, labels);
+  });
   return metrics;
+}
+
+void label_by(const Model& teacher, Photos& photos, int batch) {
+  each_batch(teacher, photos, batch, DType::f32, [&](std::size_t first, const Tensor& logits) {
+    const std::int64_t classes = logits.dim(1);
+    for (std::int64_t i = 0; i < logits.dim(0); ++i) {
+      const float* row = logits.data<float>() + i * classes;
+      photos.label(first + static_cast<std::size_t>(i), std::max_element(row, row + classes) - row);
+    }
+  });
 }
 
 std::string samples_table(const std::vector<Sample>& samples, const std::vector<std::string>& classes) {

@@ -11,6 +11,9 @@ namespace fovea {
 // Every picture with its label, as the model sees it in use. Labels are those of the model's classes.
 ClassificationMetrics measure(const Model& model, const Photos& photos, int batch, DType precision);
 
+// Labels every picture with the class that the teacher thinks the likeliest: what a pupil that agrees with it would say.
+void label_by(const Model& teacher, Photos& photos, int batch);
+
 // `path,label` for files under a folder or anywhere; `path,reason` for what could not be read.
 std::string samples_table(const std::vector<Sample>& samples, const std::vector<std::string>& classes);
 std::string bad_table(const std::vector<Photos::Bad>& bad);

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Settings {
-  std::string model, precision = "f32", json, confusion;
+  std::string model, precision = "f32", json, confusion, teacher;
   std::vector<std::string> data;
   int threads = 0, batch = 16;
   bool self_ensemble = false;
@@ -48,7 +48,8 @@ int run_eval(const Settings& s) {
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
-  if (model.classifies()) return evaluate_classifier(model, {s.data, precision, s.batch, s.json, s.confusion});
+  if (model.classifies()) return evaluate_classifier(model, {s.data, s.teacher, precision, s.batch, s.json, s.confusion});
+  check(s.teacher.empty(), "--teacher is for classifiers, and ", model.name(), " is none");
   const int scale = model.upscale().scale;
   nlohmann::json all{{"model", model.name()},
                      {"scale", scale},
@@ -81,8 +82,10 @@ void add_eval(CLI::App& app, Run& run) {
   command
       ->add_option("--data", settings->data,
                    "Upscaling: folders with x2/HR, x2/LR ... inside, or photographs; classification: folders with one folder a "
-                   "class, or .csv files")
+                   "class, or .csv files; with --teacher folders of pictures, or .txt files that name them")
       ->required();
+  command->add_option("--teacher", settings->teacher,
+                      "Classification without labels: a model of the same classes whose first answer counts as the truth");
   command->add_option("--precision", settings->precision, "f32, bf16 or auto")->capture_default_str();
   command->add_flag("--self-ensemble", settings->self_ensemble, "Mean over 8 flips and rotations");
   command->add_option("--threads", settings->threads, "0: all");

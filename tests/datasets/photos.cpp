@@ -97,6 +97,14 @@ TEST_CASE("photos: without labels there is no target; some with and some without
   REQUIRE(found.size() == 4);
   CHECK((found[1].file == folder / "1.png" && found[1].label == -1));
   CHECK(fails_with([&] { unlabelled({folder / "none"}); }, "expected a folder"));
+  const std::string names = "1.png\n\n0.png\n", beside = "beside.png\n";
+  write_file_atomically(folder / "list.txt", names.data(), names.size());
+  write_file_atomically(folder / "images.txt", beside.data(), beside.size());
+  const auto listed = unlabelled({folder / "list.txt"});
+  REQUIRE(listed.size() == 2);
+  CHECK((listed[0].file == folder / "1.png" && listed[1].file == folder / "0.png" && listed[0].label == -1));
+  CHECK(unlabelled({folder / "images.txt"})[0].file == folder / "images" / "beside.png");
+  CHECK(fails_with([&] { unlabelled({folder / "none.txt"}); }, "cannot read the list"));
   fs::create_directories(folder / "empty");
   CHECK(fails_with([&] { unlabelled({folder / "empty"}); }, "no images"));
 }

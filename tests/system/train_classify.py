@@ -91,6 +91,9 @@ def main():
         xml.dom.minidom.parse(str(folder / "c.svg"))
         run([fovea, "eval", best, "--data", str(folder / "photos")], code=3)  # the cut picture is left out and said
 
+        alike = run([fovea, "eval", best, "--teacher", best, "--data", str(folder / "photos" / "dim & dark")])
+        assert "top-1 1.0000" in alike, alike  # nobody disagrees with himself
+
         os.rename(folder / "photos" / "bright", folder / "photos" / "glossy")
         assert "'glossy' is none of the model's 2 classes" in run([fovea, "eval", best, "--data", str(folder / "photos")], code=1)
         for change, message in (("train.loss=l1", "loss"), ("train.class_weights=some", "balanced"), ("train.stepz=1", "stepz"),
