@@ -35,6 +35,13 @@ Trainer::Validate agreement(const std::vector<Sample>& samples, const Model& tea
 
 }  // namespace
 
+void name_teachers_classes(Yaml& recipe, const fs::path& root) {
+  const Yaml& head = recipe.at("model").at("head");
+  if (head.has("classes") || head.at("type").scalar() != "classify") return;
+  const Model teacher = load_teacher(recipe.at("train").at("teacher"), root);
+  recipe.set("model.head.classes", nlohmann::json(teacher.classes()).dump());
+}
+
 TrainJob distill_job(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
   const Yaml& train = recipe.at("train");
   options = read_train_options(train, {"photos", "validate", "batch", "sizes", "augment", "teacher"});

@@ -27,5 +27,7 @@ TrainJob classify_job(const Yaml& recipe, const Model& model, const std::filesys
 
 // Writes the names of the data's classes into the head of a recipe for classification that names none, so that the model knows them.
 void name_classes(Yaml& recipe, const std::filesystem::path& root);
+// The same for distillation: the teacher's classes.
+void name_teachers_classes(Yaml& recipe, const std::filesystem::path& root);
 
 }  // namespace fovea

@@ -43,7 +43,9 @@ Yaml read_recipe(const fs::path& file, const std::vector<std::string>& overrides
 
 bool train(Yaml recipe, const TrainRun& run, const std::atomic<bool>& stop) {
   cv::setNumThreads(1);  // pictures are made by threads of their own, the rest of the processor is the network's
-  if (recipe.at("train").at("task").scalar() == "classify") name_classes(recipe, run.data_root);
+  const std::string task = recipe.at("train").at("task").scalar();
+  if (task == "classify") name_classes(recipe, run.data_root);
+  if (task == "distill") name_teachers_classes(recipe, run.data_root);
   const Model model = Model::from_recipe(recipe.str(), read_seed(recipe.at("train")));
   const std::int64_t parameters = model.params()->count();
   TrainOptions options;

@@ -69,9 +69,13 @@ Var logits_loss(const Var& mine, const Var& theirs, double temperature) {
 
 }  // namespace
 
+Model load_teacher(const Yaml& teacher, const std::filesystem::path& folder) {
+  const std::string name = teacher.at("model").scalar();
+  return Model::load(std::filesystem::exists(folder / name) ? (folder / name).string() : name);
+}
+
 Distillation::Distillation(const Yaml& y, const Model& pupil, const std::filesystem::path& folder)
-    : teacher_(Model::load(std::filesystem::exists(folder / y.at("model").scalar()) ? (folder / y.at("model").scalar()).string()
-                                                                                    : y.at("model").scalar())) {
+    : teacher_(load_teacher(y, folder)) {
   y.only({"model", "logits", "temperature", "features", "forcing"});
   Args args = y.args();
   logits_ = args.get("logits", 1.0, "weight of the class probabilities");

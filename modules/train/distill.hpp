@@ -25,6 +25,9 @@
 
 namespace fovea {
 
+// The model that a recipe's `teacher:` names; a relative path is relative to `folder`.
+Model load_teacher(const Yaml& teacher, const std::filesystem::path& folder);
+
 class Distillation {
  public:
   // `folder`: what a relative path of the teacher's file is relative to. Projections are declared in the pupil's parameters under "distill.",

@@ -21,6 +21,21 @@ from pathlib import Path
 
 from train_resume import tensors
 
+PUPIL = """fovea: 1
+model: {backbone: {type: resnet18, stem: cifar, widths: [8, 8, 16, 16], layers: [1, 1, 1, 1]}, head: {type: classify}}
+preprocess: {size: 32}
+train:
+  task: distill
+  photos: ["photos/dim & dark"]
+  validate: [calm/validation.txt]
+  teacher:
+    model: calm/best.safetensors
+    forcing: 0.5
+    features: [{teacher: backbone.layer4, pupil: backbone.layer4}]
+  batch: 4
+  steps: 3
+  threads: 1
+"""
 CLASSES = {"dim & dark": (0, 90), "bright": (165, 255)}
 
 
@@ -93,6 +108,14 @@ def main():
 
         alike = run([fovea, "eval", best, "--teacher", best, "--data", str(folder / "photos" / "dim & dark")])
         assert "top-1 1.0000" in alike, alike  # nobody disagrees with himself
+
+        pictures = sorted((folder / "photos" / "dim & dark").iterdir())[:4]
+        (calm / "validation.txt").write_text("".join(f"{p}\n" for p in pictures))
+        (folder / "pupil.yaml").write_text(PUPIL)  # learns without labels, and takes its classes from the teacher
+        run([fovea, "train", str(folder / "pupil.yaml"), "--data-root", str(folder), "-o", str(folder / "pupil")])
+        taught = run([fovea, "eval", str(folder / "pupil" / "best.safetensors"), "--teacher", best, "--data",
+                      str(folder / "photos" / "dim & dark")])
+        assert "2 classes" in taught, taught
 
         os.rename(folder / "photos" / "bright", folder / "photos" / "glossy")
         assert "'glossy' is none of the model's 2 classes" in run([fovea, "eval", best, "--data", str(folder / "photos")], code=1)
