@@ -15,6 +15,13 @@ std::shared_ptr<const dnn::PreparedConv> fused(const Mutable& g, const Node& n, 
   return dnn::PreparedConv::make(fused_convolution(g, n, std::get<Convolve>(n.work), in_place));
 }
 
+// Where a kernel of ours takes the place of oneDNN's.
+std::optional<Planes> few_planes(const Mutable& g, const Node& n, const Convolve& c) {
+  const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
+  if (c.dense || n.inputs[3] >= 0 || !Planes::fits(c.options, x, w)) return std::nullopt;
+  return Planes(c.options, x, w, g.shape(n.outputs[0]));
+}
+
 class Emitter {
  public:
   explicit Emitter(const Mutable& g)
@@ -46,16 +53,21 @@ class Emitter {
     std::size_t bytes = 0;
     prepared_.emplace_back();
     if (const auto* c = std::get_if<Convolve>(&n.work)) {
-      auto& made = prepared_.back();
-      made = fused(g_, n, life_.over(n, n.inputs[3]));
-      if (!made) made = dnn::PreparedConv::make(bare_convolution(g_, n, *c)), unfused_.push_back(step);
-      check(made != nullptr, n.path, ": plan: oneDNN has no fast convolution for ", g_.shape(n.inputs[0]));
-      bytes = made->scratchpad_bytes();
+      if (const auto planes = few_planes(g_, n, *c)) bytes = static_cast<std::size_t>(planes->workspace()) * sizeof(float);
+      else bytes = prepare_convolution(n, *c, step);
     }
     if (std::holds_alternative<GlobalStatistics>(n.work))
       bytes = static_cast<std::size_t>(global_workspace(g_.shape(n.inputs[0]))) * sizeof(float);
     workspaces_.push_back(blocks_.size());
     blocks_.push_back({bytes, step, step});
+  }
+
+  std::size_t prepare_convolution(const Node& n, const Convolve& c, int step) {
+    auto& made = prepared_.back();
+    made = fused(g_, n, life_.over(n, n.inputs[3]));
+    if (!made) made = dnn::PreparedConv::make(bare_convolution(g_, n, c)), unfused_.push_back(step);
+    check(made != nullptr, n.path, ": plan: oneDNN has no fast convolution for ", g_.shape(n.inputs[0]));
+    return made->scratchpad_bytes();
   }
 
   Place workspace(std::size_t step) const { return {Place::Kind::arena, blocks_[workspaces_[step]].offset, Shape{}}; }
@@ -110,6 +122,7 @@ class Emitter {
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c) {
+    if (const auto planes = few_planes(g_, n, c)) return make(n, i, c, *planes);
     const auto made = prepared_[i];
     const auto weight = [made](const Tensor& w) { return made->reorder(plain_weight(w)); };
     ConvolveParts p{.made = made,
@@ -123,6 +136,13 @@ class Emitter {
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     if (std::find(unfused_.begin(), unfused_.end(), static_cast<int>(i)) != unfused_.end()) p.behind = behind(n, c);
     return convolve_step(std::move(p));
+  }
+
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Planes& planes) {
+    PlanesParts p{.problem = planes, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .workspace = workspace(i), .after = c.after};
+    p.weight = {Place::Kind::constant, state_->constants.want(n.inputs[1], plain_weight), {}};
+    if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
+    return planes_step(std::move(p));
   }
 
   // Residual and activation of a convolution that oneDNN would not fuse them into.

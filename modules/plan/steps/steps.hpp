@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "modules/plan/kernels/chain.hpp"
+#include "modules/plan/kernels/planes.hpp"
 #include "modules/plan/step.hpp"
 
 namespace fovea::plan {
@@ -15,6 +16,13 @@ struct ConvolveParts {
   Chain behind = {};  // what oneDNN would not fuse, run on y; its operand 1 is the residual
 };
 std::unique_ptr<Step> convolve_step(ConvolveParts parts);
+
+struct PlanesParts {
+  Planes problem;
+  Place x = {}, weight = {}, bias = {}, y = {}, workspace = {};
+  std::optional<role::Pointwise> after = {};
+};
+std::unique_ptr<Step> planes_step(PlanesParts parts);
 
 // places: of x and the operands, in the order of the node's inputs.
 std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> places, Place y);
