@@ -46,7 +46,7 @@ void Constants::make() {
   for (const auto& [id, change] : wanted_) {
     const Tensor t = value(id, made);
     all->push_back(change ? change(t) : t);
-    // Small ones are shared by several; a scaled weight is used once, and all of a network's in f64 would be twice its size.
+    // Small ones are shared by several; a scaled weight is used once, and all of a network's would be as large as it is.
     std::erase_if(made, [](const auto& m) { return m.second.defined() && m.second.bytes() > kShared; });
   }
   ready_ = std::move(all);

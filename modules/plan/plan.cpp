@@ -10,6 +10,9 @@
 namespace fovea::plan {
 namespace {
 
+// A larger arena goes back to the allocator after each run, whose cap on what it keeps holds for it then.
+constexpr std::size_t kKeptArena = std::size_t{64} << 20;
+
 // An arena that goes back to the plan also when a step throws.
 class Borrowed {
  public:
@@ -50,6 +53,7 @@ std::unique_ptr<Run> Plan::State::take() {
 }
 
 void Plan::State::give(std::unique_ptr<Run> run) {
+  if (memory.arena > kKeptArena) return;
   std::lock_guard lock(mutex_);
   free_.push_back(std::move(run));
 }

@@ -1,6 +1,6 @@
 // Folds a norm with fixed statistics into the convolution before it. The norm is a line for each channel, s x + t; the convolution is
 // linear, so s (W * v + b) + t = (s W) * v + (s b + t): scaled weights and another bias, also where there was one already. Products are
-// taken in double precision and rounded once, when the weights are laid out. Only where nobody else sees the convolution's output.
+// taken in double precision and rounded once. Only where nobody else sees the convolution's output.
 #include "modules/plan/passes/passes.hpp"
 
 namespace fovea::plan {
@@ -8,15 +8,16 @@ namespace {
 
 // Scales the outputs of a weight: axis 0, or the second one within its group when transposed (I x O/groups x kh x kw).
 Tensor scaled(const Tensor& weight, const Tensor& scale, const dnn::Conv& c) {
-  const Tensor w = weight.to(DType::f64).contiguous(Layout::row_major);
-  Tensor out = Tensor::empty(w.shape(), DType::f64);
+  const Tensor w = weight.to(DType::f32).contiguous(Layout::row_major);
+  Tensor out = Tensor::empty(w.shape());
   const std::int64_t rows = w.dim(0), columns = c.transposed ? w.dim(1) : 1, area = w.size() / (rows * columns);
   const std::int64_t rows_of_group = rows / c.groups;
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t k = 0; k < columns; ++k) {
       const double s = scale.data<double>()[c.transposed ? r / rows_of_group * columns + k : r];
-      const std::int64_t at = (r * columns + k) * area;
-      for (std::int64_t i = 0; i < area; ++i) out.data<double>()[at + i] = w.data<double>()[at + i] * s;
+      const float* from = w.data<float>() + (r * columns + k) * area;
+      float* to = out.data<float>() + (r * columns + k) * area;
+      for (std::int64_t i = 0; i < area; ++i) to[i] = static_cast<float>(static_cast<double>(from[i]) * s);
     }
   return out;
 }
