@@ -105,7 +105,7 @@ class Emitter {
 
   std::vector<Place> operands(const Node& n, const Links& links) {
     std::vector<Place> places{at(n.inputs[0])};
-    const Shape& full = g_.shape(n.inputs[0]);
+    const Shape& full = g_.shape(std::holds_alternative<Sweep>(n.work) ? n.outputs[0] : n.inputs[0]);
     for (std::size_t i = 1; i < n.inputs.size(); ++i) {
       const bool channels = std::any_of(links.begin(), links.end(), [&](const Link& l) {
         return l.kind == Link::Kind::affine && (l.operand == i || l.shift == i);

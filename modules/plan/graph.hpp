@@ -16,9 +16,10 @@ namespace fovea::plan {
 using Id = int;  // of a value; -1 for an input that is absent
 
 // One step of a chain that runs over a map in cache: a function of one value, or of it and an operand (an index into the node's
-// inputs). An affine link, x * scale + shift for each channel, has two operands: constants in f64.
+// inputs). An affine link, x * scale + shift for each channel, has two operands: constants in f64. A spread link stands first: the
+// chain's value, smaller than its result, is repeated along the axes that it lacks.
 struct Link {
-  enum class Kind : std::uint8_t { pointwise, binary, affine } kind;
+  enum class Kind : std::uint8_t { pointwise, binary, affine, spread } kind;
   role::Pointwise pointwise{};
   role::Binary binary{};
   std::size_t operand = 0, shift = 0;

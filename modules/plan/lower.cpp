@@ -106,7 +106,10 @@ class Lowerer {
       if (swap) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
       return Sweep{{link}};
     }
-    return std::nullopt;
+    // A channel's value with a place's: neither has the result's shape, so one of them is spread first.
+    const bool small = known(n, 0) && known(n, 1) && in(n, 0) != full && in(n, 1) != full;
+    if (!small || !spreads(g_, n.inputs[0], full) || !spreads(g_, n.inputs[1], full)) return std::nullopt;
+    return Sweep{{Link{.kind = Link::Kind::spread, .operand = 0}, link}};
   }
 
   std::optional<Work> lowered(Node& n, const role::GlobalStatistic& r) {

@@ -24,6 +24,13 @@ FOVEA_SIMD void plus(float* y, const float* x, const float* g, const PlaceRow& r
       y, x, g, r, [](float a, float b) __attribute__((always_inline)) { return a + b; });
 }
 
+void repeat(float* y, const float*, const float* g, const PlaceRow& r) {
+  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, g += r.sp) {
+    if (r.su) std::copy_n(g, r.width, y);
+    else std::fill_n(y, r.width, *g);
+  }
+}
+
 // Strides of an operand along the dimensions of `full`, both in memory order: 0 where it is spread. Per-channel values (rank 1) of an
 // affine link lie along the channels.
 Shape spread_strides(const Shape& operand, const Shape& full, bool channels) {
@@ -54,6 +61,7 @@ Shape memory_order(const Shape& s) { return s.rank() == 4 ? Shape{s[0], s[2], s[
 
 Chain::Chain(const Links& links, const Shape& full, const Shapes& operands, bool whole_places) {
   const Shape lies = memory_order(full);
+  spreads_ = !links.empty() && links.front().kind == Link::Kind::spread;
   std::vector<Shape> strides;
   const auto add = [&](role::Binary::Row row, std::size_t operand, bool channels) {
     steps_.push_back({.row = row, .operand = operand});
@@ -61,6 +69,7 @@ Chain::Chain(const Links& links, const Shape& full, const Shapes& operands, bool
   };
   for (const Link& l : links) {
     if (l.kind == Link::Kind::affine) add(times, l.operand, true), add(plus, l.shift, true);
+    else if (l.kind == Link::Kind::spread) add(repeat, 0, false);
     else if (l.kind == Link::Kind::binary) add(l.binary.row, l.operand, false);
     else steps_.push_back({.pointwise = l.pointwise}), strides.emplace_back();
   }
@@ -109,7 +118,7 @@ void Chain::run(std::int64_t index, float* out, const float* x, const float* con
   const Tile t = tile(index);
   const std::int64_t within = t.first % (places_ * width_), place = within / width_, column = within % width_;
   const std::int64_t width = t.size < width_ ? t.size : width_;
-  const float* from = x + t.first;
+  const float* from = spreads_ ? out : x + t.first;
   for (const Step& s : steps_) {
     if (!s.row) {
       s.pointwise.row(out, from, t.size, s.pointwise.a, s.pointwise.b);

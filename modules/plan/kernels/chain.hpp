@@ -13,7 +13,8 @@ class Chain {
   static constexpr std::int64_t kTile = 4096;  // elements; a place with more channels than that is a tile of its own
 
   Chain() = default;
-  // Of a value of shape `full`. operands[i] is the shape of operand i, spread over `full`; operand 0 is the value itself.
+  // Of a value of shape `full`. operands[i] is the shape of operand i, spread over `full`; operand 0 is the value itself,
+  // of that shape unless a spread link stands first.
   // With `whole_places` every tile holds whole places: all channels of some of them.
   Chain(const Links& links, const Shape& full, const Shapes& operands, bool whole_places = false);
 
@@ -40,6 +41,7 @@ class Chain {
   std::int64_t outer_ = 1, places_ = 1, width_ = 1;
   std::int64_t unit_ = 1, piece_ = 1, pieces_ = 1;  // a piece is that many units: places or, of one long row, elements
   std::vector<Step> steps_;
+  bool spreads_ = false;  // the first step reads the value as an operand
 };
 
 role::Binary sum_of_two();

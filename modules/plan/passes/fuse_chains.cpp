@@ -12,7 +12,11 @@ void credit(Node& second, const Node& first) {
   second.path = first.path;
 }
 
-bool joins(const Node& first, const Node& second) { return first.inputs.size() + second.inputs.size() <= kMaxOperands + 1; }
+bool joins(const Node& first, const Node& second) {
+  const auto* sweep = std::get_if<Sweep>(&second.work);
+  const bool spread = sweep && sweep->links.front().kind == Link::Kind::spread;
+  return !spread && first.inputs.size() + second.inputs.size() <= kMaxOperands + 1;
+}
 
 bool turn_round(const Mutable& g, Node& n) {
   Link& first = std::get<Sweep>(n.work).links.front();

@@ -19,7 +19,7 @@ void repeat_gates(Mutable& g);
 void credit(Node& second, const Node& first);
 // Makes the operand of a chain's first link its value and the value the operand, where both have the full shape. False where not.
 bool turn_round(const Mutable& g, Node& sweep);
-// Whether both chains together have few enough operands.
+// Whether two chains may be one: values of one size, and together few enough operands.
 bool joins(const Node& first, const Node& second);
 // Puts the chain of `first` (whose output is `second`'s x) in front of `links`, which are `second`'s.
 void prepend(const Node& first, Node& second, Links& links);

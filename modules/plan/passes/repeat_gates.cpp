@@ -16,7 +16,7 @@ bool cheap(const Mutable& g, const Node& n) {
     if (g.shape(n.inputs[i]).elements() * 4 > full.elements()) return false;
   return std::all_of(std::get<Sweep>(n.work).links.begin(), std::get<Sweep>(n.work).links.end(), [](const Link& l) {
     using Kind = dnn::Eltwise::Kind;
-    if (l.kind != Link::Kind::pointwise) return true;
+    if (l.kind != Link::Kind::pointwise) return l.kind != Link::Kind::spread;
     return l.pointwise.eltwise && (l.pointwise.eltwise->kind == Kind::relu || l.pointwise.eltwise->kind == Kind::clip);
   });
 }

@@ -100,6 +100,19 @@ TEST_CASE("plan: mean and maximum of one map are one step, a gate with shortcut 
   CHECK(ops(plan) == std::vector<Ops>{{"global_avg_pool", "global_max_pool"}, {"add", "sigmoid"}, {"gate", "add", "relu"}});
 }
 
+TEST_CASE("plan: a map made of a channel's value and a place's is never stored") {
+  const auto f = [](const Vars& in) {
+    const Var x = in[0], place = conv2d(x, fixed({1, 8, 1, 1}, 1), {}, {});
+    return Vars{x + x * sigmoid(global_avg_pool(x) * place)};
+  };
+  const Tensor x = uniform({2, 8, 9, 7}, 3).contiguous(Layout::channels_last);
+  const auto plan = plan::compile(f, {x.shape()});
+  CHECK(ops(plan).back() == Ops{"mul", "sigmoid", "mul", "add"});
+  NoGrad no_grad;
+  // The convolution's sum of 8 products and the mean of 63 values may be taken in another order; what follows damps both.
+  CHECK(max_difference(plan.run({x}).outputs[0], f({Var(x)})[0].value()) <= 2 * (8 + 63 + 4) * 8.0 / 16777216);
+}
+
 TEST_CASE("plan: what depends on parameters alone is computed once, and again when they change") {
   Var w = fixed({4, 4, 1, 1}, 1);
   const auto f = [&](const Vars& in) { return Vars{conv2d(in[0], tanh(w) * scale(w, 2), {}, {})}; };
