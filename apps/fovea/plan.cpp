@@ -41,19 +41,19 @@ double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-// Median seconds of each step, and of the whole run as the last value.
+// Median seconds of each step, and their sum as the last value.
 std::vector<double> measure(const plan::Plan& plan, const Tensor& x, int runs) {
-  std::vector<std::vector<double>> times(plan.steps().size() + 1);
+  std::vector<std::vector<double>> times(plan.steps().size());
   std::vector<double> steps;
   plan.run({x});
   for (int r = 0; r < runs; ++r) {
     plan.run({x}, &steps);
-    double total = 0;
-    for (std::size_t i = 0; i < steps.size(); ++i) times[i].push_back(steps[i]), total += steps[i];
-    times.back().push_back(total);
+    for (std::size_t i = 0; i < steps.size(); ++i) times[i].push_back(steps[i]);
   }
   std::vector<double> out;
-  for (auto& t : times) out.push_back(median(std::move(t)));
+  double total = 0;
+  for (auto& t : times) out.push_back(median(std::move(t))), total += out.back();
+  out.push_back(total);
   return out;
 }
 

@@ -39,8 +39,8 @@ class Emitter {
         for (const Id id : n.outputs) held_[static_cast<std::size_t>(id)] = ++state_->held;
     for (std::size_t i = 0; i < g_.nodes.size(); ++i) add(g_.nodes[i], i);
     for (const Id id : g_.inputs) state_->inputs.push_back(g_.shape(id));
-    for (const Id id : g_.outputs) state_->outputs.push_back(at(id));
-    for (const Kept& k : g_.taps) state_->taps.push_back({k.name, at(k.value)});
+    for (const Id id : g_.outputs) state_->outputs.push_back(kept(id, {false, state_->outputs.size()}));
+    for (const Kept& k : g_.taps) state_->taps.push_back({k.name, kept(k.value, {true, state_->taps.size()})});
     free_held();
     state_->threads = threads();
     state_->constants.freeze();
@@ -115,6 +115,12 @@ class Emitter {
     return places;
   }
 
+  Place kept(Id id, Plan::State::Copy copy) {
+    Place place = at(id);
+    if (place.kind == Place::Kind::arena) state_->entries[made_at_.at(id)].copies.push_back(copy);
+    return place;
+  }
+
   Shapes shapes(const Node& n) const {
     Shapes out;
     for (const Id id : n.inputs) out.push_back(g_.shape(id));
@@ -179,6 +185,7 @@ class Emitter {
     auto step = std::visit([&](const auto& work) { return make(n, i, work); }, n.work);
     for (const Id id : n.inputs)
       if (id >= 0 && held_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
+    for (const Id id : n.outputs) made_at_[id] = state_->entries.size() - (step ? 0 : 1);  // a view is there with what it views
     if (!step) return;
     Plan::StepInfo info{n.path, step->how(), n.ops, {}, n.multiply_adds, 0};
     for (const auto* ids : {&n.inputs, &n.outputs})
@@ -204,7 +211,7 @@ class Emitter {
   std::vector<std::shared_ptr<const dnn::PreparedConv>> prepared_;
   std::vector<int> unfused_;
   std::vector<std::size_t> workspaces_, held_;
-  std::map<Id, std::size_t> last_;
+  std::map<Id, std::size_t> last_, made_at_;
 };
 
 }  // namespace

@@ -89,8 +89,10 @@ void Lifetimes::extend(const Mutable& g) {
   };
   for (std::size_t step = 0; step < g.nodes.size(); ++step)
     for (const Id id : g.nodes[step].inputs) read(id, static_cast<int>(step));
+  // What is kept is copied out as soon as it is there; what an op's own forward made is handed out at the end, perhaps as a view.
   for (std::size_t id = 0; id < g.values.size(); ++id)
-    if (g.values[id].kept) read(static_cast<Id>(id), static_cast<int>(g.nodes.size()));
+    if (g.values[id].kept)
+      for (const Id from : borrowed_[id]) reaches(from, static_cast<int>(g.nodes.size()));
 }
 
 bool Lifetimes::dies(const Mutable& g, const Node& n, int step, Id id) const {

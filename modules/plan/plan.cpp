@@ -69,16 +69,22 @@ Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) cons
   Run& run = *borrowed;
   run.begin(inputs, s.constants.current());
   if (seconds) seconds->clear();
+  Result result{Tensors(s.outputs.size()), {}};
+  for (const State::Named& t : s.taps) result.taps.push_back({t.name, {}});
   for (const State::Entry& e : s.entries) {
     const auto start = std::chrono::steady_clock::now();
     e.step->run(run);
     run.clear_temporaries();
+    for (const State::Copy& c : e.copies)
+      (c.tap ? result.taps[c.index].value : result.outputs[c.index]) =
+          taken(run, c.tap ? s.taps[c.index].place : s.outputs[c.index]);
     for (const std::size_t held : e.last_reads) run.let_go(held);
     if (seconds) seconds->push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
-  Result result;
-  for (const Place& p : s.outputs) result.outputs.push_back(taken(run, p));
-  for (const State::Named& t : s.taps) result.taps.push_back({t.name, taken(run, t.place)});
+  for (std::size_t i = 0; i < s.outputs.size(); ++i)
+    if (!result.outputs[i].defined()) result.outputs[i] = taken(run, s.outputs[i]);
+  for (std::size_t i = 0; i < s.taps.size(); ++i)
+    if (!result.taps[i].value.defined()) result.taps[i].value = taken(run, s.taps[i].place);
   return result;
 }
 

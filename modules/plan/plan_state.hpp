@@ -10,9 +10,14 @@
 namespace fovea::plan {
 
 struct Plan::State {
+  struct Copy {
+    bool tap;  // else an output
+    std::size_t index;
+  };
   struct Entry {
     std::unique_ptr<Step> step;
     std::vector<std::size_t> last_reads;  // held values that nobody reads behind it
+    std::vector<Copy> copies = {};        // of arena values that are kept: they are there now, and may be written over later
   };
   struct Named {
     std::string name;
