@@ -12,6 +12,8 @@
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/network.hpp"
+#include "modules/nn/training.hpp"
+#include "modules/plan/cache.hpp"
 
 namespace fovea {
 
@@ -23,6 +25,19 @@ struct Model::State {
   std::shared_ptr<ParamStore> params;
   std::size_t own = 0;  // parameters of the network; a training may declare more behind them, which are not saved
   std::unique_ptr<Network> network;
+  plan::Cache plans;
+
+  // Changes when a parameter's memory does, as opposed to its values.
+  std::uint64_t parameter_identity() const {
+    std::uint64_t hash = 1469598103934665603u;
+    for (const auto& e : params->entries()) hash = (hash ^ e.value.value().storage()->id) * 1099511628211u;
+    return hash;
+  }
+  bool all_f32() const {
+    const auto& entries = params->entries();
+    return std::all_of(entries.begin(), entries.end(),
+                       [](const auto& e) { return e.value.dtype() == DType::f32 || !is_floating(e.value.dtype()); });
+  }
 };
 
 namespace {
@@ -119,7 +134,29 @@ Var Model::forward(const Var& x) const { return (*state_->network)(x); }
 
 Tensor Model::run(const Tensor& x) const { return run(x, {}).output; }
 
+plan::Plan Model::compile(const Shape& input, const CompileOptions& options) const {
+  check(options.precision == DType::f32, "compile: expected precision f32, got ", name_of(options.precision));
+  check(state_->all_f32(), "compile: expected parameters in f32");
+  check(!Training::active(), "compile: expected a network in use, this thread is training it");
+  const auto network = [&](const Vars& in) { return Vars{forward(in[0])}; };
+  return plan::compile(network, {input}, {.keep = options.keep, .threads = options.threads});
+}
+
 Model::Result Model::run(const Tensor& x, const RunOptions& options) const {
+  const bool planned = options.pins.empty() && options.precision == DType::f32 && x.dtype() == DType::f32 && state_->all_f32() &&
+                       !Training::active() && !Observer::active();
+  return planned ? run_planned(x, options.keep) : run_eager(x, options);
+}
+
+Model::Result Model::run_planned(const Tensor& x, const std::string& keep) const {
+  const plan::Cache::Key key{x.shape(), keep, threads(), state_->parameter_identity()};
+  auto made = state_->plans.get(key, [&] { return compile(x.shape(), {.keep = keep}); }).run({x});
+  Result result{made.outputs.at(0).to(DType::f32), {}};
+  for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
+  return result;
+}
+
+Model::Result Model::run_eager(const Tensor& x, const RunOptions& options) const {
   NoGrad no_grad;
   Lane lane;
   Precision precision(options.precision);

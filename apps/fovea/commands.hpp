@@ -18,5 +18,6 @@ void add_list(CLI::App& app, Run& run);
 void add_study(CLI::App& app, Run& run);
 void add_describe(CLI::App& app, Run& run);
 void add_classify(CLI::App& app, Run& run);
+void add_plan(CLI::App& app, Run& run);
 
 }  // namespace fovea

@@ -5,8 +5,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
-#include "modules/io/files.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/model.hpp"
 #include "modules/nn/catalogue.hpp"
@@ -78,15 +78,6 @@ int list_entries(const Settings& s) {
   return 0;
 }
 
-// A recipe's file, or the model in a .safetensors file or the zoo.
-Model model_of(const std::string& name) {
-  const std::filesystem::path path = name;
-  if (path.extension() != ".yaml" && path.extension() != ".yml") return Model::load(name);
-  const auto bytes = read_file(path);
-  PathScope where(name);
-  return Model::from_recipe({bytes.begin(), bytes.end()});
-}
-
 Json slots_json(const Model& model) {
   Json slots = Json::array();
   for (const auto& o : model.slots())
@@ -103,7 +94,7 @@ void print_slots(const Model& model, bool filled_only) {
 
 int list_slots(const Settings& s) {
   check(!s.recipe.empty(), "list slots: expected a recipe or a model: fovea list slots RECIPE");
-  const Model model = model_of(s.recipe);
+  const Model model = any_model(s.recipe);
   if (s.json) {
     std::cout << slots_json(model).dump(2) << "\n";
     return 0;
@@ -114,7 +105,7 @@ int list_slots(const Settings& s) {
 }
 
 int run_describe(const Settings& s) {
-  const Model model = model_of(s.recipe);
+  const Model model = any_model(s.recipe);
   const Yaml recipe = Yaml::parse(model.recipe(), s.recipe);
   const Preprocess p = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess")) : Preprocess();
   const std::int64_t work = model.multiply_adds({1, 3, p.height, p.width});

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   fovea::add_list(app, run);
   fovea::add_study(app, run);
   fovea::add_describe(app, run);
+  fovea::add_plan(app, run);
   try {
     app.parse(argc, argv);
     return run();

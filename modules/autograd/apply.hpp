@@ -119,6 +119,7 @@ class Observer {
  public:
   Observer();
   ~Observer();
+  static bool active();
   void note(const std::string& name, const Tensor& value);
   std::map<std::string, Range> ranges;
 

@@ -108,6 +108,7 @@ std::int64_t Graph::multiply_adds() const {
 
 Observer::Observer() : previous_(std::exchange(modes::state().observer, this)) {}
 Observer::~Observer() { modes::state().observer = previous_; }
+bool Observer::active() { return modes::state().observer != nullptr; }
 
 void Observer::note(const std::string& name, const Tensor& value) {
   if (!is_floating(value.dtype()) || value.size() == 0) return;

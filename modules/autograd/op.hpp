@@ -7,6 +7,7 @@
 // and optionally
 //   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const;
 //   Placement placement(const Shapes& in, const Shapes& out) const;  of ops that move the places of a map
+//   Lowering lower() const;                                          how a plan may run it (lowering.hpp)
 // `apply` (apply.hpp) is the only door to running one.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "modules/autograd/lowering.hpp"
 #include "modules/core/tensor.hpp"
 
 namespace fovea {
@@ -61,6 +63,7 @@ class Op {
   virtual Tensors backward(Context& c, const Tensors& grads) const = 0;
   virtual std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const = 0;
   virtual std::optional<Placement> placement(const Shapes& in, const Shapes& out) const = 0;  // nullopt: it moves none
+  virtual Lowering lower() const = 0;
 };
 
 // Wraps an op struct (see the top of this file).
@@ -80,6 +83,10 @@ class OpModel final : public Op {
   std::optional<Placement> placement(const Shapes& in, const Shapes& out) const override {
     if constexpr (requires { op_.placement(in, out); }) return op_.placement(in, out);
     else return std::nullopt;
+  }
+  Lowering lower() const override {
+    if constexpr (requires { op_.lower(); }) return op_.lower();
+    else return {};
   }
 
  private:

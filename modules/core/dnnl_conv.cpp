@@ -1,8 +1,10 @@
-#include "modules/core/dnnl_cache.hpp"
+#include "modules/core/dnnl_conv.hpp"
+
+#include <bit>
+
 #include "modules/core/threads.hpp"
 
 namespace fovea::dnn {
-namespace {
 
 using dnnl::algorithm;
 using dnnl::prop_kind;
@@ -10,49 +12,78 @@ using Desc = dnnl::memory::desc;
 using Dims = dnnl::memory::dims;
 using Tag = dnnl::memory::format_tag;
 using Type = dnnl::memory::data_type;
+using Residual = ConvSpec::Residual;
+
+namespace {
 
 Dims dims_of(const Shape& s) { return {s.begin(), s.end()}; }
+Dims strides(const Conv& c) { return {c.stride[0], c.stride[1]}; }
+Dims dilates(const Conv& c) { return {c.dilation[0] - 1, c.dilation[1] - 1}; }
+Dims pad_l(const Conv& c) { return {c.pad_begin[0], c.pad_begin[1]}; }
+Dims pad_r(const Conv& c) { return {c.pad_end[0], c.pad_end[1]}; }
 
-// Everything that creating one of the convolution primitives needs.
-struct Problem {
-  const Conv& c;
-  Shape x, w, y;
-  Type type;  // of the maps
-  bool bias = false, residual = false;
+}  // namespace
 
-  Desc map(const Shape& s) const { return {dims_of(s), type, Tag::nhwc}; }
-  // oneDNN's weights are (groups,) O, I, kh, kw; ours are PyTorch's.
-  Dims weight_dims() const {
-    const std::int64_t g = c.groups, o = y[1] / g, i = x[1] / g;
-    return g == 1 ? Dims{o, i, w[2], w[3]} : Dims{g, o, i, w[2], w[3]};
-  }
-  Desc user_weights() const {
-    const Tag tag = c.groups == 1 ? (c.transposed ? Tag::iohw : Tag::oihw) : (c.transposed ? Tag::giohw : Tag::goihw);
-    return {weight_dims(), Type::f32, tag};
-  }
-  Desc any_weights(Type t) const { return {weight_dims(), t, Tag::any}; }
-  Desc bias_desc() const { return bias ? Desc({y[1]}, Type::f32, Tag::x) : Desc(); }
-  Dims strides() const { return {c.stride[0], c.stride[1]}; }
-  Dims dilates() const { return {c.dilation[0] - 1, c.dilation[1] - 1}; }
-  Dims pad_l() const { return {c.pad_begin[0], c.pad_begin[1]}; }
-  Dims pad_r() const { return {c.pad_end[0], c.pad_end[1]}; }
-};
+Desc ConvProblem::map(const Shape& s) const { return {dims_of(s), type, Tag::nhwc}; }
+
+Dims ConvProblem::weight_dims() const {
+  const std::int64_t g = c.groups, o = y[1] / g, i = x[1] / g;
+  return g == 1 ? Dims{o, i, w[2], w[3]} : Dims{g, o, i, w[2], w[3]};
+}
+
+Desc ConvProblem::user_weights() const {
+  const Tag tag = c.groups == 1 ? (c.transposed ? Tag::iohw : Tag::oihw) : (c.transposed ? Tag::giohw : Tag::goihw);
+  return {weight_dims(), Type::f32, tag};
+}
+
+Desc ConvProblem::any_weights(Type t) const { return {weight_dims(), t, Tag::any}; }
+Desc ConvProblem::bias_desc() const { return bias ? Desc({y[1]}, Type::f32, Tag::x) : Desc(); }
+
+namespace {
+
+using Problem = ConvProblem;
 
 Key key_of(char kind, const Problem& p) {
   Key key(kind);
-  key << p.x << p.w << p.y << static_cast<std::int64_t>(p.type) << p.bias << p.residual << p.c.stride[0] << p.c.stride[1]
-      << p.c.dilation[0] << p.c.dilation[1] << p.c.pad_begin[0] << p.c.pad_begin[1] << p.c.pad_end[0] << p.c.pad_end[1]
-      << p.c.groups << p.c.transposed;
-  if (kind == 'f') key << static_cast<std::int64_t>(p.c.activation) << static_cast<std::int64_t>(p.c.slope * 1e6f);
+  key << p.x << p.w << p.y << static_cast<std::int64_t>(p.type) << p.bias << static_cast<std::int64_t>(p.residual)
+      << p.c.stride[0] << p.c.stride[1] << p.c.dilation[0] << p.c.dilation[1] << p.c.pad_begin[0] << p.c.pad_begin[1]
+      << p.c.pad_end[0] << p.c.pad_end[1] << p.c.groups << p.c.transposed << p.after.has_value();
+  if (p.after)
+    key << static_cast<std::int64_t>(p.after->kind) << std::bit_cast<std::int32_t>(p.after->a)
+        << std::bit_cast<std::int32_t>(p.after->b);
   return key;
 }
 
-void append_eltwise(dnnl::post_ops& ops, algorithm a, float alpha) {
+void append_eltwise(dnnl::post_ops& ops, algorithm a, float alpha, float beta) {
 #if DNNL_VERSION_MAJOR >= 3
-  ops.append_eltwise(a, alpha, 0);
+  ops.append_eltwise(a, alpha, beta);
 #else
-  ops.append_eltwise(1, a, alpha, 0);
+  ops.append_eltwise(1, a, alpha, beta);
 #endif
+}
+
+void append(dnnl::post_ops& ops, const Eltwise& e) {
+  switch (e.kind) {
+    case Eltwise::Kind::relu: return append_eltwise(ops, algorithm::eltwise_relu, e.a, 0);
+    case Eltwise::Kind::clip: return append_eltwise(ops, algorithm::eltwise_clip, e.a, e.b);
+    case Eltwise::Kind::sigmoid: return append_eltwise(ops, algorithm::eltwise_logistic, 0, 0);
+    case Eltwise::Kind::tanh: return append_eltwise(ops, algorithm::eltwise_tanh, 0, 0);
+    // alpha and beta of x * clamp(alpha x + beta, 0, 1) came with version 3; before it they were fixed to these and not looked at.
+    case Eltwise::Kind::hard_swish: return append_eltwise(ops, algorithm::eltwise_hardswish, 1.0f / 6, 0.5f);
+    case Eltwise::Kind::silu: return append_eltwise(ops, algorithm::eltwise_swish, 1, 0);
+  }
+}
+
+// The activation that the eager convolution applies itself.
+std::optional<Eltwise> eltwise_of(const Conv& c) {
+  switch (c.activation) {
+    case Activation::none: return std::nullopt;
+    case Activation::relu: return Eltwise{Eltwise::Kind::relu};
+    case Activation::leaky_relu: return Eltwise{Eltwise::Kind::relu, c.slope};
+    case Activation::sigmoid: return Eltwise{Eltwise::Kind::sigmoid};
+    case Activation::tanh: return Eltwise{Eltwise::Kind::tanh};
+  }
+  return std::nullopt;
 }
 
 dnnl::primitive_attr attributes(const Problem* forward) {
@@ -60,14 +91,9 @@ dnnl::primitive_attr attributes(const Problem* forward) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (!forward) return attr;
   dnnl::post_ops ops;
-  if (forward->residual) ops.append_binary(algorithm::binary_add, forward->map(forward->y));
-  switch (forward->c.activation) {
-    case Activation::none: break;
-    case Activation::relu: append_eltwise(ops, algorithm::eltwise_relu, 0); break;
-    case Activation::leaky_relu: append_eltwise(ops, algorithm::eltwise_relu, forward->c.slope); break;
-    case Activation::sigmoid: append_eltwise(ops, algorithm::eltwise_logistic, 0); break;
-    case Activation::tanh: append_eltwise(ops, algorithm::eltwise_tanh, 0); break;
-  }
+  if (forward->residual == Residual::read) ops.append_binary(algorithm::binary_add, forward->map(forward->y));
+  if (forward->residual == Residual::in_place) ops.append_sum();
+  if (forward->after) append(ops, *forward->after);
   attr.set_post_ops(ops);
   return attr;
 }
@@ -86,16 +112,17 @@ Primitive wrap(const Pd& pd, dnnl::primitive run, Desc weights) {
 template <class Forward>
 typename Forward::primitive_desc forward_pd(const Problem& p, algorithm a, prop_kind kind, const dnnl::primitive_attr& attr) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(),    kind,      a,         p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(),
-          p.dilates(), p.pad_l(), p.pad_r(), attr};
+  return {engine(),     kind,       a,          p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), strides(p.c),
+          dilates(p.c), pad_l(p.c), pad_r(p.c), attr};
 #else
   if (p.bias)
-    return {
-        {kind, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()},
-        attr,
-        engine()};
-  return {
-      {kind, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine()};
+    return {{kind, a, p.map(p.x), p.any_weights(p.type), p.bias_desc(), p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c),
+             pad_r(p.c)},
+            attr,
+            engine()};
+  return {{kind, a, p.map(p.x), p.any_weights(p.type), p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c), pad_r(p.c)},
+          attr,
+          engine()};
 #endif
 }
 
@@ -110,10 +137,13 @@ typename Data::primitive_desc data_pd(const Problem& p, algorithm a) {
   const auto hint = hint_pd<Forward>(p, a);
   const auto attr = attributes(nullptr);
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r(), hint, attr};
+  return {engine(),   a,    p.map(p.x), p.any_weights(p.type), p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c),
+          pad_r(p.c), hint, attr};
 #else
-  return {
-      {a, p.map(p.x), p.any_weights(p.type), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
+  return {{a, p.map(p.x), p.any_weights(p.type), p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c), pad_r(p.c)},
+          attr,
+          engine(),
+          hint};
 #endif
 }
 
@@ -123,11 +153,12 @@ typename Weights::primitive_desc weights_pd(const Problem& p, algorithm a) {
   const auto attr = attributes(nullptr);
   const Desc gw = p.any_weights(Type::f32);
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), a, p.map(p.x), gw, p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r(), hint, attr};
+  return {engine(), a, p.map(p.x), gw, p.bias_desc(), p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c), pad_r(p.c), hint, attr};
 #else
   if (p.bias)
-    return {{a, p.map(p.x), gw, p.bias_desc(), p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
-  return {{a, p.map(p.x), gw, p.map(p.y), p.strides(), p.dilates(), p.pad_l(), p.pad_r()}, attr, engine(), hint};
+    return {
+        {a, p.map(p.x), gw, p.bias_desc(), p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c), pad_r(p.c)}, attr, engine(), hint};
+  return {{a, p.map(p.x), gw, p.map(p.y), strides(p.c), dilates(p.c), pad_l(p.c), pad_r(p.c)}, attr, engine(), hint};
 #endif
 }
 
@@ -145,7 +176,9 @@ Primitive create(char pass, const Problem& p, algorithm a) {
   return wrap(pd, Weights(pd), pd.diff_weights_desc());
 }
 
-std::shared_ptr<const Primitive> find(char pass, const Problem& p) {
+}  // namespace
+
+std::shared_ptr<const Primitive> find_convolution(char pass, const ConvProblem& p) {
   return cached_primitive(key_of(pass, p), [&]() -> Primitive {
     try {
       if (p.c.transposed)
@@ -156,6 +189,8 @@ std::shared_ptr<const Primitive> find(char pass, const Problem& p) {
     } catch (const dnnl::error& e) { return {{}, {}, {}, std::string("none: ") + e.what(), true}; }
   });
 }
+
+namespace {
 
 bool computable(const Tensor& t) { return (t.dtype() == DType::f32 || t.dtype() == DType::bf16) && t.rank() == 4; }
 
@@ -177,14 +212,15 @@ bool conv_forward(const Conv& c, const Tensor& x, const Tensor& w, const Tensor&
   if (!computable(x) || w.dtype() != DType::f32) return false;
   Problem p = problem(c, x, w.shape(), y);
   p.bias = bias.defined();
-  p.residual = residual.defined();
-  const auto found = find('f', p);
+  p.residual = residual.defined() ? Residual::read : Residual::none;
+  p.after = eltwise_of(c);
+  const auto found = find_convolution('f', p);
   if (found->slow) return false;
   const HeldMemory weights = reordered_weights(w, p.user_weights(), found->weights);
   std::unordered_map<int, dnnl::memory> args{
       {DNNL_ARG_SRC, as_memory(p.map(p.x), x)}, {DNNL_ARG_WEIGHTS, weights.memory}, {DNNL_ARG_DST, as_memory(p.map(p.y), y)}};
   if (p.bias) args[DNNL_ARG_BIAS] = as_memory(p.bias_desc(), bias);
-  if (p.residual) args[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = as_memory(p.map(p.y), residual);
+  if (residual.defined()) args[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = as_memory(p.map(p.y), residual);
   execute(*found, std::move(args));
   return true;
 }
@@ -192,7 +228,7 @@ bool conv_forward(const Conv& c, const Tensor& x, const Tensor& w, const Tensor&
 bool conv_backward_data(const Conv& c, const Tensor& gy, const Tensor& w, Tensor& gx) {
   if (!computable(gy) || w.dtype() != DType::f32) return false;
   const Problem p = problem(c, gx, w.shape(), gy);
-  const auto found = find('d', p);
+  const auto found = find_convolution('d', p);
   if (found->slow) return false;
   const HeldMemory weights = reordered_weights(w, p.user_weights(), found->weights);
   execute(*found, {{DNNL_ARG_DIFF_DST, as_memory(p.map(p.y), gy)},
@@ -205,7 +241,7 @@ bool conv_backward_weights(const Conv& c, const Tensor& x, const Tensor& gy, Ten
   if (!computable(x) || gw.dtype() != DType::f32) return false;
   Problem p = problem(c, x, gw.shape(), gy);
   p.bias = gb.defined();
-  const auto found = find('w', p);
+  const auto found = find_convolution('w', p);
   if (found->slow) return false;
   const dnnl::memory user = as_memory(p.user_weights(), gw);
   const bool same = found->weights == p.user_weights();
@@ -224,7 +260,7 @@ bool conv_backward_weights(const Conv& c, const Tensor& x, const Tensor& gy, Ten
 }
 
 std::string conv_implementation(const Conv& c, char pass, const Tensor& x, const Tensor& w, const Tensor& y) {
-  return find(pass, problem(c, x, w.shape(), y))->implementation;
+  return find_convolution(pass, problem(c, x, w.shape(), y))->implementation;
 }
 
 }  // namespace fovea::dnn

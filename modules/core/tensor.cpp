@@ -78,7 +78,10 @@ void copy_values(Tensor& to, const Tensor& from) {
 }  // namespace
 
 Storage::Storage(std::size_t n) : bytes(n), data(memory::allocate(n)), id(next_storage_id++) {}
-Storage::~Storage() { memory::release(data, bytes); }
+Storage::Storage(void* borrowed, std::size_t n) : bytes(n), data(borrowed), owned(false), id(next_storage_id++) {}
+Storage::~Storage() {
+  if (owned) memory::release(data, bytes);
+}
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Layout layout) {
   Tensor t;
@@ -89,6 +92,15 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Layout layout) {
   check(!__builtin_mul_overflow(shape.elements(), static_cast<std::int64_t>(size_of(dtype)), &bytes), "tensor ", shape,
         ": too large");
   t.storage_ = std::make_shared<Storage>(static_cast<std::size_t>(bytes));
+  return t;
+}
+
+Tensor Tensor::over(void* memory, const Shape& shape, DType dtype, Layout layout) {
+  Tensor t;
+  t.dtype_ = dtype;
+  t.shape_ = shape;
+  t.strides_ = dense_strides(shape, layout);
+  t.storage_ = std::make_shared<Storage>(memory, static_cast<std::size_t>(shape.elements()) * size_of(dtype));
   return t;
 }
 

@@ -16,12 +16,14 @@ namespace fovea {
 // are stale; `id` is never reused.
 struct Storage {
   explicit Storage(std::size_t bytes);
+  Storage(void* borrowed, std::size_t bytes);  // somebody else's memory, which must outlive this
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
   std::size_t bytes;
   void* data;
+  bool owned = true;
   std::uint64_t id;
   std::uint64_t version = 0;
 };
@@ -34,6 +36,8 @@ class Tensor {
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Layout layout = Layout::row_major) {
     return full(shape, 0, dtype, layout);
   }
+  // A tensor over memory that is there already and outlives it.
+  static Tensor over(void* memory, const Shape& shape, DType dtype, Layout layout);
   // Values in row-major order.
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);

@@ -45,6 +45,11 @@ FOVEA_SIMD void value_row(T* y, std::int64_t n, std::int64_t step, compute_t<T> 
   for (std::int64_t i = 0; i < n; ++i) y[i * step] = F::template f<compute_t<T>>(y[i * step], slope);
 }
 
+template <class F>
+FOVEA_SIMD void lowered_row(float* y, const float* x, std::int64_t n, float slope, float) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = F::f(x[i], slope);
+}
+
 template <class F, class T>
 FOVEA_SIMD void gradient_row(T* out, const T* grad, const T* y, std::int64_t n, const std::array<std::int64_t, 3>& s,
                              compute_t<T> slope) {
@@ -90,6 +95,18 @@ Tensor activation_backward(Activation a, double slope, const Tensor& grad, const
                                          static_cast<compute_t<T>>(slope));
       });
     });
+  });
+  return out;
+}
+
+std::optional<role::Pointwise> activation_role(Activation a, double slope) {
+  using Kind = dnn::Eltwise::Kind;
+  if (a == Activation::none) return std::nullopt;
+  std::optional<role::Pointwise> out;
+  with_function(a, slope, [&](auto function) {
+    const auto s = static_cast<float>(slope);
+    const Kind kind = a == Activation::sigmoid ? Kind::sigmoid : a == Activation::tanh ? Kind::tanh : Kind::relu;
+    out = role::Pointwise{lowered_row<decltype(function)>, s, 0, dnn::Eltwise{kind, s}};
   });
   return out;
 }

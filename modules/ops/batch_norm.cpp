@@ -21,6 +21,12 @@ struct BatchNorm {
     return {mean, scale.data(), shift.data(), static_cast<C>(low), static_cast<C>(high)};
   }
 
+  // With fixed statistics it is a line for each channel; with the batch's it is not.
+  Lowering lower() const {
+    if (options.training || clamped) return {};
+    return role::Affine{running_mean, running_var, options.eps};
+  }
+
   static ChannelRows rows_of(const Shape& x) {
     std::int64_t rows = x[0];
     for (int i = 2; i < x.rank(); ++i) rows *= x[i];
@@ -90,7 +96,9 @@ struct BatchNorm {
         const std::int64_t at = first * s.channels;
         if constexpr (clamped)
           kernels::clamp_normalised(y.data<T>() + at, x.data<T>() + at, norm(centre.data(), scale, shift), rows, s.channels);
-        else kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, centre.data(), scale.data(), shift.data(), rows, s.channels);
+        else
+          kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, centre.data(), scale.data(), shift.data(), rows,
+                                  s.channels);
       });
       ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(rstd, dtype_of<C>::value), in[1], in[2]});
     });

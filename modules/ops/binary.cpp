@@ -47,6 +47,20 @@ FOVEA_SIMD void value_row(T* out, const T* a, const T* b, std::int64_t n, std::i
   }
 }
 
+// As PlaceRow (lowering.hpp) walks it: b spread over a or, swapped, a over b.
+template <class F, bool swapped>
+FOVEA_SIMD void spread_row(float* y, const float* x, const float* g, const PlaceRow& r) {
+  auto one = [](float a, float b) __attribute__((always_inline)) { return swapped ? F::f(b, a) : F::f(a, b); };
+  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, x += r.width, g += r.sp) {
+    if (r.su) {
+      for (std::int64_t i = 0; i < r.width; ++i) y[i] = one(x[i], g[i]);
+    } else {
+      const float scalar = g[0];
+      for (std::int64_t i = 0; i < r.width; ++i) y[i] = one(x[i], scalar);
+    }
+  }
+}
+
 // out = grad * d/da or d/db.
 template <class F, bool first, class T>
 FOVEA_SIMD void gradient_row(T* out, const T* g, const T* a, const T* b, std::int64_t n, const std::array<std::int64_t, 4>& s) {
@@ -95,6 +109,10 @@ struct Binary {
     });
     if constexpr (F::needs_inputs) c.save({in[0], in[1]});
     return {out};
+  }
+
+  Lowering lower() const {
+    return role::Binary{spread_row<F, false>, spread_row<F, true>, std::is_same_v<F, Add>, std::is_same_v<F, Mul>};
   }
 
   template <bool first>

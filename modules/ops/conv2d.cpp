@@ -123,6 +123,8 @@ struct Conv2dOp {
     return p;
   }
 
+  Lowering lower() const { return role::Convolution{fast(o, false), activation_role(o.activation, o.slope)}; }
+
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const {
     const Shape& positions = o.transposed ? in[0] : out[0];
     return in[1].elements() * positions[0] * positions[2] * positions[3];

@@ -8,13 +8,8 @@
 namespace fovea {
 namespace {
 
-// A row of memory: `places` groups of `width` neighbours. The gate moves by sp a place and by su (0 or 1) a neighbour.
-struct Row {
-  std::int64_t places, width, sp, su;
-};
-
 template <class T>
-FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const Row& r) {
+FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const PlaceRow& r) {
   using C = compute_t<T>;
   for (std::int64_t p = 0; p < r.places; ++p, y += r.width, x += r.width, g += r.sp) {
     if (r.su) {
@@ -28,7 +23,7 @@ FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const Row& r) {
 
 // sum (laid out as the gate) += dy * x
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const Row& r) {
+FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const PlaceRow& r) {
   for (std::int64_t p = 0; p < r.places; ++p, dy += r.width, x += r.width, sum += r.sp) {
     if (r.su) {
       for (std::int64_t i = 0; i < r.width; ++i) sum[i] += static_cast<C>(dy[i]) * static_cast<C>(x[i]);
@@ -44,7 +39,7 @@ FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const Row& r) {
 // The map and its gate as dimensions in memory order; `rows` of dimension 1 are the unit of work.
 struct Plan {
   std::array<std::int64_t, 4> size{}, step{};  // step of the gate, 0 where it is spread
-  Row row{};
+  PlaceRow row{};
   std::int64_t row_length = 0, gate_row = 0;  // elements of a row of the map, of a sample's row of the gate
 
   Plan(const Tensor& x, const Tensor& g) {
@@ -88,6 +83,8 @@ struct Gate {
     c.save({x, g});
     return {y};
   }
+
+  Lowering lower() const { return role::Binary{.row = multiply_row<float>, .swapped = multiply_row<float>, .product = true}; }
 
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor &x = c.saved(0), &g = c.saved(1);

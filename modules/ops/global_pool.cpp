@@ -47,6 +47,8 @@ struct GlobalAvgPool {
   static constexpr Policy policy = Policy::statistic;
   Shape input;
 
+  Lowering lower() const { return role::GlobalStatistic{.maximum = false}; }
+
   Shapes infer(const Shapes& in) const { return infer_pooled(name, in[0]); }
 
   Tensors forward(Context&, const Tensors& in) const {
@@ -84,6 +86,8 @@ struct GlobalMaxPool {
   static constexpr std::string_view name = "global_max_pool";
   static constexpr Policy policy = Policy::statistic;
   Shape input;
+
+  Lowering lower() const { return role::GlobalStatistic{.maximum = true}; }
 
   Shapes infer(const Shapes& in) const { return infer_pooled(name, in[0]); }
 

@@ -114,6 +114,7 @@ struct Linear {
     if (c.needs(2)) out[2] = sum_over(g.dtype() == DType::bf16 ? g.to(DType::f32) : g, {true, false}).reshape({w.dim(0)});
     return out;
   }
+  Lowering lower() const { return role::Dense{}; }
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const { return out[0].elements() * in[1][1]; }
 };
 

@@ -109,6 +109,11 @@ struct MaxMean {
     return {y};
   }
 
+  Lowering lower() const {
+    if (axis != 1) return {};
+    return role::ChannelStatistics{mean_first};
+  }
+
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor dy = grads[0].contiguous(Layout::channels_last);
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);

@@ -42,6 +42,7 @@ struct Window {
     return static_cast<double>(length(oh, h) * length(ow, w));
   }
 
+  Lowering lower(bool maximum, bool count_pad) const { return role::Pool{maximum, kernel, stride, pad, count_pad}; }
   Placement placement() const {
     const double step = static_cast<double>(stride), offset = static_cast<double>(kernel - 1) / 2 - static_cast<double>(pad);
     return {{step, step}, {offset, offset}};
@@ -107,6 +108,7 @@ struct AvgPool2d {
 
   Shapes infer(const Shapes& in) const { return Window(options).infer(name, in[0]); }
   Placement placement(const Shapes&, const Shapes&) const { return Window(options).placement(); }
+  Lowering lower() const { return Window(options).lower(false, options.count_include_pad); }
 
   Tensors forward(Context&, const Tensors& in) const {
     const Window window(options);
@@ -154,6 +156,7 @@ struct MaxPool2d {
 
   Shapes infer(const Shapes& in) const { return Window(options).infer(name, in[0]); }
   Placement placement(const Shapes&, const Shapes&) const { return Window(options).placement(); }
+  Lowering lower() const { return Window(options).lower(true, false); }
 
   Tensors forward(Context& ctx, const Tensors& in) const {
     const Window window(options);

@@ -84,12 +84,36 @@ FOVEA_SIMD void gradient_row(T* out, const T* grad, const T* saved, std::int64_t
 }
 
 template <class F>
+void lowered_row(float* y, const float* x, std::int64_t n, float a, float b) {
+  value_row<F, float>(y, x, n, 1, 1, a, b);
+}
+
+// The same function behind one of oneDNN's convolutions.
+template <class F>
+std::optional<dnn::Eltwise> eltwise(float a, float b) {
+  using Kind = dnn::Eltwise::Kind;
+  if constexpr (std::is_same_v<F, Relu>) return dnn::Eltwise{Kind::relu};
+  else if constexpr (std::is_same_v<F, LeakyRelu>) return dnn::Eltwise{Kind::relu, a};
+  else if constexpr (std::is_same_v<F, Relu6>) return dnn::Eltwise{Kind::clip, 0, 6};
+  else if constexpr (std::is_same_v<F, Clamp>) return dnn::Eltwise{Kind::clip, a, b};
+  else if constexpr (std::is_same_v<F, Sigmoid>) return dnn::Eltwise{Kind::sigmoid};
+  else if constexpr (std::is_same_v<F, Tanh>) return dnn::Eltwise{Kind::tanh};
+  else if constexpr (std::is_same_v<F, HardSwish>) return dnn::Eltwise{Kind::hard_swish};
+  else if constexpr (std::is_same_v<F, Silu>) return dnn::Eltwise{Kind::silu};
+  else return std::nullopt;
+}
+
+template <class F>
 struct Unary {
   static constexpr std::string_view name = F::name;
   static constexpr Policy policy = Policy::pointwise;
   double a = 0, b = 0;
 
   Shapes infer(const Shapes& in) const { return {in[0]}; }
+  Lowering lower() const {
+    const auto fa = static_cast<float>(a), fb = static_cast<float>(b);
+    return role::Pointwise{lowered_row<F>, fa, fb, eltwise<F>(fa, fb)};
+  }
 
   Tensors forward(Context& c, const Tensors& in) const {
     Tensor out = Tensor::like(in[0]);

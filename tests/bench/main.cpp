@@ -17,6 +17,7 @@ const std::vector<std::pair<std::string, void (*)(Report&)>> groups = {
     {"attention", fovea::bench::attention},
     {"train_step", fovea::bench::train_step},
     {"train_networks", fovea::bench::train_networks},
+    {"plan", fovea::bench::plan},
     {"batch", fovea::bench::batch},
 };
 

@@ -16,6 +16,7 @@
 #include "modules/nn/training.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/reduce.hpp"
+#include "modules/plan/plan.hpp"
 #include "tests/golden/modules.hpp"
 
 namespace fovea::golden {
@@ -107,11 +108,18 @@ struct Run {
   std::vector<std::pair<std::string, Var>> taps;
 };
 
+std::vector<std::string> input_names(const TensorFile& file, const Subject& subject) {
+  return subject.inputs.empty() ? names_of(under(file, "input")) : subject.inputs;
+}
+std::vector<std::string> output_names(const TensorFile& file, const Subject& subject) {
+  return subject.outputs.empty() ? names_of(under(file, "output")) : subject.outputs;
+}
+
 Run run_block(const TensorFile& file, const Subject& subject, bool train) {
   Run run;
   for (const auto& [name, value] : under(file, "input")) run.inputs[name] = Var(value, is_floating(value.dtype()));
   Vars in;
-  for (const std::string& name : subject.inputs.empty() ? names_of(under(file, "input")) : subject.inputs) {
+  for (const std::string& name : input_names(file, subject)) {
     check(run.inputs.count(name), "the file has no input '", name, "'");
     in.push_back(run.inputs.at(name));
   }
@@ -119,7 +127,7 @@ Run run_block(const TensorFile& file, const Subject& subject, bool train) {
   std::unique_ptr<Training> training = train ? std::make_unique<Training>(random) : nullptr;
   TapScope taps("**");
   const Vars out = (*subject.block)(in);
-  const std::vector<std::string> names = subject.outputs.empty() ? names_of(under(file, "output")) : subject.outputs;
+  const std::vector<std::string> names = output_names(file, subject);
   check(out.size() == names.size(), "expected ", names.size(), " outputs, got ", out.size());
   std::map<std::string, Var> outputs;
   for (std::size_t i = 0; i < names.size(); ++i) outputs[names[i]] = out[i];
@@ -136,9 +144,28 @@ const Tensor& tap_of(const Run& run, const Subject& subject, const std::string& 
   fail("attn/", name, ": no tap is called ", glob);
 }
 
+bool in_training(const TensorFile& file) { return file.metadata.count("mode") && file.metadata.at("mode") == "train"; }
+
+// The same through a compiled plan, which is for networks in use on f32. False for other files.
+bool run_planned(const TensorFile& file, const Subject& subject, Run& run) {
+  Tensors in;
+  Shapes shapes;
+  for (const std::string& name : input_names(file, subject)) {
+    in.push_back(under(file, "input").at(name));
+    shapes.push_back(in.back().shape());
+    if (in.back().dtype() != DType::f32) return false;
+  }
+  if (in_training(file)) return false;
+  auto result = plan::compile([&](const Vars& x) { return (*subject.block)(x); }, shapes, {.keep = "**"}).run(in);
+  const auto names = output_names(file, subject);
+  for (std::size_t i = 0; i < names.size(); ++i) run.outputs[names[i]] = result.outputs.at(i);
+  for (auto& t : result.taps) run.taps.emplace_back(t.name, Var(t.value));
+  return true;
+}
+
 // Every tensor that the file has a reference for: the worst of them.
 Worst compare(const TensorFile& file, const Subject& subject, ParamStore& params) {
-  const Run run = run_block(file, subject, file.metadata.count("mode") && file.metadata.at("mode") == "train");
+  const Run run = run_block(file, subject, in_training(file));
   Worst worst;
   for (const auto& [name, reference] : under(file, "output")) {
     check(run.outputs.count(name), "output/", name, ": not computed");
@@ -155,6 +182,11 @@ Worst compare(const TensorFile& file, const Subject& subject, ParamStore& params
     worst.add("param_after/" + name, params.find(name)->value.value(), reference);
   }
   for (const auto& [name, reference] : under(file, "attn")) worst.add("attn/" + name, tap_of(run, subject, name), reference);
+  Run planned;
+  if (!run_planned(file, subject, planned)) return worst;
+  for (const auto& [name, reference] : under(file, "output")) worst.add("plan/" + name, planned.outputs.at(name), reference);
+  for (const auto& [name, reference] : under(file, "attn"))
+    worst.add("plan/attn/" + name, tap_of(planned, subject, name), reference);
   return worst;
 }
 

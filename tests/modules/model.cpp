@@ -12,9 +12,12 @@
 #include "tests/support/check_op.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/rounding.hpp"
 
 using namespace fovea;
 using fovea::test::fails_with;
+using fovea::test::max_difference;
+using fovea::test::rounding_bounds;
 
 namespace {
 
@@ -149,7 +152,11 @@ TEST_CASE("model: taps are kept by glob, and pinned values take their place") {
   CHECK(pinned.taps.at(0).value.values() == pin.values());
   const auto same =
       model.run(x, {.pins = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
-  CHECK(same.output.values() == all.output.values());
+  // With pins it runs op by op, without them through a plan: rounding apart, of sums of 32 channels x 9 places.
+  Tensors parameters;
+  for (const auto& e : model.params()->entries()) parameters.push_back(e.value.value());
+  const double bound = rounding_bounds(parameters, 32 * 9, [&] { return Tensors{model.run(x)}; })[0];
+  CHECK(max_difference(same.output, all.output) <= bound);
 }
 
 TEST_CASE("model: bf16 stays close to f32") {

@@ -13,65 +13,22 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/small_networks.hpp"
 
 using namespace fovea;
+using fovea::test::blocks;
+using fovea::test::kSmall;
 using fovea::test::max_difference;
-using fovea::test::random_tensor;
+using fovea::test::picture;
+using fovea::test::places;
+using fovea::test::recipe;
+using fovea::test::rule;
+using fovea::test::Small;
 
 namespace {
 
-struct Small {
-  std::string backbone, options;
-  std::int64_t height = 32, width = 32;
-  std::string head = "{type: classify, classes: 3}";
-};
-
-const std::vector<Small> kSmall{
-    {"resnet18", "layers: [1, 1], widths: [16, 16], stem: cifar", 8, 8},
-    {"resnet50", "layers: [1], widths: [16], stem: deep, pooled_shortcut: true", 16, 16},
-    {"mobilenet_v2", "width: 0.05", 32, 32},
-    {"mobilenet_v3_small", "width: 0.1", 32, 32},
-    {"vgg11", "layers: [16, M, 16, M]", 8, 8},
-    {"vit_tiny", "size: 16, patch: 8, width: 16, depth: 1, heads: 2", 16, 16},
-    {"swin_tiny", "size: 16, patch: 4, width: 16, depths: [1, 1], heads: [2, 2], window: 2", 16, 16},
-    {"swin_v2_tiny", "size: 16, patch: 4, width: 16, depths: [2], heads: [2], window: 2", 16, 16},
-    {"unet", "widths: [16, 16]", 8, 8, "{type: segment, classes: 2}"},
-    {"attention_unet", "widths: [16, 16]", 8, 8, "{type: segment, classes: 2}"},
-    {"maresunet", "layers: [1, 1, 1, 1], widths: [16, 16, 16, 16], final_width: 8", 32, 32, "{type: segment, classes: 2}"},
-};
-
 const std::set<std::string> kSameFamily{"resnet", "resnet34",  "resnet101", "mobilenet_v3_large", "vgg13",     "vgg16",
                                         "vgg19",  "vit_small", "vit_base",  "swin_small",         "swin_base", "swin_v2_small"};
-
-std::string recipe(const Small& s, const std::string& rules) {
-  return "fovea: 1\nmodel:\n  backbone: {type: " + s.backbone + ", " + s.options + "}\n" +
-         (rules.empty() ? "" : "  attention:\n" + rules) + "  head: " + s.head + "\n";
-}
-
-std::string rule(const std::string& at, const std::string& block, bool identity) {
-  return "    - {at: \"" + at + "\", type: " + block + (identity ? ", start: identity" : "") + "}\n";
-}
-
-Tensor picture(const Small& s) {
-  return random_tensor({2, 3, s.height, s.width}, 5).to(DType::f32).contiguous(Layout::channels_last);
-}
-
-// The places of each kind of slot ("map", "conv", "tokens"), one of each name, the widths being small everywhere.
-std::map<std::string, std::vector<std::string>> places(const Model& model) {
-  std::map<std::string, std::vector<std::string>> out;
-  std::set<std::string> seen;
-  for (const auto& o : model.slots())
-    if (seen.insert(o.kind + ":" + (o.kind == "conv" ? "" : o.path.substr(o.path.rfind('.') + 1))).second)
-      out[o.kind].push_back(o.path);
-  return out;
-}
-
-std::vector<std::string> blocks() {
-  std::vector<std::string> out;
-  for (const Kind kind : {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels})
-    for (const std::string& name : Registry::global().names(kind)) out.push_back(name);
-  return out;
-}
 
 // Some blocks cannot stand at every width or beside a stride; then the reason is an Error with a message, never a crash.
 bool try_block(const Small& s, const std::string& at, const std::string& block) {

@@ -1,0 +1,17 @@
+#include "apps/fovea/any_model.hpp"
+
+#include <filesystem>
+
+#include "modules/io/files.hpp"
+
+namespace fovea {
+
+Model any_model(const std::string& name) {
+  const std::filesystem::path path = name;
+  if (path.extension() != ".yaml" && path.extension() != ".yml") return Model::load(name);
+  const auto bytes = read_file(path);
+  PathScope where(name);
+  return Model::from_recipe({bytes.begin(), bytes.end()});
+}
+
+}  // namespace fovea

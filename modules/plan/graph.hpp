@@ -1,0 +1,112 @@
+// The small mutable graph that passes work on. Nodes stand in an order in which they can run; a value has one producer. A value is
+// f32 in the plan's layout (maps dense channels-last, the rest dense row-major) when a lowered node made it; what an op's own forward
+// made comes as it comes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "modules/autograd/apply.hpp"
+
+namespace fovea::plan {
+
+using Id = int;  // of a value; -1 for an input that is absent
+
+// One step of a chain that runs over a map in cache: a function of one value, or of it and an operand (an index into the node's
+// inputs). An affine link, x * scale + shift for each channel, has two operands: constants in f64. A spread link stands first: the
+// chain's value, smaller than its result, is repeated along the axes that it lacks.
+struct Link {
+  enum class Kind : std::uint8_t { pointwise, binary, affine, spread } kind;
+  role::Pointwise pointwise{};
+  role::Binary binary{};
+  std::size_t operand = 0, shift = 0;
+};
+using Links = std::vector<Link>;
+constexpr std::size_t kMaxOperands = 64;  // of one chain, its value included
+
+// What a node does. `links` of channel statistics run on x before it is reduced.
+struct Eager {
+  std::shared_ptr<const Op> op;
+};
+struct Convolve {  // inputs: x, weight, bias, residual; the bias may be f64
+  dnn::Conv options;
+  bool dense = false;                         // a linear layer over the last axis of x, weight O x I
+  std::optional<role::Pointwise> after = {};  // behind the sum with the residual
+};
+struct Sweep {  // inputs: x, operands
+  Links links;
+};
+struct GlobalStatistics {};  // outputs: mean, maximum, of which -1 is not wanted
+struct ChannelStatistics {   // inputs: x, operands
+  bool mean_first;
+  Links links;
+};
+struct Window {
+  role::Pool pool;
+};
+struct View {};
+using Work = std::variant<Eager, Convolve, Sweep, GlobalStatistics, ChannelStatistics, Window, View>;
+
+struct Node {
+  Work work;
+  std::vector<Id> inputs, outputs;
+  std::string path;              // of the module that it came from
+  std::vector<std::string> ops;  // that it stands for, in their order
+  std::int64_t multiply_adds = 0;
+  bool dead = false;
+};
+
+// A value that depends on parameters alone. A source is read where it lies; others are made again when a source has changed.
+struct Recipe {
+  Tensor source;
+  std::vector<Id> inputs;
+  std::function<Tensor(const Tensors&)> make;
+};
+
+struct Value {
+  Shape shape;
+  std::shared_ptr<const Recipe> constant = {};
+  bool kept = false;   // somebody outside asks for it as it is
+  bool known = false;  // f32 in the plan's layout
+};
+
+struct Kept {
+  std::string name;
+  Id value;
+};
+
+struct Mutable {
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  std::vector<Id> inputs, outputs;
+  std::vector<Kept> taps;
+
+  Value& value(Id id) { return values[static_cast<std::size_t>(id)]; }
+  const Value& value(Id id) const { return values[static_cast<std::size_t>(id)]; }
+  const Shape& shape(Id id) const { return value(id).shape; }
+  bool constant(Id id) const { return id < 0 || value(id).constant != nullptr; }
+
+  Node* producer(Id id);                // null for inputs and constants
+  std::vector<Node*> users(Id id);      // a node that reads it twice comes once
+  bool only_for(Id id, const Node& n);  // nobody but n reads it
+  Id add(const Shape& shape);
+  Id add_constant(const Shape& shape, std::vector<Id> inputs, std::function<Tensor(const Tensors&)> make);
+  Id add_source(const Tensor& t);
+  void sweep_dead();  // takes dead nodes out
+};
+
+template <class T>
+T* as(Node* node) {
+  return node && !node->dead ? std::get_if<T>(&node->work) : nullptr;
+}
+
+// Runs `forward` on shapes alone, with the taps that match `keep` as further outputs.
+Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const std::string& keep);
+
+// Gives a role to every node whose op offers one that fits its shapes and inputs.
+void lower(Mutable& g);
+
+}  // namespace fovea::plan

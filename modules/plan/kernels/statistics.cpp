@@ -1,0 +1,116 @@
+#include "modules/plan/kernels/statistics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "modules/core/simd.hpp"
+#include "modules/core/threads.hpp"
+
+namespace fovea::plan {
+namespace {
+
+constexpr std::int64_t kPart = 16384;    // elements: what a second thread is worth while for
+constexpr std::int64_t kParts = 16;      // of a sample at most: joining them is a pass over this many rows
+constexpr std::int64_t kTogether = 256;  // channels that one join takes
+
+// Of ordinary numbers, as one instruction.
+FOVEA_INLINE float larger(float a, float b) { return a > b ? a : b; }
+
+// Sums and, with `maxima`, maxima of `rows` places; four rows a turn so that the running values are loaded and stored less often.
+template <bool maxima>
+FOVEA_SIMD void add_rows(float* __restrict sum, float* __restrict best, const float* __restrict x, std::int64_t rows,
+                         std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) sum[i] = 0, best[i] = -std::numeric_limits<float>::infinity();
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float *a = x + r * n, *b = a + n, *c = b + n, *d = c + n;
+    for (std::int64_t i = 0; i < n; ++i) {
+      sum[i] += (a[i] + b[i]) + (c[i] + d[i]);
+      if (maxima) best[i] = larger(larger(larger(a[i], b[i]), larger(c[i], d[i])), best[i]);
+    }
+  }
+  for (; r < rows; ++r)
+    for (std::int64_t i = 0; i < n; ++i) {
+      sum[i] += x[r * n + i];
+      if (maxima) best[i] = larger(x[r * n + i], best[i]);
+    }
+}
+
+// Comparisons pass a NaN by; the sum shows where one may be.
+void find_nan(const float* sum, float* best, const float* x, std::int64_t rows, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t r = 0; r < rows && std::isnan(sum[i]); ++r)
+      if (std::isnan(x[r * n + i])) best[i] = x[r * n + i];
+}
+
+// One sample's parts.
+FOVEA_SIMD void join(const GlobalParts& p, const float* parts, float* mean, float* maximum, std::int64_t from, std::int64_t n) {
+  std::array<double, kTogether> total{};
+  std::array<float, kTogether> best;
+  best.fill(-std::numeric_limits<float>::infinity());
+  for (std::int64_t k = 0; k < p.parts; ++k) {
+    const float *sum = parts + k * 2 * p.channels + from, *top = sum + p.channels;
+    for (std::int64_t i = 0; i < n; ++i) total[static_cast<std::size_t>(i)] += static_cast<double>(sum[i]);
+    for (std::int64_t i = 0; i < n; ++i)
+      if (std::isnan(top[i]) || top[i] > best[static_cast<std::size_t>(i)]) best[static_cast<std::size_t>(i)] = top[i];
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (mean) mean[from + i] = static_cast<float>(total[static_cast<std::size_t>(i)] / static_cast<double>(p.places));
+    if (maximum) maximum[from + i] = best[static_cast<std::size_t>(i)];
+  }
+}
+
+FOVEA_INLINE void place_statistics(float& best, float& sum, const float* x, std::int64_t n) {
+  float top = -std::numeric_limits<float>::infinity(), total = 0;
+#pragma omp simd reduction(max : top) reduction(+ : total)
+  for (std::int64_t i = 0; i < n; ++i) {
+    top = x[i] > top ? x[i] : top;
+    total += x[i];
+  }
+  if (total != total)
+    for (std::int64_t i = 0; i < n; ++i) top = x[i] != x[i] ? x[i] : top;
+  best = top, sum = total;
+}
+
+}  // namespace
+
+GlobalParts::GlobalParts(std::int64_t n, std::int64_t count, std::int64_t c) : samples(n), places(count), channels(c) {
+  parts = std::clamp<std::int64_t>(places * channels / kPart, 1, std::min(kParts, places));
+  part = (places + parts - 1) / parts;
+  parts = (places + part - 1) / part;
+}
+
+void global_statistics(const GlobalParts& p, const float* x, float* mean, float* maximum, float* workspace) {
+  const std::int64_t grain = std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(1, p.part * p.channels));
+  parallel_for(p.samples * p.parts, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i % p.parts * p.part, rows = std::min(p.part, p.places - first);
+      float *sum = workspace + i * 2 * p.channels, *best = sum + p.channels;
+      const float* from = x + (i / p.parts * p.places + first) * p.channels;
+      if (!maximum) {
+        add_rows<false>(sum, best, from, rows, p.channels);
+        continue;
+      }
+      add_rows<true>(sum, best, from, rows, p.channels);
+      find_nan(sum, best, from, rows, p.channels);
+    }
+  });
+  for (std::int64_t n = 0; n < p.samples; ++n)
+    for (std::int64_t from = 0; from < p.channels; from += kTogether)
+      join(p, workspace + n * p.parts * 2 * p.channels, mean ? mean + n * p.channels : nullptr,
+           maximum ? maximum + n * p.channels : nullptr, from, std::min(kTogether, p.channels - from));
+}
+
+FOVEA_SIMD void channel_statistics(float* y, const float* x, std::int64_t places, std::int64_t channels, bool mean_first) {
+  const float scale = static_cast<float>(channels);
+  for (std::int64_t p = 0; p < places; ++p) {
+    float best, sum;
+    place_statistics(best, sum, x + p * channels, channels);
+    y[2 * p + (mean_first ? 1 : 0)] = best;
+    y[2 * p + (mean_first ? 0 : 1)] = sum / scale;
+  }
+}
+
+}  // namespace fovea::plan

@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <cmath>
+
+#include "modules/plan/convolution.hpp"
+
+namespace fovea::plan {
+namespace {
+
+// Whether the row-major order of a shape is the order in which the plan keeps it: not so for a map of several channels and places.
+bool row_major(const Shape& s) { return s.rank() != 4 || s[1] == 1 || s[2] * s[3] == 1; }
+
+// At most one axis with more than one element: then any layout is the same memory.
+bool one_axis(const Shape& s) {
+  return std::count_if(s.begin(), s.end(), [](std::int64_t d) { return d > 1; }) <= 1;
+}
+
+bool map(const Shape& s) { return s.rank() == 4 && s.elements() > 0; }
+
+// Whether a value of shape `s` can be spread over a value of shape `full` by a row kernel.
+bool spreads(const Mutable& g, Id id, const Shape& full) {
+  const Shape& s = g.shape(id);
+  return s.rank() <= full.rank() && (s.rank() == full.rank() || g.constant(id) || one_axis(s));
+}
+
+class Lowerer {
+ public:
+  explicit Lowerer(Mutable& g) : g_(g) {}
+
+  void run() {
+    for (Node& n : g_.nodes) {
+      const auto* eager = std::get_if<Eager>(&n.work);
+      if (!eager) continue;
+      std::optional<Work> work = std::visit([&](const auto& role) { return lowered(n, role); }, eager->op->lower());
+      if (!work) continue;
+      n.work = std::move(*work);
+      for (const Id id : n.outputs)
+        if (id >= 0) g_.value(id).known = true;
+    }
+  }
+
+ private:
+  const Shape& in(const Node& n, std::size_t i) const { return g_.shape(n.inputs[i]); }
+  bool known(const Node& n, std::size_t i) const { return !g_.constant(n.inputs[i]) && g_.value(n.inputs[i]).known; }
+
+  std::optional<Work> lowered(Node&, std::monostate) { return std::nullopt; }
+
+  std::optional<Work> lowered(Node& n, const role::Convolution& r) {
+    if (!map(in(n, 0)) || g_.constant(n.inputs[0]) || !g_.constant(n.inputs[1]) || !g_.constant(n.inputs[2])) return std::nullopt;
+    if (n.inputs[3] >= 0 && g_.constant(n.inputs[3])) return std::nullopt;
+    return computed(n, {.options = r.options, .after = r.after});
+  }
+
+  // What oneDNN computes slowly, bare as it is, keeps its own kernels.
+  std::optional<Work> computed(const Node& n, Convolve c) const {
+    if (!dnn::PreparedConv::make(bare_convolution(g_, n, c))) return std::nullopt;
+    return c;
+  }
+
+  std::optional<Work> lowered(Node& n, const role::Dense&) {
+    const bool constants = g_.constant(n.inputs[1]) && g_.constant(n.inputs[2]);
+    if (g_.constant(n.inputs[0]) || !constants || in(n, 0).rank() > 3 || in(n, 0).rank() < 2 || in(n, 0).elements() == 0)
+      return std::nullopt;
+    if (n.inputs.size() == 3) n.inputs.push_back(-1);  // no residual
+    return computed(n, {.options = {}, .dense = true});
+  }
+
+  std::optional<Work> lowered(Node& n, const role::Affine& r) {
+    const Shape x = in(n, 0);
+    if ((!map(x) && x.rank() != 2) || g_.constant(n.inputs[0]) || !g_.constant(n.inputs[1]) || !g_.constant(n.inputs[2]))
+      return std::nullopt;
+    if (x.rank() == 2 && !known(n, 0)) return std::nullopt;
+    const std::vector<Id> from{n.inputs[1], n.inputs[2], g_.add_source(r.mean), g_.add_source(r.variance)};
+    const Shape channels{x[1]};
+    const double eps = r.eps;
+    const Id scale = g_.add_constant(channels, from, [eps](const Tensors& t) { return line(t, eps, true); });
+    const Id shift = g_.add_constant(channels, from, [eps](const Tensors& t) { return line(t, eps, false); });
+    n.inputs = {n.inputs[0], scale, shift};
+    return Sweep{{Link{.kind = Link::Kind::affine, .operand = 1, .shift = 2}}};
+  }
+
+  // Scale or shift of a norm with fixed statistics, in f64. t: weight, bias, mean, variance.
+  static Tensor line(const Tensors& t, double eps, bool scale) {
+    const auto mean = t[2].values(), variance = t[3].values();
+    std::vector<double> weight(mean.size(), 1), out(mean.size(), 0);
+    if (t[0].defined()) weight = t[0].values();
+    if (t[1].defined()) out = t[1].values();
+    for (std::size_t c = 0; c < mean.size(); ++c) {
+      const double factor = weight[c] / std::sqrt(variance[c] + eps);
+      out[c] = scale ? factor : out[c] - mean[c] * factor;
+    }
+    return Tensor::from(out, {static_cast<std::int64_t>(out.size())});
+  }
+
+  std::optional<Work> lowered(Node& n, const role::Pointwise& r) {
+    if (!known(n, 0) || in(n, 0).rank() > 4 || in(n, 0).elements() == 0) return std::nullopt;
+    return Sweep{{Link{.kind = Link::Kind::pointwise, .pointwise = r}}};
+  }
+
+  std::optional<Work> lowered(Node& n, const role::Binary& r) {
+    const Shape& full = g_.shape(n.outputs[0]);
+    if (full.rank() > 4 || full.elements() == 0) return std::nullopt;
+    Link link{.kind = Link::Kind::binary, .binary = r, .operand = 1};
+    for (const bool swap : {false, true}) {
+      const std::size_t x = swap ? 1 : 0, other = 1 - x;
+      if (in(n, x) != full || !known(n, x) || !spreads(g_, n.inputs[other], full)) continue;
+      if (swap) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
+      return Sweep{{link}};
+    }
+    // A channel's value with a place's: neither has the result's shape, so one of them is spread first.
+    const bool small = known(n, 0) && known(n, 1) && in(n, 0) != full && in(n, 1) != full;
+    if (!small || !spreads(g_, n.inputs[0], full) || !spreads(g_, n.inputs[1], full)) return std::nullopt;
+    return Sweep{{Link{.kind = Link::Kind::spread, .operand = 0}, link}};
+  }
+
+  std::optional<Work> lowered(Node& n, const role::GlobalStatistic& r) {
+    if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
+    n.outputs = {r.maximum ? -1 : n.outputs[0], r.maximum ? n.outputs[0] : -1};
+    return GlobalStatistics{};
+  }
+
+  std::optional<Work> lowered(Node& n, const role::ChannelStatistics& r) {
+    if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
+    return ChannelStatistics{r.mean_first, {}};
+  }
+
+  std::optional<Work> lowered(Node& n, const role::Pool& r) {
+    if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
+    return Window{r};
+  }
+
+  std::optional<Work> lowered(Node& n, const role::View&) {
+    if (!known(n, 0) || !row_major(in(n, 0)) || !row_major(g_.shape(n.outputs[0]))) return std::nullopt;
+    return View{};
+  }
+
+  Mutable& g_;
+};
+
+}  // namespace
+
+void lower(Mutable& g) { Lowerer(g).run(); }
+
+}  // namespace fovea::plan

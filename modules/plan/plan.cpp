@@ -1,0 +1,122 @@
+#include "modules/plan/plan.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "modules/core/threads.hpp"
+#include "modules/plan/passes/passes.hpp"
+#include "modules/plan/plan_state.hpp"
+
+namespace fovea::plan {
+namespace {
+
+// A larger arena goes back to the allocator after each run, whose cap on what it keeps holds for it then.
+constexpr std::size_t kKeptArena = std::size_t{64} << 20;
+
+// An arena that goes back to the plan also when a step throws.
+class Borrowed {
+ public:
+  explicit Borrowed(Plan::State& state) : state_(state), run_(state.take()) {}
+  ~Borrowed() {
+    run_->end();
+    state_.give(std::move(run_));
+  }
+  Borrowed(const Borrowed&) = delete;
+  Run& operator*() const { return *run_; }
+
+ private:
+  Plan::State& state_;
+  std::unique_ptr<Run> run_;
+};
+
+// The value in memory that outlives the run: a copy, unless an op made it and left it alone.
+Tensor taken(const Run& run, const Place& place) {
+  Tensor t = run.tensor(place);
+  const bool own = place.kind == Place::Kind::held && t.storage()->owned;
+  return own ? t : t.clone();
+}
+
+}  // namespace
+
+std::unique_ptr<Run> Plan::State::take() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      auto run = std::move(free_.back());
+      free_.pop_back();
+      return run;
+    }
+  }
+  std::vector<std::unique_ptr<dnn::PreparedConv::Call>> handles;
+  for (const auto& c : calls) handles.push_back(c->call());
+  return std::make_unique<Run>(memory.arena, held, std::move(handles));
+}
+
+void Plan::State::give(std::unique_ptr<Run> run) {
+  if (memory.arena > kKeptArena) return;
+  std::lock_guard lock(mutex_);
+  free_.push_back(std::move(run));
+}
+
+Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) const {
+  State& s = *state_;
+  check(inputs.size() == s.inputs.size(), "plan: expected ", s.inputs.size(), " inputs, got ", inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    check(inputs[i].shape() == s.inputs[i] && is_floating(inputs[i].dtype()), "plan: input ", i, ": expected ", s.inputs[i],
+          " of floating numbers, got ", inputs[i].shape(), " of ", name_of(inputs[i].dtype()));
+  const Lane lane(s.threads);
+  const Borrowed borrowed(s);
+  Run& run = *borrowed;
+  run.begin(inputs, s.constants.current());
+  if (seconds) seconds->clear();
+  Result result{Tensors(s.outputs.size()), {}};
+  for (const State::Named& t : s.taps) result.taps.push_back({t.name, {}});
+  for (const State::Entry& e : s.entries) {
+    const auto start = std::chrono::steady_clock::now();
+    e.step->run(run);
+    run.clear_temporaries();
+    for (const State::Copy& c : e.copies)
+      (c.tap ? result.taps[c.index].value : result.outputs[c.index]) =
+          taken(run, c.tap ? s.taps[c.index].place : s.outputs[c.index]);
+    for (const std::size_t held : e.last_reads) run.let_go(held);
+    if (seconds) seconds->push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  for (std::size_t i = 0; i < s.outputs.size(); ++i)
+    if (!result.outputs[i].defined()) result.outputs[i] = taken(run, s.outputs[i]);
+  for (std::size_t i = 0; i < s.taps.size(); ++i)
+    if (!result.taps[i].value.defined()) result.taps[i].value = taken(run, s.taps[i].place);
+  return result;
+}
+
+const std::vector<Plan::StepInfo>& Plan::steps() const { return state_->infos; }
+
+Plan::Memory Plan::memory() const {
+  Memory m = state_->memory;
+  m.constants = state_->constants.bytes();
+  return m;
+}
+
+bool Plan::lowered() const {
+  return std::none_of(state_->infos.begin(), state_->infos.end(), [](const StepInfo& i) { return i.how == "op"; });
+}
+
+int Plan::threads() const { return state_->threads; }
+
+Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
+  const Lane lane(options.threads);
+  Mutable g = import_trace(forward, inputs, options.keep);
+  drop_dead(g);
+  fold_constants(g);
+  lower(g);
+  fold_norms(g);
+  sink_views(g);
+  join_statistics(g);
+  fuse_convolutions(g);
+  fuse_chains(g);
+  repeat_gates(g);
+  fuse_chains(g);
+  drop_dead(g);
+  return Plan(emit(g));
+}
+
+}  // namespace fovea::plan

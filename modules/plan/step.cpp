@@ -1,0 +1,45 @@
+#include "modules/plan/step.hpp"
+
+namespace fovea::plan {
+
+Run::Run(std::size_t arena_bytes, std::size_t held, std::vector<std::unique_ptr<dnn::PreparedConv::Call>> calls)
+    : arena_(std::make_unique<Storage>(arena_bytes)), held_(held), calls_(std::move(calls)) {}
+
+void Run::begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants) {
+  inputs_.clear();
+  for (const Tensor& t : inputs)
+    inputs_.push_back(t.to(DType::f32).contiguous(t.rank() == 4 ? Layout::channels_last : Layout::row_major));
+  constants_ = std::move(constants);
+}
+
+void Run::end() {
+  inputs_.clear();
+  temporaries_.clear();
+  for (Tensor& t : held_) t = {};
+}
+
+const float* Run::read(const Place& p) {
+  switch (p.kind) {
+    case Place::Kind::absent: return nullptr;
+    case Place::Kind::arena: return write(p);
+    case Place::Kind::input: return inputs_[p.at].data<float>();
+    case Place::Kind::constant: return (*constants_)[p.at].data<float>();
+    case Place::Kind::held: break;
+  }
+  temporaries_.push_back(held_[p.at].to(DType::f32).contiguous(p.layout()));
+  return temporaries_.back().data<float>();
+}
+
+Tensor Run::tensor(const Place& p) const {
+  switch (p.kind) {
+    case Place::Kind::absent: return {};
+    case Place::Kind::arena: return Tensor::over(arena() + p.at, p.shape, DType::f32, p.layout());
+    case Place::Kind::input:  // perhaps under another shape
+      return Tensor::over(const_cast<void*>(inputs_[p.at].raw()), p.shape, DType::f32, p.layout());
+    case Place::Kind::constant: return (*constants_)[p.at];
+    case Place::Kind::held: return held_[p.at];
+  }
+  return {};
+}
+
+}  // namespace fovea::plan

@@ -1,0 +1,77 @@
+#include "modules/plan/kernels/statistics.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/plan/steps/steps.hpp"
+
+namespace fovea::plan {
+namespace {
+
+GlobalParts parts_of(const Shape& x) { return {x[0], x[2] * x[3], x[1]}; }
+
+class GlobalStep final : public Step {
+ public:
+  GlobalStep(Place x, Place mean, Place maximum, Place workspace)
+      : parts_(parts_of(x.shape)),
+        x_(std::move(x)),
+        mean_(std::move(mean)),
+        maximum_(std::move(maximum)),
+        workspace_(std::move(workspace)) {}
+
+  void run(Run& r) const override {
+    const auto at = [&](const Place& p) { return p.kind == Place::Kind::absent ? nullptr : r.write(p); };
+    global_statistics(parts_, r.read(x_), at(mean_), at(maximum_), r.write(workspace_));
+  }
+  std::string how() const override { return "one pass"; }
+
+ private:
+  GlobalParts parts_;
+  Place x_, mean_, maximum_, workspace_;
+};
+
+class ChannelStep final : public Step {
+ public:
+  ChannelStep(Chain before, std::vector<Place> places, Place y, bool mean_first)
+      : before_(std::move(before)), places_(std::move(places)), y_(std::move(y)), mean_first_(mean_first) {}
+
+  void run(Run& r) const override {
+    const Shape& x = places_[0].shape;
+    const std::int64_t channels = x[1];
+    const Operands operands(r, places_);
+    float* y = r.write(y_);
+    if (before_.empty()) {
+      parallel_for(x.elements() / channels, std::max<std::int64_t>(1, 16384 / channels),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     channel_statistics(y + 2 * begin, operands[0] + begin * channels, end - begin, channels, mean_first_);
+                   });
+      return;
+    }
+    parallel_for(before_.tiles(), 4, [&](std::int64_t begin, std::int64_t end) {
+      std::array<float, Chain::kTile> tile;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const Chain::Tile t = before_.tile(i);
+        before_.run(i, tile.data(), operands[0], operands.data());
+        channel_statistics(y + 2 * (t.first / channels), tile.data(), t.size / channels, channels, mean_first_);
+      }
+    });
+  }
+  std::string how() const override { return "one pass"; }
+
+ private:
+  Chain before_;
+  std::vector<Place> places_;
+  Place y_;
+  bool mean_first_;
+};
+
+}  // namespace
+
+std::int64_t global_workspace(const Shape& x) { return parts_of(x).workspace(); }
+
+std::unique_ptr<Step> global_statistics_step(Place x, Place mean, Place maximum, Place workspace) {
+  return std::make_unique<GlobalStep>(std::move(x), std::move(mean), std::move(maximum), std::move(workspace));
+}
+
+std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> places, Place y, bool mean_first) {
+  return std::make_unique<ChannelStep>(std::move(before), std::move(places), std::move(y), mean_first);
+}
+
+}  // namespace fovea::plan

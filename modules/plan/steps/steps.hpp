@@ -1,0 +1,51 @@
+// The steps of a plan, one kind a file.
+#pragma once
+
+#include <memory>
+
+#include "modules/plan/kernels/chain.hpp"
+#include "modules/plan/kernels/planes.hpp"
+#include "modules/plan/step.hpp"
+
+namespace fovea::plan {
+
+struct ConvolveParts {
+  std::shared_ptr<const dnn::PreparedConv> made;
+  std::size_t call;
+  Place x = {}, weight = {}, bias = {}, residual = {}, y = {}, scratchpad = {};
+  Chain behind = {};  // what oneDNN would not fuse, run on y; its operand 1 is the residual
+};
+std::unique_ptr<Step> convolve_step(ConvolveParts parts);
+
+struct PlanesParts {
+  Planes problem;
+  Place x = {}, weight = {}, bias = {}, y = {}, workspace = {};
+  std::optional<role::Pointwise> after = {};
+};
+std::unique_ptr<Step> planes_step(PlanesParts parts);
+
+// places: of x and the operands, in the order of the node's inputs.
+std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> places, Place y);
+std::unique_ptr<Step> global_statistics_step(Place x, Place mean, Place maximum, Place workspace);
+std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> places, Place y, bool mean_first);
+std::unique_ptr<Step> window_step(const role::Pool& pool, Place x, Place y);
+std::unique_ptr<Step> eager_step(std::shared_ptr<const Op> op, std::string path, std::vector<Place> inputs,
+                                 std::vector<Place> outputs);
+
+// Elements of workspace that global statistics of such a map want.
+std::int64_t global_workspace(const Shape& x);
+
+// The addresses of a chain's operands; index 0 is the value itself.
+class Operands {
+ public:
+  Operands(Run& r, const std::vector<Place>& places) {
+    for (std::size_t i = 0; i < places.size(); ++i) pointers_[i] = r.read(places[i]);
+  }
+  const float* const* data() const { return pointers_.data(); }
+  const float* operator[](std::size_t i) const { return pointers_[i]; }
+
+ private:
+  std::array<const float*, kMaxOperands> pointers_{};  // on the stack: nothing is allocated while a plan runs
+};
+
+}  // namespace fovea::plan

@@ -1,0 +1,98 @@
+// Compiled plans at 224 x 224, batch 1: ResNet-50 against its own convolutions bare in oneDNN, attention in every block against none,
+// kept maps against none.
+#include <fmt/core.h>
+
+#include "modules/autograd/apply.hpp"
+#include "modules/core/dnnl_prepared.hpp"
+#include "modules/core/threads.hpp"
+#include "tests/bench/bench.hpp"
+#include "tests/bench/training.hpp"
+
+namespace fovea::bench {
+namespace {
+
+const Shape kInput{1, 3, 224, 224};
+
+Model network(const std::string& block, const std::string& at = "backbone.layer*.*.pre_add") {
+  const std::string plug = block.empty() ? "" : ", attention: [{at: \"" + at + "\", type: " + block + "}]";
+  return Model::from_recipe("fovea: 1\nmodel: {backbone: {type: resnet50}" + plug +
+                            ", head: {type: classify, classes: [a, b, c]}}\n");
+}
+
+// Every convolution of a network with its bias, each as one prepared primitive on memory of its own.
+class BareForward {
+ public:
+  explicit BareForward(const Model& model) {
+    const Graph graph = trace({kInput}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
+    const auto shape = [&](int value) -> const Shape& { return graph.values[static_cast<std::size_t>(value)].shape; };
+    for (const GraphNode& node : graph.nodes) {
+      const Lowering role = node.op->lower();
+      const auto* conv = std::get_if<role::Convolution>(&role);
+      if (!conv) continue;
+      const Shape &x = shape(node.inputs[0]), &w = shape(node.inputs[1]), &y = shape(node.outputs[0]);
+      const auto made = dnn::PreparedConv::make({.conv = conv->options, .x = x, .w = w, .y = y, .bias = true});
+      check(made != nullptr, "bench: oneDNN refuses a convolution");
+      layers_.push_back({made->call(), random_map(x, DType::f32), made->reorder(Tensor::full(w, 0.01)), Tensor::full({w[0]}, 0.1),
+                         random_map(y, DType::f32),
+                         Tensor::empty({static_cast<std::int64_t>(made->scratchpad_bytes())}, DType::u8)});
+    }
+  }
+  void operator()() {
+    for (Layer& l : layers_)
+      l.call->run({.x = l.x.raw(), .w = l.w.raw(), .bias = l.bias.raw(), .y = l.y.raw(), .scratchpad = l.scratchpad.raw()});
+  }
+
+ private:
+  struct Layer {
+    std::unique_ptr<dnn::PreparedConv::Call> call;
+    Tensor x, w, bias, y, scratchpad;
+  };
+  std::vector<Layer> layers_;
+};
+
+struct Against {
+  std::string name, block, at;
+  double limit;  // on the ratio to the network without attention
+};
+
+void measure(Report& report, int threads) {
+  const Lane lane(threads);
+  const std::string every = "backbone.layer*.*.pre_add", three = "backbone.layer[1-3].after_stage";
+  const std::vector<Against> all{{"se", "se", every, 1.06},
+                                 {"cbam", "cbam", every, 1.13},
+                                 {"eca", "eca", every, 1.06},
+                                 {"gct", "gct", every, 1.06},
+                                 {"scse", "scse", every, 1.15},
+                                 {"bam", "bam", three, 1.06},
+                                 {"coordinate", "coordinate", every, 1.15},
+                                 {"triplet", "triplet", every, 1.20}};
+  const Model plain = network("");
+  const Tensor x = random_map(kInput, DType::f32);
+  BareForward bare(plain);
+  std::vector<plan::Plan> plans{plain.compile(kInput)};
+  for (const Against& a : all) plans.push_back(network(a.block, a.at).compile(kInput));
+  plans.push_back(network("cbam").compile(kInput, {.keep = "**.spatial"}));
+  std::vector<Task> tasks{[&] { bare(); }};
+  for (const plan::Plan& p : plans) tasks.push_back([&] { p.run({x}); });
+  const std::vector<double> t = interleaved(15, tasks);
+  const auto name = [&](const std::string& what) { return fmt::format("plan.{}.{}t", what, threads); };
+  report.note(name("resnet50.ms"), t[1] * 1e3);
+  report.at_most(name("resnet50/convolutions"), t[1] / t[0], 1.06);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    report.at_most(name("resnet50_" + all[i].name + "/plain"), t[i + 2] / t[1], all[i].limit);
+  report.at_most(name("resnet50_cbam_kept/cbam"), t.back() / t[3], 1.03);
+  const auto m = plans[0].memory();
+  report.note(name("resnet50.arena_mb"), static_cast<double>(m.arena) / 1e6);
+  report.note(name("resnet50.without_sharing_mb"), static_cast<double>(m.without_sharing) / 1e6);
+}
+
+}  // namespace
+
+void plan(Report& report) {
+  for (const int threads : {1, 2}) {
+    if (threads > cpu_budget()) report.skip(fmt::format("plan.{}t", threads), "one processor");
+    else measure(report, threads);
+  }
+}
+
+}  // namespace fovea::bench

@@ -1,0 +1,218 @@
+// Whole networks: what a plan gives is what the eager forward gives but for rounding (tests/support/rounding.hpp says how much that is).
+#include <atomic>
+#include <thread>
+
+#include "modules/autograd/tap.hpp"
+#include "modules/core/memory.hpp"
+#include "modules/core/random.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/model.hpp"
+#include "modules/nn/optim.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/check_op.hpp"
+#include "tests/support/errors.hpp"
+#include "tests/support/rounding.hpp"
+#include "tests/support/small_networks.hpp"
+
+using namespace fovea;
+using namespace fovea::test;
+
+namespace {
+
+// The output, then the taps that `keep` asks for.
+Tensors eager(const Model& model, const Tensor& x, const std::string& keep = {}) {
+  NoGrad no_grad;
+  const Lane lane;
+  TapScope taps(keep);
+  Tensors out{model.forward(Var(x)).value()};
+  for (const auto& [name, v] : taps.kept) out.push_back(v.value());
+  return out;
+}
+
+Tensors planned(const plan::Plan& plan, const Tensor& x) {
+  const auto r = plan.run({x});
+  Tensors out = r.outputs;
+  for (const auto& t : r.taps) out.push_back(t.value);
+  return out;
+}
+
+std::int64_t longest_sum(const Model& model, const Shape& input) {
+  const Graph g = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
+  std::int64_t longest = 1;
+  for (const GraphNode& n : g.nodes) {
+    Shapes in, out;
+    for (const int i : n.inputs) in.push_back(i < 0 ? Shape{} : g.values[static_cast<std::size_t>(i)].shape);
+    for (const int i : n.outputs) out.push_back(g.values[static_cast<std::size_t>(i)].shape);
+    longest = std::max(longest, n.op->multiply_adds(in, out) / std::max<std::int64_t>(1, out[0].elements()));
+    longest =
+        std::max(longest, (in.empty() ? 0 : in[0].elements()) / std::max<std::int64_t>(1, out[0].elements()));  // reductions
+  }
+  return longest;
+}
+
+void check_equal(const Model& model, const plan::Plan& plan, const Tensor& x, const std::string& keep = {}) {
+  Tensors parameters;
+  for (const auto& e : model.params()->entries()) parameters.push_back(e.value.value());
+  const auto bounds = rounding_bounds(parameters, longest_sum(model, x.shape()), [&] { return eager(model, x, keep); });
+  const Tensors want = eager(model, x, keep), got = planned(plan, x);
+  REQUIRE(got.size() == want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    INFO("output " << i << " of " << got.size() << ", shape " << want[i].shape());
+    REQUIRE(got[i].shape() == want[i].shape());
+    CHECK(max_difference(got[i], want[i]) <= bounds[i]);
+  }
+}
+
+// Random statistics and weights: fresh norms have mean 0, variance 1, bias 0, which would hide a wrong fold.
+void scatter(const Model& model, std::uint64_t seed) {
+  Random random(seed);
+  for (const auto& e : model.params()->entries()) {
+    Tensor t = e.value.value();
+    if (t.dtype() != DType::f32) continue;
+    const bool variance = e.name.find("running_var") != std::string::npos;
+    if (t.rank() == 1) random.fill_uniform(t, variance ? 0.5 : -0.2, variance ? 1.5 : 0.8);
+    t.touch();
+  }
+}
+
+Tensor pictures(const Shape& shape, std::uint64_t seed) {
+  return random_tensor(shape, seed).to(DType::f32).contiguous(Layout::channels_last);
+}
+
+bool check_block_in(const Small& s, const std::string& at, const std::string& block) {
+  INFO(s.backbone << " " << at << " " << block);
+  std::optional<Model> model;
+  const Tensor x = picture(s);
+  try {
+    model = Model::from_recipe(recipe(s, rule(at, block, false)), 3);
+    eager(*model, x);
+  } catch (const Error&) { return false; }  // a block that does not fit here; every_block.cpp looks at the reasons
+  scatter(*model, 5);
+  check_equal(*model, model->compile(x.shape()), x);
+  return true;
+}
+
+const char* kCbam = R"(fovea: 1
+model:
+  backbone: {type: resnet50, layers: [1, 1], widths: [16, 32]}
+  attention: [{at: "backbone.layer*.*.pre_add", type: cbam}]
+  head: {type: classify, classes: [a, b, c]}
+)";
+
+}  // namespace
+
+TEST_CASE("plan: every block in a residual network equals eager") {
+  for (const std::string& block : blocks()) CHECK(check_block_in(kSmall.front(), "backbone.layer1.0.pre_add", block));
+}
+
+TEST_CASE("plan: every block in every kind of slot of every backbone equals eager", "[slow]") {
+  for (const Small& s : kSmall) {
+    const auto all = places(Model::from_recipe(recipe(s, "")));
+    std::size_t turn = 0;
+    std::map<std::string, int> fitted;
+    for (const auto& [kind, at] : all)
+      for (const std::string& block : blocks()) fitted[block] += check_block_in(s, at[turn++ % at.size()], block);
+    for (const auto& [block, count] : fitted) {
+      INFO(s.backbone << " " << block);
+      CHECK(count > 0);
+    }
+  }
+}
+
+TEST_CASE("plan: every backbone, plain, batches of one to three and odd sizes") {
+  for (const Small& s : kSmall) {
+    INFO(s.backbone);
+    const Model model = Model::from_recipe(recipe(s, ""), 3);
+    scatter(model, 7);
+    const bool any_size = s.backbone.find("it_tiny") == std::string::npos && s.backbone.find("swin") == std::string::npos &&
+                          s.backbone.find("unet") == std::string::npos;
+    for (std::int64_t n = 1; n <= 3; ++n) {
+      const Tensor x = pictures({n, 3, s.height + (any_size ? 2 * n - 1 : 0), s.width + (any_size ? n : 0)}, 5);
+      check_equal(model, model.compile(x.shape()), x);
+    }
+  }
+}
+
+TEST_CASE("plan: kept taps are eager's, and fusion goes on around them") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  scatter(model, 9);
+  const Tensor x = pictures({2, 3, 37, 41}, 4);
+  for (const std::string keep : {"**.spatial", "**.channel", "**"}) {
+    INFO(keep);
+    const plan::Plan plan = model.compile(x.shape(), {.keep = keep});
+    CHECK(plan.run({x}).taps.size() >= 2);
+    check_equal(model, plan, x, keep);
+  }
+  CHECK(model.compile(x.shape()).run({x}).taps.empty());
+}
+
+TEST_CASE("plan: follows a change of the weights") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  const Tensor x = pictures({1, 3, 33, 33}, 4);
+  const plan::Plan plan = model.compile(x.shape());
+  const Tensor before = plan.run({x}).outputs[0];
+  scatter(model, 10);
+  CHECK(max_difference(plan.run({x}).outputs[0], before) > 1e-3);
+  check_equal(model, plan, x);
+  const Model other = Model::from_recipe(kCbam, 8);
+  model.params()->load(other.params()->values());
+  check_equal(model, plan, x);
+}
+
+TEST_CASE("plan: one thread and two give the same bits") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  const Tensor x = pictures({2, 3, 65, 57}, 4);
+  const auto with = [&](int threads) { return model.compile(x.shape(), {.threads = threads}).run({x}).outputs[0].values(); };
+  CHECK(with(1) == with(2));
+}
+
+TEST_CASE("plan: several threads run one plan at once") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  const plan::Plan plan = model.compile({1, 3, 33, 33}, {.threads = 1});
+  std::vector<Tensor> in;
+  std::vector<std::vector<double>> want;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    in.push_back(pictures({1, 3, 33, 33}, i));
+    want.push_back(plan.run({in.back()}).outputs[0].values());
+  }
+  std::atomic<int> equal{0};
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 3; ++t)
+    threads.emplace_back([&, t] {
+      for (std::size_t k = 0; k < 6; ++k) equal += plan.run({in[(t + k) % 3]}).outputs[0].values() == want[(t + k) % 3];
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(equal == 18);
+}
+
+TEST_CASE("plan: a lowered network allocates its results and nothing else, in an arena smaller than all values together") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  const Tensor x = pictures({1, 3, 64, 64}, 4);
+  const plan::Plan plan = model.compile(x.shape());
+  for (const auto& step : plan.steps()) {
+    INFO(step.path << " " << step.ops.front());
+    CHECK(step.how != "op");
+  }
+  plan.run({x});
+  const auto before = memory::stats().requests;
+  const Tensor y = plan.run({x}).outputs[0];
+  CHECK(memory::stats().requests - before == 1);
+  CHECK(plan.memory().arena < plan.memory().without_sharing / 2);
+}
+
+TEST_CASE("plan: attention fuses to statistics, the gates' layers and one pass over the map") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  std::vector<std::string> found;
+  for (const auto& step : model.compile({1, 3, 64, 64}).steps())
+    if (step.path.find("layer2.0") != std::string::npos && step.output[1] >= 128 && step.output.rank() == 4 && step.output[2] > 1)
+      found.push_back(step.ops.back());
+  // The last convolution, the product with both gates, and the shortcut's convolution, which adds it and applies relu.
+  CHECK(found == std::vector<std::string>{"batch_norm", "gate", "relu"});
+}
+
+TEST_CASE("plan: says what does not fit") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  const plan::Plan plan = model.compile({1, 3, 32, 32});
+  CHECK(fails_with([&] { plan.run({Tensor::zeros({1, 3, 32, 33})}); }, "plan: input 0: expected 1x3x32x32"));
+  CHECK(fails_with([&] { model.compile({1, 3, 32, 32}, {.precision = DType::bf16}); }, "expected precision f32, got bf16"));
+}

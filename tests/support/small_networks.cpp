@@ -1,0 +1,53 @@
+#include "tests/support/small_networks.hpp"
+
+#include <set>
+
+#include "modules/nn/registry.hpp"
+#include "tests/support/check_op.hpp"
+
+namespace fovea::test {
+
+const std::vector<Small> kSmall{
+    {"resnet18", "layers: [1, 1], widths: [16, 16], stem: cifar", 8, 8},
+    {"resnet50", "layers: [1], widths: [16], stem: deep, pooled_shortcut: true", 16, 16},
+    {"mobilenet_v2", "width: 0.05", 32, 32},
+    {"mobilenet_v3_small", "width: 0.1", 32, 32},
+    {"vgg11", "layers: [16, M, 16, M]", 8, 8},
+    {"vit_tiny", "size: 16, patch: 8, width: 16, depth: 1, heads: 2", 16, 16},
+    {"swin_tiny", "size: 16, patch: 4, width: 16, depths: [1, 1], heads: [2, 2], window: 2", 16, 16},
+    {"swin_v2_tiny", "size: 16, patch: 4, width: 16, depths: [2], heads: [2], window: 2", 16, 16},
+    {"unet", "widths: [16, 16]", 8, 8, "{type: segment, classes: 2}"},
+    {"attention_unet", "widths: [16, 16]", 8, 8, "{type: segment, classes: 2}"},
+    {"maresunet", "layers: [1, 1, 1, 1], widths: [16, 16, 16, 16], final_width: 8", 32, 32, "{type: segment, classes: 2}"},
+};
+
+std::string recipe(const Small& s, const std::string& rules) {
+  return "fovea: 1\nmodel:\n  backbone: {type: " + s.backbone + ", " + s.options + "}\n" +
+         (rules.empty() ? "" : "  attention:\n" + rules) + "  head: " + s.head + "\n";
+}
+
+std::string rule(const std::string& at, const std::string& block, bool identity) {
+  return "    - {at: \"" + at + "\", type: " + block + (identity ? ", start: identity" : "") + "}\n";
+}
+
+Tensor picture(const Small& s) {
+  return random_tensor({2, 3, s.height, s.width}, 5).to(DType::f32).contiguous(Layout::channels_last);
+}
+
+std::map<std::string, std::vector<std::string>> places(const Model& model) {
+  std::map<std::string, std::vector<std::string>> out;
+  std::set<std::string> seen;
+  for (const auto& o : model.slots())
+    if (seen.insert(o.kind + ":" + (o.kind == "conv" ? "" : o.path.substr(o.path.rfind('.') + 1))).second)
+      out[o.kind].push_back(o.path);
+  return out;
+}
+
+std::vector<std::string> blocks() {
+  std::vector<std::string> out;
+  for (const Kind kind : {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels})
+    for (const std::string& name : Registry::global().names(kind)) out.push_back(name);
+  return out;
+}
+
+}  // namespace fovea::test
