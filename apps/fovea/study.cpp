@@ -11,7 +11,6 @@
 
 #include "apps/fovea/commands.hpp"
 #include "apps/fovea/train_run.hpp"
-#include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
 #include "modules/nn/registry.hpp"
@@ -91,7 +90,7 @@ bool run_one(const Yaml& recipe, const Settings& s, const fs::path& folder) {
   return true;
 }
 
-// Medians of single pictures on one thread, the networks taking turns so that a busy moment meets all of them.
+// Medians of single pictures on one thread, through compiled plans, the networks taking turns so that a busy moment meets all of them.
 void measure_latency(std::vector<StudyRow>& rows, const std::vector<Model>& models, const Shape& shape) {
   constexpr int kRounds = 25, kWarm = 3;
   Lane lane(1);
@@ -99,9 +98,8 @@ void measure_latency(std::vector<StudyRow>& rows, const std::vector<Model>& mode
   std::vector<std::vector<double>> times(rows.size());
   for (int round = 0; round < kRounds + kWarm; ++round)
     for (std::size_t i = 0; i < models.size(); ++i) {
-      NoGrad no_grad;
       const auto start = std::chrono::steady_clock::now();
-      models[i].forward(Var(x));
+      models[i].run(x);
       if (round >= kWarm)
         times[i].push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
