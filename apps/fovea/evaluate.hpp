@@ -10,8 +10,9 @@ namespace fovea {
 EvalTable evaluate(const Model& model, const EvalSet& set, const UpscaleOptions& options);
 
 struct ClassifierEvaluation {
-  std::vector<std::string> data;  // folders with one folder a class, or .csv files; with a teacher folders and .txt lists of pictures
-  std::string teacher;            // a model whose answers are taken for the truth; empty: the data say it
+  // Folders with one folder a class, or .csv files; with a teacher folders of pictures, or .txt lists of them.
+  std::vector<std::string> data;
+  std::string teacher;  // a model whose answers are the truth; empty: the data say it
   DType precision = DType::f32;
   int batch = 16;
   std::string json, confusion;  // files to write; empty: none

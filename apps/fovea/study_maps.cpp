@@ -1,12 +1,12 @@
 #include <algorithm>
 
 #include "apps/fovea/classification.hpp"
-#include "pipeline/stages/classify.hpp"
 #include "apps/fovea/study.hpp"
 #include "datasets/csv.hpp"
 #include "datasets/preprocess.hpp"
 #include "modules/explain/faithfulness.hpp"
 #include "modules/explain/methods.hpp"
+#include "pipeline/stages/classify.hpp"
 
 namespace fovea {
 namespace {

@@ -114,8 +114,11 @@ std::string study_svg(const std::vector<StudyRow>& rows, const std::string& titl
           kWidth, kHeight) +
       "\n" + grid(x, y) + "\n";
   for (std::size_t i = 0; i < rows.size(); ++i) svg += point(rows[i], x, y, i);
-  return svg + fmt::format(R"svg(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">accuracy, % (bars: standard deviation over seeds)</text></svg>)svg",
-                           kLeft, xml(title), (kWidth + kLeft) / 2, kHeight - 16, kHeight / 2) + "\n";
+  return svg +
+         fmt::format(
+             R"svg(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">accuracy, % (bars: standard deviation over seeds)</text></svg>)svg",
+             kLeft, xml(title), (kWidth + kLeft) / 2, kHeight - 16, kHeight / 2) +
+         "\n";
 }
 
 }  // namespace fovea

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "apps/fovea/classification.hpp"
-#include "pipeline/stages/classify.hpp"
 #include "apps/fovea/train_job.hpp"
 #include "datasets/growing_photos.hpp"
 #include "datasets/labelled.hpp"
@@ -12,6 +11,7 @@
 #include "modules/ops/binary.hpp"
 #include "modules/ops/unary.hpp"
 #include "modules/train/distill.hpp"
+#include "pipeline/stages/classify.hpp"
 
 namespace fovea {
 namespace {

@@ -92,8 +92,7 @@ class UNet final : public Backbone {
     Vars out;
     for (std::size_t i = 0; i < down_.size() && out.size() < count; ++i)
       give(out, down_[i](i == 0 ? x : max_pool2d(out.back(), {.kernel = 2})));
-    for (std::size_t i = 0; i < up_.size() && out.size() < count; ++i)
-      give(out, up_[i](out.back(), out[down_.size() - 2 - i]));
+    for (std::size_t i = 0; i < up_.size() && out.size() < count; ++i) give(out, up_[i](out.back(), out[down_.size() - 2 - i]));
     return out;
   }
 

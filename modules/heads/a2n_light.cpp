@@ -49,7 +49,7 @@ class A2nLight final : public UpscaleNetwork {
 }  // namespace
 
 FOVEA_HEAD(a2n_light, "light super-resolution with A2N's block and a pixel-shuffle tail",
-            "after Chen et al. 2021, arXiv:2104.09497") {
+           "after Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
   check(channels == 3 && scale >= 2 && scale <= 4, "a2n_light: expected RGB and a scale of 2, 3 or 4, got ", channels,
         " channels and x", scale);

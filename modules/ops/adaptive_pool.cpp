@@ -10,7 +10,8 @@ namespace {
 // Rows (or columns) under cell i.
 struct Cell {
   std::int64_t begin, end;
-  Cell(std::int64_t i, std::int64_t cells, std::int64_t size) : begin(i * size / cells), end(((i + 1) * size + cells - 1) / cells) {}
+  Cell(std::int64_t i, std::int64_t cells, std::int64_t size)
+      : begin(i * size / cells), end(((i + 1) * size + cells - 1) / cells) {}
   std::int64_t length() const { return end - begin; }
 };
 
@@ -48,7 +49,8 @@ void spread(const Tensor& from, Tensor& to, const Tensor& map, const Tensor& gri
       const T* source = from.data<T>() + n * from_places * c;
       for_each_pair(mh, mw, gh, gw, [&](std::int64_t h, std::int64_t w, std::int64_t i, std::int64_t j, double factor) {
         const std::int64_t pixel = h * mw + w, cell = i * gw + j;
-        add_scaled<T>(sums.data() + (forward ? cell : pixel) * c, source + (forward ? pixel : cell) * c, static_cast<compute_t<T>>(factor), c);
+        add_scaled<T>(sums.data() + (forward ? cell : pixel) * c, source + (forward ? pixel : cell) * c,
+                      static_cast<compute_t<T>>(factor), c);
       });
       store<T>(to.data<T>() + n * to_places * c, sums.data(), to_places * c);
     }
@@ -62,7 +64,8 @@ struct AdaptiveAvgPool2d {
   Shape input;
 
   Shapes infer(const Shapes& in) const {
-    check(in[0].rank() == 4 && in[0][2] > 0 && in[0][3] > 0, "adaptive_avg_pool2d: expected (N, C, H, W) with at least one place, got ", in[0]);
+    check(in[0].rank() == 4 && in[0][2] > 0 && in[0][3] > 0,
+          "adaptive_avg_pool2d: expected (N, C, H, W) with at least one place, got ", in[0]);
     check(height > 0 && width > 0, "adaptive_avg_pool2d: expected a grid of at least one cell, got ", height, "x", width);
     return {Shape{in[0][0], in[0][1], height, width}};
   }
@@ -82,6 +85,8 @@ struct AdaptiveAvgPool2d {
 
 }  // namespace
 
-Var adaptive_avg_pool2d(const Var& x, std::int64_t height, std::int64_t width) { return apply(AdaptiveAvgPool2d{height, width, x.shape()}, {x}); }
+Var adaptive_avg_pool2d(const Var& x, std::int64_t height, std::int64_t width) {
+  return apply(AdaptiveAvgPool2d{height, width, x.shape()}, {x});
+}
 
 }  // namespace fovea

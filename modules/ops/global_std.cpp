@@ -22,7 +22,9 @@ struct GlobalStdPool {
   bool unbiased;
 
   static ChannelRows rows_of(const Shape& x) { return {x[0], x[2] * x[3], x[1]}; }
-  double divisor(const ChannelRows& s) const { return static_cast<double>(std::max<std::int64_t>(1, s.rows - (unbiased ? 1 : 0))); }
+  double divisor(const ChannelRows& s) const {
+    return static_cast<double>(std::max<std::int64_t>(1, s.rows - (unbiased ? 1 : 0)));
+  }
 
   Shapes infer(const Shapes& in) const {
     const Shape& x = in[0];

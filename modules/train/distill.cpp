@@ -88,8 +88,8 @@ Distillation::Distillation(const Yaml& y, const Model& pupil, const std::filesys
   if (y.has("features"))
     for (const Yaml& item : y.at("features").items()) read_match(item, pupil);
   for (const Match& m : matches_)
-    check(forcing_ == 0 || !m.projection, y.where(), ": teacher: forcing needs maps of one width; ", m.pupil, " is not as wide as ",
-          m.teacher);
+    check(forcing_ == 0 || !m.projection, y.where(), ": teacher: forcing needs maps of one width; ", m.pupil,
+          " is not as wide as ", m.teacher);
   check(logits_ > 0 || !matches_.empty(), y.where(), ": teacher: nothing to learn: logits is 0 and there are no features");
 }
 
@@ -110,8 +110,7 @@ Var Distillation::led(const Var& mine, const Var& theirs) const {
         theirs.shape());
   Tensor forced = Tensor::empty({mine.dim(0), 1, 1, 1}, DType::boolean);
   bool all = true;
-  for (std::int64_t i = 0; i < mine.dim(0); ++i)
-    all &= forced.data<bool>()[i] = Training::random().uniform() < forcing_;
+  for (std::int64_t i = 0; i < mine.dim(0); ++i) all &= forced.data<bool>()[i] = Training::random().uniform() < forcing_;
   const Var given(theirs.value().to(mine.dtype()));
   return all ? given : where(Var(forced), given, mine);
 }

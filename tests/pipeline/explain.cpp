@@ -172,7 +172,8 @@ TEST_CASE("explain: what makes no sense is refused before any work, with what wo
   CHECK(refused(options, "the model has no such class; did you mean 'dog'?"));
   options.target = "3";
   CHECK(refused(options, "expected an index of 0 to 2"));
-  CHECK(fails_with([&] { Explainer(model, with("grad_cam")).check_statistics(); }, "this network has no layer that --statistics can use"));
+  CHECK(fails_with([&] { Explainer(model, with("grad_cam")).check_statistics(); },
+                   "this network has no layer that --statistics can use"));
   const Model upscale = Model::from_recipe("fovea: 1\nmodel:\n  head: {type: a2n_light, scale: 2, width: 32, blocks: 1}\n");
   CHECK(fails_with([&] { Explainer(upscale, with("grad_cam")); }, "does not classify, and grad_cam explains a class"));
 }

@@ -110,7 +110,8 @@ class Harness {
     for (std::size_t i = 0; i < got.gradients.size(); ++i) {
       INFO("gradient of input " << i);
       REQUIRE(got.gradients[i].defined() == want.gradients[i].defined());
-      if (got.gradients[i].defined()) close(got.gradients[i], want.gradients[i], gradient_bound(type), slack, kCancelled * gradients);
+      if (got.gradients[i].defined())
+        close(got.gradients[i], want.gradients[i], gradient_bound(type), slack, kCancelled * gradients);
     }
   }
 

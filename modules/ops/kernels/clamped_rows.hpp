@@ -21,7 +21,8 @@ struct ClampedNorm {
 };
 
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD static void clamp_normalised(T* __restrict y, const T* x, const ClampedNorm<C>& norm, std::int64_t rows, std::int64_t channels) {
+FOVEA_SIMD static void clamp_normalised(T* __restrict y, const T* x, const ClampedNorm<C>& norm, std::int64_t rows,
+                                        std::int64_t channels) {
   const ClampedNorm<C> n = norm;
   for (std::int64_t r = 0; r < rows; ++r, y += channels, x += channels)
     for (std::int64_t c = 0; c < channels; ++c) y[c] = static_cast<T>(n.clamp(n.before(static_cast<C>(x[c]), c)));
@@ -29,8 +30,8 @@ FOVEA_SIMD static void clamp_normalised(T* __restrict y, const T* x, const Clamp
 
 // Sums of the gradient in front of the clamp, and of it times (x - mean).
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD static void add_clamped_gradients(C* __restrict plain, C* __restrict moved, const T* dy, const T* x, const ClampedNorm<C>& norm,
-                                             std::int64_t rows, std::int64_t channels) {
+FOVEA_SIMD static void add_clamped_gradients(C* __restrict plain, C* __restrict moved, const T* dy, const T* x,
+                                             const ClampedNorm<C>& norm, std::int64_t rows, std::int64_t channels) {
   const ClampedNorm<C> n = norm;
   for (std::int64_t r = 0; r < rows; ++r, dy += channels, x += channels)
     for (std::int64_t c = 0; c < channels; ++c) {

@@ -94,8 +94,9 @@ TEST_CASE("distill: features, classes and weights that do not fit are refused") 
 }
 
 TEST_CASE("distill: with forcing, what lies behind a matched map learns from the teacher's, not from the pupil's own") {
-  const std::string two = "fovea: 1\nmodel:\n  backbone: {type: resnet, layers: [1, 1], widths: [8, 8], stem: cifar}\n"
-                          "  head: {type: classify, classes: [a, b, c]}\n";
+  const std::string two =
+      "fovea: 1\nmodel:\n  backbone: {type: resnet, layers: [1, 1], widths: [8, 8], stem: cifar}\n"
+      "  head: {type: classify, classes: [a, b, c]}\n";
   const Folder folder;
   const Model teacher = Model::from_recipe(two, 1), pupil = Model::from_recipe(two, 1);
   teacher.save(folder.path() / "teacher.safetensors");
@@ -103,9 +104,10 @@ TEST_CASE("distill: with forcing, what lies behind a matched map learns from the
     if (e.name == "backbone.layer1.0.conv1.weight") Var(e.value).set_value(random_tensor(e.value.shape(), 3).to(DType::f32));
   pupil.params()->freeze("**");  // norms then use their fixed statistics, as the teacher's do
   const auto loss = [&](const std::string& features, double forcing, const std::string& more = "") {
-    const Distillation distill(Yaml::parse("{model: teacher.safetensors, features: [" + features + "], forcing: " +
-                                               std::to_string(forcing) + more + "}", "recipe"),
-                               pupil, folder.path());
+    const Distillation distill(
+        Yaml::parse("{model: teacher.safetensors, features: [" + features + "], forcing: " + std::to_string(forcing) + more + "}",
+                    "recipe"),
+        pupil, folder.path());
     Random random(5);
     const Training training(random);
     return distill(pupil, pictures()).loss.value().item();
@@ -124,16 +126,19 @@ TEST_CASE("distill: forcing is a share, and needs maps of one width") {
   const Pair pair;
   const std::string match = ", features: [{teacher: backbone.layer1, pupil: backbone.layer1}]";
   CHECK(fails_with([&] { pair.make(match + ", forcing: 1.5"); }, "expected forcing from 0 to 1, got 1.5"));
-  CHECK(fails_with([&] { pair.make(match + ", forcing: 0.5"); }, "forcing needs maps of one width; backbone.layer1 is not as wide"));
+  CHECK(fails_with([&] { pair.make(match + ", forcing: 0.5"); },
+                   "forcing needs maps of one width; backbone.layer1 is not as wide"));
 }
 
 TEST_CASE("distill: any tapped map can be matched, not the last of each stride alone") {
-  const std::string net = "fovea: 1\nmodel: {backbone: {type: mobilenet_v2, width: 0.25}, head: {type: classify, classes: [a, b, c]}}\n";
+  const std::string net =
+      "fovea: 1\nmodel: {backbone: {type: mobilenet_v2, width: 0.25}, head: {type: classify, classes: [a, b, c]}}\n";
   const Folder folder;
   const Model teacher = Model::from_recipe(net, 1), pupil = Model::from_recipe(net, 2);
   teacher.save(folder.path() / "teacher.safetensors");
   const Distillation distill(
-      Yaml::parse("{model: teacher.safetensors, features: [{teacher: backbone.features.2, pupil: backbone.features.2}]}", "recipe"),
+      Yaml::parse("{model: teacher.safetensors, features: [{teacher: backbone.features.2, pupil: backbone.features.2}]}",
+                  "recipe"),
       pupil, folder.path());
   CHECK(distill(pupil, {random_tensor({2, 3, 32, 32}, 7).to(DType::f32), {}}).loss.value().item() > 0);
 }
