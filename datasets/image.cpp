@@ -151,4 +151,20 @@ bool is_image_extension(const std::filesystem::path& file) {
   return extension.size() > 1 && by_extension(extension.substr(1)) != nullptr;
 }
 
+std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {
+  check(std::filesystem::is_directory(folder), folder.string(), ": expected a folder of images");
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+cv::Mat read_photo(const std::filesystem::path& file) {
+  cv::Mat pixels = read_image(file).pixels;
+  if (pixels.depth() == CV_16U) pixels.convertTo(pixels, CV_8U, 1.0 / 257);
+  if (pixels.channels() == 4) cv::cvtColor(pixels, pixels, cv::COLOR_BGRA2BGR);
+  return pixels;
+}
+
 }  // namespace fovea

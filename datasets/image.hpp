@@ -35,7 +35,12 @@ struct EncodeOptions {
 // (16 bit in JPEG, BMP or WebP; alpha in JPEG or BMP).
 std::vector<std::uint8_t> encode_image(const Image& image, const std::string& format, const EncodeOptions& options = {});
 
+// A photograph as training takes it, whatever the file holds: 8 bits, grey or BGR.
+cv::Mat read_photo(const std::filesystem::path& file);
+
 // The extensions that folder walks pick up, lower case without dot.
 bool is_image_extension(const std::filesystem::path& file);
+// Every file with one of them below the folder, sorted by path. Error when it is no folder.
+std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder);
 
 }  // namespace fovea

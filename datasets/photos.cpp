@@ -16,9 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 cv::Mat read_small(const fs::path& file, int shorter_side) {
-  cv::Mat pixels = read_image(file).pixels;
-  if (pixels.depth() == CV_16U) pixels.convertTo(pixels, CV_8U, 1.0 / 257);
-  if (pixels.channels() == 4) cv::cvtColor(pixels, pixels, cv::COLOR_BGRA2BGR);
+  cv::Mat pixels = read_photo(file);
   const int side = std::min(pixels.cols, pixels.rows);
   if (shorter_side <= 0 || side <= shorter_side) return pixels;
   const auto shrunk = [&](int v) { return std::max(1, static_cast<int>(std::int64_t{v} * shorter_side / side)); };
@@ -37,15 +35,6 @@ std::vector<fs::path> listed_in(const fs::path& list) {
     const fs::path beside = list.parent_path() / line;
     files.push_back(fs::exists(beside) ? beside : list.parent_path() / "images" / line);
   }
-  return files;
-}
-
-std::vector<fs::path> below(const fs::path& folder) {
-  check(fs::is_directory(folder), folder.string(), ": expected a folder of images");
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
   return files;
 }
 
@@ -108,7 +97,7 @@ cv::Mat Photos::image(std::size_t index) const {
 std::vector<Sample> unlabelled(const std::vector<fs::path>& places) {
   std::vector<Sample> samples;
   for (const fs::path& place : places) {
-    const std::vector<fs::path> files = place.extension() == ".txt" ? listed_in(place) : below(place);
+    const std::vector<fs::path> files = place.extension() == ".txt" ? listed_in(place) : images_below(place);
     check(!files.empty(), place.string(), ": no images");
     for (const fs::path& f : files) samples.push_back({f, -1});
   }

@@ -13,23 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> images_below(const fs::path& folder) {
-  check(fs::is_directory(folder), folder.string(), ": expected a folder of images");
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-// 8 bits, BGR or grey, whatever the file holds.
-cv::Mat read_photo(const fs::path& file) {
-  cv::Mat pixels = read_image(file).pixels;
-  if (pixels.depth() == CV_16U) pixels.convertTo(pixels, CV_8U, 1.0 / 257);
-  if (pixels.channels() == 4) cv::cvtColor(pixels, pixels, cv::COLOR_BGRA2BGR);
-  return pixels;
-}
-
 cv::Mat as_bgr(const cv::Mat& image) {
   if (image.channels() == 3) return image;
   cv::Mat bgr;

@@ -43,13 +43,6 @@ bool fuse(Mutable& g, Node& n) {
 
 }  // namespace
 
-void fuse_convolutions(Mutable& g) {
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (Node& n : g.nodes) changed |= !n.dead && fuse(g, n);
-  }
-  g.sweep_dead();
-}
+void fuse_convolutions(Mutable& g) { until_still(g, fuse); }
 
 }  // namespace fovea::plan

@@ -15,6 +15,16 @@ void fuse_convolutions(Mutable& g);
 void fuse_chains(Mutable& g);
 void repeat_gates(Mutable& g);
 
+// Tries a rule on every node until it changes none any more, then takes out what died.
+template <class Rule>
+void until_still(Mutable& g, const Rule& rule) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Node& n : g.nodes) changed |= !n.dead && rule(g, n);
+  }
+  g.sweep_dead();
+}
+
 // Puts `first`'s operations in front of `second`'s, for the plan's listing and its arithmetic.
 void credit(Node& second, const Node& first);
 // Makes the operand of a chain's first link its value and the value the operand, where both have the full shape. False where not.

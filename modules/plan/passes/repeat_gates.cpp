@@ -46,13 +46,6 @@ bool repeat(Mutable& g, Node& n) {
 
 }  // namespace
 
-void repeat_gates(Mutable& g) {
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (Node& n : g.nodes) changed |= !n.dead && repeat(g, n);
-  }
-  g.sweep_dead();
-}
+void repeat_gates(Mutable& g) { until_still(g, repeat); }
 
 }  // namespace fovea::plan

@@ -31,13 +31,6 @@ bool sink(Mutable& g, Node& n) {
 
 }  // namespace
 
-void sink_views(Mutable& g) {
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (Node& n : g.nodes) changed |= !n.dead && sink(g, n);
-  }
-  g.sweep_dead();
-}
+void sink_views(Mutable& g) { until_still(g, sink); }
 
 }  // namespace fovea::plan
