@@ -8,6 +8,8 @@
 namespace fovea {
 namespace {
 
+constexpr std::size_t kLongest = 16;  // label that still stands beside its point
+constexpr int kLegendLine = 18;
 constexpr int kWidth = 760, kHeight = 460, kLeft = 70, kRight = 30, kTop = 40, kBottom = 60;
 
 std::string xml(const std::string& text) {
@@ -46,15 +48,26 @@ std::string grid(const Axis& x, const Axis& y) {
 }
 
 // A point with its spread as a bar, the label above, below or beside so that neighbours stay readable.
-std::string point(const StudyRow& r, const Axis& x, const Axis& y, std::size_t number) {
+std::string point(const StudyRow& r, const std::string& label, const Axis& x, const Axis& y, std::size_t number) {
   const double cx = x_of(x, r.latency), mean = r.mean(&StudyResult::accuracy), spread = r.spread(&StudyResult::accuracy);
   const double cy = y_of(y, mean), dy = number % 2 == 0 ? -10 : 18;
   const bool left = cx > kWidth * 0.75;
   return fmt::format(
              R"(<line x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}" stroke="#9ab" stroke-width="2"/><circle cx="{0:.1f}" cy="{3:.1f}" r="5" fill="{4}"/><text x="{5:.1f}" y="{6:.1f}" text-anchor="{7}">{8}</text>)",
              cx, y_of(y, mean + spread), y_of(y, mean - spread), cy, r.label == "none" ? "#d62728" : "#1f77b4",
-             cx + (left ? -7 : 7), cy + dy, left ? "end" : "start", xml(r.label)) +
+             cx + (left ? -7 : 7), cy + dy, left ? "end" : "start", xml(label)) +
          "\n";
+}
+
+// What the numbers at the points stand for, below the plot.
+std::string legend(const std::vector<StudyRow>& rows) {
+  std::string svg;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    svg += fmt::format(R"(<text x="{}" y="{}" text-anchor="end">{}</text><text x="{}" y="{}">{}</text>)", kLeft,
+                       kHeight + kLegendLine * (static_cast<int>(i) + 1), i + 1, kLeft + 10,
+                       kHeight + kLegendLine * (static_cast<int>(i) + 1), xml(rows[i].label)) +
+           "\n";
+  return svg;
 }
 
 }  // namespace
@@ -108,12 +121,15 @@ std::string study_svg(const std::vector<StudyRow>& rows, const std::string& titl
     y.cover(r.mean(&StudyResult::accuracy) + r.spread(&StudyResult::accuracy));
   }
   x.widen(), y.widen();
+  const bool numbered = std::any_of(rows.begin(), rows.end(), [](const StudyRow& r) { return r.label.size() > kLongest; });
+  const int height = kHeight + (numbered ? kLegendLine * (static_cast<int>(rows.size()) + 1) : 0);
   std::string svg =
       fmt::format(
           R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" font-family="sans-serif" font-size="12"><rect width="{0}" height="{1}" fill="white"/>)",
-          kWidth, kHeight) +
+          kWidth, height) +
       "\n" + grid(x, y) + "\n";
-  for (std::size_t i = 0; i < rows.size(); ++i) svg += point(rows[i], x, y, i);
+  for (std::size_t i = 0; i < rows.size(); ++i) svg += point(rows[i], numbered ? std::to_string(i + 1) : rows[i].label, x, y, i);
+  if (numbered) svg += legend(rows);
   return svg +
          fmt::format(
              R"svg(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">accuracy, % (bars: standard deviation over seeds)</text></svg>)svg",
