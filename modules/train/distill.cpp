@@ -17,8 +17,8 @@ namespace {
 
 constexpr const char* kPrefix = "backbone.";
 
-// The channels of a tapped map.
-std::int64_t width_of(const Model& model, const std::string& tap, const std::string& where) {
+// The channels of a tapped map that is no feature of the backbone; 0 where there is no such map.
+std::int64_t traced_width(const Model& model, const std::string& tap) {
   std::int64_t width = 0;
   trace({{1, 3, 64, 64}}, [&](const Vars& in) {
     const TapScope taps(tap);
@@ -27,13 +27,18 @@ std::int64_t width_of(const Model& model, const std::string& tap, const std::str
       if (value.shape().rank() == 4) width = value.dim(1);
     return Vars{out};
   });
-  if (width > 0) return width;
+  return width;
+}
+
+std::int64_t width_of(const Model& model, const std::string& tap, const std::string& where) {
   std::string all;
   std::vector<std::string> known;
   for (const Feature& f : model.features()) {
+    if (kPrefix + f.name == tap) return f.channels;
     known.push_back(kPrefix + f.name);
     all += (all.empty() ? "" : ", ") + known.back();
   }
+  if (const std::int64_t width = traced_width(model, tap); width > 0) return width;
   const std::string near = nearest(tap, known);
   fail(where, ": ", model.name(), " has no feature '", tap, "'", near.empty() ? "" : "; did you mean '" + near + "'?",
        "; it has ", all);
