@@ -202,8 +202,9 @@ TEST_CASE("plan: a lowered network allocates its results and nothing else, in an
 
 TEST_CASE("plan: attention fuses to statistics, the gates' layers and one pass over the map") {
   const Model model = Model::from_recipe(kCbam, 3);
+  const plan::Plan plan = model.compile({1, 3, 64, 64});
   std::vector<std::string> found;
-  for (const auto& step : model.compile({1, 3, 64, 64}).steps())
+  for (const auto& step : plan.steps())
     if (step.path.find("layer2.0") != std::string::npos && step.output[1] >= 128 && step.output.rank() == 4 && step.output[2] > 1)
       found.push_back(step.ops.back());
   // The last convolution, the product with both gates, and the shortcut's convolution, which adds it and applies relu.
