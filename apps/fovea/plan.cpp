@@ -13,9 +13,8 @@
 #include "modules/autograd/tap.hpp"
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
-#include "modules/io/yaml.hpp"
-#include "modules/preprocess.hpp"
 #include "pipeline/errors.hpp"
+#include "pipeline/stages/classify.hpp"
 
 namespace fovea {
 namespace {
@@ -27,8 +26,7 @@ struct Settings {
 };
 
 Shape input_of(const Settings& s, const Model& model) {
-  const Yaml recipe = Yaml::parse(model.recipe(), s.model);
-  const Preprocess p = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess")) : Preprocess();
+  const Preprocess p = preprocess_of(model);
   std::int64_t height = p.height, width = p.width;
   char end = 0;
   if (!s.size.empty() && std::sscanf(s.size.c_str(), "%ldx%ld%c", &height, &width, &end) != 2)
