@@ -7,6 +7,7 @@
 
 #include "apps/fovea/commands.hpp"
 #include "modules/core/error.hpp"
+#include "modules/plan/plan.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 
@@ -20,6 +21,16 @@ void wait_passively(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || ::setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
   ::setenv("GOMP_SPINCOUNT", "3000", 0);
   ::execv("/proc/self/exe", argv);  // returns only where that is not possible; then spinning costs time, not results
+}
+
+// For every command that runs networks.
+void add_tuning(CLI::App& app) {
+  for (const char* name : {"classify", "eval", "explain", "plan", "study", "upscale"})
+    app.get_subcommand(name)
+        ->add_flag_callback(
+            "--no-tune", [] { fovea::plan::set_tuning(false); },
+            "Do not measure which way to compute is the fastest here: the same bits for every number of threads")
+        ->envname("FOVEA_NO_TUNE");
 }
 
 int complain(const std::exception& e, int exit_code) {
@@ -47,6 +58,7 @@ int main(int argc, char** argv) {
   fovea::add_study(app, run);
   fovea::add_describe(app, run);
   fovea::add_plan(app, run);
+  add_tuning(app);
   try {
     app.parse(argc, argv);
     return run();

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "modules/core/threads.hpp"
+#include "modules/plan/algorithm.hpp"
 #include "modules/plan/convolution.hpp"
 #include "modules/plan/memory.hpp"
 #include "modules/plan/plan_state.hpp"
@@ -15,18 +16,21 @@ std::shared_ptr<const dnn::PreparedConv> fused(const Mutable& g, const Node& n, 
   return dnn::PreparedConv::make(fused_convolution(g, n, std::get<Convolve>(n.work), in_place));
 }
 
-// Where a kernel of ours takes the place of oneDNN's.
-std::optional<Planes> few_planes(const Mutable& g, const Node& n, const Convolve& c) {
-  const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
-  if (c.dense || n.inputs[3] >= 0 || !Planes::fits(c.options, x, w)) return std::nullopt;
-  return Planes(c.options, x, w, g.shape(n.outputs[0]));
+std::vector<Algorithm> algorithms(const Mutable& g, bool tune) {
+  std::vector<Algorithm> all;
+  for (const Node& n : g.nodes) {
+    const auto* c = std::get_if<Convolve>(&n.work);
+    all.push_back(c ? algorithm_for(g, n, *c, tune) : Algorithm::direct);
+  }
+  return all;
 }
 
 class Emitter {
  public:
-  explicit Emitter(const Mutable& g)
+  Emitter(const Mutable& g, bool tune)
       : g_(g),
-        life_(g, [&](const Node& n) { return fused(g, n, true) != nullptr; }),
+        algorithms_(algorithms(g, tune)),
+        life_(g, [&](const Node& n) { return winograd(static_cast<std::size_t>(&n - g.nodes.data())) || fused(g, n, true); }),
         blocks_(life_.blocks()),
         state_(std::make_shared<Plan::State>(g)) {}
 
@@ -52,20 +56,30 @@ class Emitter {
   void prepare(const Node& n, int step) {
     std::size_t bytes = 0;
     prepared_.emplace_back();
-    if (const auto* c = std::get_if<Convolve>(&n.work)) {
-      if (const auto planes = few_planes(g_, n, *c)) bytes = static_cast<std::size_t>(planes->workspace()) * sizeof(float);
-      else bytes = prepare_convolution(n, *c, step);
-    }
+    if (const auto* c = std::get_if<Convolve>(&n.work)) bytes = prepare_convolution(n, *c, static_cast<std::size_t>(step));
     if (std::holds_alternative<GlobalStatistics>(n.work))
       bytes = static_cast<std::size_t>(global_workspace(g_.shape(n.inputs[0]))) * sizeof(float);
     workspaces_.push_back(blocks_.size());
     blocks_.push_back({bytes, step, step});
   }
 
-  std::size_t prepare_convolution(const Node& n, const Convolve& c, int step) {
+  bool winograd(std::size_t step) const {
+    return algorithms_[step] == Algorithm::winograd2 || algorithms_[step] == Algorithm::winograd4;
+  }
+  Planes planes(const Node& n, const Convolve& c) const {
+    return {c.options, g_.shape(n.inputs[0]), g_.shape(n.inputs[1]), g_.shape(n.outputs[0])};
+  }
+  Winograd winograd(const Node& n, std::size_t step, const Convolve& c) const {
+    return {c.options, g_.shape(n.inputs[0]), g_.shape(n.outputs[0]), algorithms_[step] == Algorithm::winograd2 ? 2 : 4};
+  }
+
+  // Bytes of workspace.
+  std::size_t prepare_convolution(const Node& n, const Convolve& c, std::size_t step) {
+    if (algorithms_[step] == Algorithm::planes) return static_cast<std::size_t>(planes(n, c).workspace()) * sizeof(float);
+    if (winograd(step)) return static_cast<std::size_t>(winograd(n, step, c).workspace(threads())) * sizeof(float);
     auto& made = prepared_.back();
     made = fused(g_, n, life_.over(n, n.inputs[3]));
-    if (!made) made = dnn::PreparedConv::make(bare_convolution(g_, n, c)), unfused_.push_back(step);
+    if (!made) made = dnn::PreparedConv::make(bare_convolution(g_, n, c)), unfused_.push_back(static_cast<int>(step));
     check(made != nullptr, n.path, ": plan: oneDNN has no fast convolution for ", g_.shape(n.inputs[0]));
     return made->scratchpad_bytes();
   }
@@ -128,7 +142,8 @@ class Emitter {
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c) {
-    if (const auto planes = few_planes(g_, n, c)) return make(n, i, c, *planes);
+    if (algorithms_[i] == Algorithm::planes) return make(n, i, c, planes(n, c));
+    if (winograd(i)) return make(n, i, c, winograd(n, i, c));
     const auto made = prepared_[i];
     const auto weight = [made](const Tensor& w) { return made->reorder(plain_weight(w)); };
     ConvolveParts p{.made = made,
@@ -149,6 +164,19 @@ class Emitter {
     p.weight = {Place::Kind::constant, state_->constants.want(n.inputs[1], plain_weight), {}};
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return planes_step(std::move(p));
+  }
+
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Winograd& winograd) {
+    WinogradParts p{.problem = winograd,
+                    .x = at(n.inputs[0]),
+                    .residual = at(n.inputs[3]),
+                    .y = at(n.outputs[0]),
+                    .workspace = workspace(i),
+                    .after = c.after};
+    const auto weight = [winograd](const Tensor& w) { return winograd.transform(plain_weight(w)); };
+    p.weight = {Place::Kind::constant, state_->constants.want(n.inputs[1], weight), {}};
+    if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
+    return winograd_step(std::move(p));
   }
 
   // Residual and activation of a convolution that oneDNN would not fuse them into.
@@ -205,6 +233,7 @@ class Emitter {
   }
 
   const Mutable& g_;
+  std::vector<Algorithm> algorithms_;  // of each node
   Lifetimes life_;
   std::vector<Block> blocks_;
   std::shared_ptr<Plan::State> state_;
@@ -216,6 +245,6 @@ class Emitter {
 
 }  // namespace
 
-std::shared_ptr<Plan::State> emit(const Mutable& g) { return Emitter(g).run(); }
+std::shared_ptr<Plan::State> emit(const Mutable& g, bool tune) { return Emitter(g, tune).run(); }
 
 }  // namespace fovea::plan

@@ -1,6 +1,7 @@
 #include "modules/plan/plan.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 #include "modules/core/threads.hpp"
@@ -36,7 +37,12 @@ Tensor taken(const Run& run, const Place& place) {
   return own ? t : t.clone();
 }
 
+std::atomic<bool> tunes = true;
+
 }  // namespace
+
+bool tuning() { return tunes; }
+void set_tuning(bool on) { tunes = on; }
 
 std::unique_ptr<Run> Plan::State::take() {
   {
@@ -116,7 +122,7 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
   repeat_gates(g);
   fuse_chains(g);
   drop_dead(g);
-  return Plan(emit(g));
+  return Plan(emit(g, options.tune));
 }
 
 }  // namespace fovea::plan

@@ -5,8 +5,8 @@
 //
 // Inference only, in f32. Weights are folded and laid out once; a plan looks at the versions of the parameters (Storage::version) before
 // each run and makes its own copies anew when one has changed in place. Copies of a Plan share everything; several threads may run one
-// at a time, each with an arena of its own. The forward result is bit for bit the same for every number of threads that the steps'
-// kernels promise it for: all of this library's, and oneDNN's convolutions.
+// at a time, each with an arena of its own. The result of a plan is bit for bit the same on every run, and where nothing is tuned for
+// every number of threads.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,16 @@
 
 namespace fovea::plan {
 
+// Whether plans are tuned unless their options say otherwise; for the whole process, true at first. Any thread.
+bool tuning();
+void set_tuning(bool on);
+
 struct Options {
   std::string keep = {};  // glob of taps that become outputs; empty: none
   int threads = 0;        // that one run uses; 0: as many as the thread that compiles
+  // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
+  // Different ways round differently: untuned, a network's result is the same bits for every number of threads.
+  bool tune = tuning();
 };
 
 class Plan {

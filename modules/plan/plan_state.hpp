@@ -45,7 +45,7 @@ struct Plan::State {
   std::vector<std::unique_ptr<Run>> free_;
 };
 
-// Turns the graph, after its passes, into steps and places.
-std::shared_ptr<Plan::State> emit(const Mutable& g);
+// Turns the graph, after its passes, into steps and places. `tune`: as Options say.
+std::shared_ptr<Plan::State> emit(const Mutable& g, bool tune);
 
 }  // namespace fovea::plan

@@ -219,6 +219,7 @@ int run(const fs::path& path) {
 }  // namespace fovea::golden
 
 int main(int argc, char** argv) {
+  fovea::plan::set_tuning(false);
   if (argc != 2 || !std::filesystem::is_directory(argv[1])) {
     std::cerr << "usage: golden DIR (a folder of golden .safetensors files)\n";
     return 64;

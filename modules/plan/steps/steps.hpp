@@ -5,6 +5,7 @@
 
 #include "modules/plan/kernels/chain.hpp"
 #include "modules/plan/kernels/planes.hpp"
+#include "modules/plan/kernels/winograd.hpp"
 #include "modules/plan/step.hpp"
 
 namespace fovea::plan {
@@ -23,6 +24,13 @@ struct PlanesParts {
   std::optional<role::Pointwise> after = {};
 };
 std::unique_ptr<Step> planes_step(PlanesParts parts);
+
+struct WinogradParts {
+  Winograd problem;
+  Place x = {}, weight = {}, bias = {}, residual = {}, y = {}, workspace = {};
+  std::optional<role::Pointwise> after = {};
+};
+std::unique_ptr<Step> winograd_step(WinogradParts parts);
 
 // places: of x and the operands, in the order of the node's inputs.
 std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> places, Place y);

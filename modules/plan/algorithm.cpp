@@ -1,0 +1,102 @@
+#include "modules/plan/algorithm.hpp"
+
+#include <fmt/format.h>
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+#include "modules/core/threads.hpp"
+#include "modules/plan/convolution.hpp"
+#include "modules/plan/kernels/planes.hpp"
+#include "modules/plan/kernels/winograd.hpp"
+#include "modules/plan/tuning.hpp"
+
+namespace fovea::plan {
+namespace {
+
+constexpr std::int64_t kFewest = 16;  // channels and outputs: below that a product is mostly padding
+// What minimal filtering takes from the memory: 1.8 and 4 times the weights. It must be worth that.
+constexpr double kHandicap = 1.1;
+
+// A run of a network reads all of its weights: one layer's are not in cache any more when they are wanted again.
+void evict([[maybe_unused]] const Tensor& t) {
+#if defined(__x86_64__)
+  const char* from = static_cast<const char*>(t.raw());
+  for (std::size_t i = 0; i < t.bytes(); i += 64) _mm_clflush(from + i);
+  _mm_mfence();
+#endif
+}
+
+struct Memory {
+  Tensor x, y, residual, bias;
+  explicit Memory(const dnn::ConvSpec& s)
+      : x(Tensor::full(s.x, 0.5)), y(Tensor::full(s.y, 0.5)), residual(Tensor::full(s.y, 0.5)), bias(Tensor::full({s.w[0]}, 0.5)) {}
+};
+
+Trial direct(const dnn::ConvSpec& spec, Memory m) {
+  const auto made = dnn::PreparedConv::make(spec);
+  const std::shared_ptr<dnn::PreparedConv::Call> call = made->call();
+  const Tensor weights = made->reorder(Tensor::full(spec.w, 0.01));
+  Tensor scratchpad = Tensor::empty({static_cast<std::int64_t>(made->scratchpad_bytes())}, DType::u8);
+  const dnn::PreparedConv::Pointers at{.x = m.x.raw(),
+                                       .w = weights.raw(),
+                                       .bias = m.bias.raw(),
+                                       .residual = m.residual.raw(),
+                                       .y = m.y.raw(),
+                                       .scratchpad = scratchpad.raw()};
+  return {[weights] { evict(weights); }, [call, at, m, weights, scratchpad] { call->run(at); }};
+}
+
+Trial winograd(int side, const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after, Memory m) {
+  const Winograd made(spec.conv, spec.x, spec.y, side);
+  const Tensor weights = made.transform(Tensor::full(spec.w, 0.01));
+  Tensor workspace = Tensor::empty({made.workspace(threads())});
+  const Winograd::Arguments at{
+      .x = m.x.data<float>(),
+      .weights = weights.data<float>(),
+      .bias = m.bias.data<float>(),
+      .residual = spec.residual == dnn::ConvSpec::Residual::none ? nullptr : m.residual.data<float>(),
+      .y = m.y.data<float>(),
+      .workspace = workspace.data<float>(),
+      .after = after};
+  return {[weights] { evict(weights); }, [made, at, m, weights, workspace] { made.run(at); }};
+}
+
+std::string key_of(const dnn::ConvSpec& s, bool after) {
+  const auto list = [](const Shape& shape) { return fmt::format("{}", fmt::join(shape.begin(), shape.end(), "x")); };
+  return fmt::format("convolution f32 {} to {} by {}, pads {} {}, residual {}, activation {}, {} threads", list(s.x), list(s.y),
+                     list(s.w), s.conv.pad_begin[0], s.conv.pad_begin[1], s.residual != dnn::ConvSpec::Residual::none, after, threads());
+}
+
+Algorithm measured(const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after) {
+  std::optional<Memory> memory;  // made where nothing is known yet
+  const auto shared = [&]() -> const Memory& { return memory ? *memory : memory.emplace(spec); };
+  const std::string choice = fastest(key_of(spec, after.has_value()),
+                                     {{"direct", [&] { return direct(spec, shared()); }},
+                                      {"winograd2", [&] { return winograd(2, spec, after, shared()); }, kHandicap},
+                                      {"winograd4", [&] { return winograd(4, spec, after, shared()); }, kHandicap}});
+  return choice == "direct" ? Algorithm::direct : choice == "winograd2" ? Algorithm::winograd2 : Algorithm::winograd4;
+}
+
+// What was the fastest on processors with AVX-512, where the weights are not many for the places that they serve.
+Algorithm usual(const dnn::ConvSpec& s) {
+  const std::int64_t tiles = s.y[0] * ((s.y[2] + 3) / 4) * ((s.y[3] + 3) / 4);
+  const bool wins = Winograd::registers() == Winograd::Registers::many && tiles >= 16 && s.w[0] * s.w[1] <= tiles * 8192;
+  return wins ? Algorithm::winograd4 : Algorithm::direct;
+}
+
+}  // namespace
+
+Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool tune) {
+  const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
+  if (c.dense) return Algorithm::direct;
+  if (n.inputs[3] < 0 && Planes::fits(c.options, x, w)) return Algorithm::planes;
+  if (!Winograd::fits(c.options, w) || x[1] < kFewest || w[0] < kFewest) return Algorithm::direct;
+  const dnn::ConvSpec spec = fused_convolution(g, n, c, false);
+  // One that oneDNN does not fuse whole takes a pass more over its output: measured bare, it does not come off worse.
+  const bool whole = dnn::PreparedConv::make(spec) != nullptr;
+  return tune ? measured(whole ? spec : bare_convolution(g, n, c), c.after) : usual(spec);
+}
+
+}  // namespace fovea::plan

@@ -1,0 +1,31 @@
+#include "modules/plan/kernels/winograd.hpp"
+
+#include "modules/plan/steps/steps.hpp"
+
+namespace fovea::plan {
+namespace {
+
+class WinogradStep final : public Step {
+ public:
+  explicit WinogradStep(WinogradParts p) : p_(std::move(p)) {}
+
+  void run(Run& r) const override {
+    p_.problem.run({.x = r.read(p_.x),
+                    .weights = r.read(p_.weight),
+                    .bias = r.read(p_.bias),
+                    .residual = r.read(p_.residual),
+                    .y = r.write(p_.y),
+                    .workspace = r.write(p_.workspace),
+                    .after = p_.after});
+  }
+  std::string how() const override { return p_.problem.side() == 2 ? "winograd 2x2" : "winograd 4x4"; }
+
+ private:
+  WinogradParts p_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> winograd_step(WinogradParts parts) { return std::make_unique<WinogradStep>(std::move(parts)); }
+
+}  // namespace fovea::plan

@@ -1,0 +1,140 @@
+#include "modules/plan/tuning.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "modules/core/dnnl.hpp"
+#include "modules/core/threads.hpp"
+
+namespace fovea::plan {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRuns = 7;
+constexpr double kBudget = 0.02;  // seconds for one candidate; two runs at least
+
+// "AMD EPYC, 26.2.1, 1024 KB; 2 processors; fovea 0.1.0; oneDNN 2.6.3"
+const std::string& machine() {
+  static const std::string text = [] {
+    std::map<std::string, std::string> facts;
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line) && !line.empty();) {  // of the first processor
+      const auto colon = line.find(": ");
+      if (colon != std::string::npos) facts[line.substr(0, line.find_last_not_of(" \t:", colon) + 1)] = line.substr(colon + 2);
+    }
+    return facts["model name"] + ", " + facts["cpu family"] + "." + facts["model"] + "." + facts["stepping"] + ", " +
+           facts["cache size"] + "; " + std::to_string(cpu_budget()) + " processors; fovea " FOVEA_VERSION "; oneDNN " + dnn::version();
+  }();
+  return text;
+}
+
+std::optional<fs::path> file() {
+  const auto from = [](const char* name) -> std::optional<fs::path> {
+    const char* value = std::getenv(name);
+    if (!value || !*value) return std::nullopt;
+    return fs::path(value);
+  };
+  if (const auto own = from("FOVEA_CACHE")) return *own / "tuning.json";
+  if (const auto xdg = from("XDG_CACHE_HOME")) return *xdg / "fovea" / "tuning.json";
+  if (const auto home = from("HOME")) return *home / ".cache" / "fovea" / "tuning.json";
+  return std::nullopt;
+}
+
+using Choices = std::map<std::string, std::string>;
+
+// What the file holds for this machine; empty where there is none, or none that can be understood.
+Choices read_choices() {
+  Choices choices;
+  const auto from = file();
+  std::error_code ignored;
+  if (!from || !fs::is_regular_file(*from, ignored)) return choices;
+  std::ifstream in(*from);
+  const nlohmann::json all = nlohmann::json::parse(in, nullptr, false);  // not an exception: a value that is no object
+  if (!all.is_object() || !all.contains(machine()) || !all[machine()].is_object()) return choices;
+  for (const auto& [key, choice] : all[machine()].items())
+    if (choice.is_string()) choices[key] = choice.get<std::string>();
+  return choices;
+}
+
+// Written beside and renamed: another process reads the old file or the new one. Of two that write at once one is forgotten.
+void write_choices(const Choices& choices) {
+  const auto to = file();
+  if (!to) return;
+  std::error_code ignored;
+  fs::create_directories(to->parent_path(), ignored);
+  const fs::path temporary = to->string() + "." + std::to_string(::getpid());
+  {
+    std::ofstream out(temporary);
+    out << nlohmann::json{{machine(), choices}}.dump(1) << "\n";
+    if (!out.flush()) return void(fs::remove(temporary, ignored));
+  }
+  fs::rename(temporary, *to, ignored);
+}
+
+struct Known {
+  std::mutex mutex;
+  std::optional<Choices> choices;  // none: the file was not read yet
+};
+Known& known() {
+  static Known all;
+  return all;
+}
+
+double seconds(const Trial& t) {
+  if (t.before) t.before();
+  const auto start = Clock::now();
+  t.run();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// The least time of each, in turns, so that a slow spell of the machine meets all of them.
+std::string measure(const std::vector<Candidate>& candidates) {
+  std::vector<Trial> trials;
+  for (const Candidate& c : candidates) trials.push_back(c.make());
+  for (const Trial& t : trials) seconds(t);
+  std::vector<double> best(candidates.size(), std::numeric_limits<double>::infinity()), spent(candidates.size());
+  for (int round = 0; round < kRuns; ++round)
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      if (round >= 2 && spent[i] > kBudget) continue;
+      const double t = seconds(trials[i]);
+      spent[i] += t;
+      best[i] = std::min(best[i], t * candidates[i].handicap);
+    }
+  return candidates[static_cast<std::size_t>(std::min_element(best.begin(), best.end()) - best.begin())].name;
+}
+
+}  // namespace
+
+std::string fastest(const std::string& key, const std::vector<Candidate>& candidates) {
+  Known& all = known();
+  std::lock_guard lock(all.mutex);  // also while measuring: two measurements at once would disturb each other
+  if (!all.choices) all.choices = read_choices();
+  if (const auto it = all.choices->find(key); it != all.choices->end())
+    for (const Candidate& c : candidates)
+      if (c.name == it->second) return c.name;
+  const std::string& choice = (*all.choices)[key] = measure(candidates);
+  Choices merged = read_choices();
+  merged.insert(all.choices->begin(), all.choices->end());
+  write_choices(merged);
+  return choice;
+}
+
+void forget_tuning() {
+  Known& all = known();
+  std::lock_guard lock(all.mutex);
+  all.choices.reset();
+}
+
+}  // namespace fovea::plan

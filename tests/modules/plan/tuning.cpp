@@ -1,0 +1,124 @@
+// Choices by measurement: they are remembered, and no state of the file breaks them.
+#include "modules/plan/tuning.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "modules/core/random.hpp"
+#include "modules/ops/conv2d.hpp"
+#include "modules/plan/plan.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/check_op.hpp"
+#include "tests/support/folder.hpp"
+
+using namespace fovea;
+using namespace fovea::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// The file of choices in a folder of the test's own.
+class OwnFile {
+ public:
+  OwnFile() {
+    ::setenv("FOVEA_CACHE", folder_.path().c_str(), 1);
+    plan::forget_tuning();
+  }
+  ~OwnFile() {
+    ::unsetenv("FOVEA_CACHE");
+    plan::forget_tuning();
+  }
+  fs::path path() const { return folder_.path() / "tuning.json"; }
+  std::string text() const {
+    std::ostringstream all;
+    all << std::ifstream(path()).rdbuf();
+    return all.str();
+  }
+  void write(const std::string& text) const { std::ofstream(path()) << text; }
+
+ private:
+  Folder folder_;
+};
+
+struct Counted {
+  int made = 0;
+  std::vector<plan::Candidate> candidates() {
+    const auto taking = [this](int milliseconds) {
+      return [this, milliseconds] {
+        ++made;
+        return plan::Trial{{}, [milliseconds] { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }};
+      };
+    };
+    return {{"slow", taking(6)}, {"fast", taking(1)}, {"heavy", taking(1), 100}};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tuning: the fastest is chosen, and measured once") {
+  OwnFile file;
+  Counted first;
+  CHECK(plan::fastest("a sleep", first.candidates()) == "fast");
+  CHECK(first.made == 3);
+  CHECK(plan::fastest("a sleep", first.candidates()) == "fast");
+  CHECK(first.made == 3);
+  plan::forget_tuning();  // as the next process does
+  CHECK(plan::fastest("a sleep", first.candidates()) == "fast");
+  CHECK(first.made == 3);
+  CHECK(plan::fastest("another sleep", first.candidates()) == "fast");
+  CHECK(first.made == 6);
+  CHECK(file.text().find("another sleep") != std::string::npos);
+  CHECK(file.text().find("\"a sleep\"") != std::string::npos);
+}
+
+TEST_CASE("tuning: a choice that is not among the candidates is made again") {
+  OwnFile file;
+  Counted one;
+  plan::fastest("a sleep", one.candidates());
+  std::string text = file.text();
+  text.replace(text.find("\"fast\""), 6, "\"gone\"");
+  file.write(text);
+  plan::forget_tuning();
+  CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+  CHECK(one.made == 6);
+}
+
+TEST_CASE("tuning: a broken, foreign or unwritable file costs a measurement, nothing else") {
+  OwnFile file;
+  Counted one;
+  plan::fastest("a sleep", one.candidates());
+  const std::string whole = file.text();
+  std::vector<std::string> texts{"",     "\0\xff\xfe", "[]",         "null", "{\"x\": {\"a sleep\": 3}}", std::string(100000, '['),
+                                 "true", "{\"a\":",    "\"a sleep\""};
+  for (std::size_t i = 1; i < whole.size(); i += 7) texts.push_back(whole.substr(0, i));
+  std::string wrong = whole;
+  wrong.replace(wrong.find("\"fast\""), 6, "[1, 2]");
+  texts.push_back(wrong);
+  for (const std::string& text : texts) {
+    INFO(text.substr(0, 200));
+    file.write(text);
+    plan::forget_tuning();
+    CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+  }
+  fs::remove(file.path());
+  fs::create_directory(file.path());  // neither read nor replaced
+  plan::forget_tuning();
+  CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+}
+
+TEST_CASE("tuning: a tuned plan gives what an untuned one gives, and remembers its convolutions") {
+  OwnFile file;
+  const std::int64_t channels = 32;
+  const Tensor w = random_tensor({channels, channels, 3, 3}, 1).to(DType::f32);
+  const Tensor x = random_tensor({1, channels, 28, 28}, 2).to(DType::f32).contiguous(Layout::channels_last);
+  const auto network = [&](const Vars& in) { return Vars{conv2d(in[0], Var(w), Var(), {.pad_begin = {1, 1}, .pad_end = {1, 1}})}; };
+  const auto tuned = plan::compile(network, {x.shape()}, {.tune = true}), untuned = plan::compile(network, {x.shape()}, {.tune = false});
+  CHECK(file.text().find("convolution f32 1x32x28x28") != std::string::npos);
+  // The bound of minimal filtering that its own test computes: absolute terms below 5 * 5 grow 40-fold at most, of 288 a sum.
+  const double bound = 6 * 18.0 / 16777216 * 288 * 25;
+  CHECK(max_difference(tuned.run({x}).outputs[0], untuned.run({x}).outputs[0]) <= bound);
+}
