@@ -1,10 +1,14 @@
-// FOVEA_SIMD compiles a function for AVX-512, AVX2 and the baseline, and picks at run time.
+// FOVEA_SIMD compiles a function for AVX-512, AVX2 and the baseline, and picks at run time: one plain source, vectorised by the
+// compiler, or written with its vector extension (ops/kernels/lanes.hpp) where sums must stay in registers.
 // What it calls must be inlined into it (FOVEA_INLINE), or the callee stays at the baseline.
+// A processor takes one path only: builds with -DFOVEA_SIMD_PATH=avx2 or baseline have no other, so that tests reach those.
 #pragma once
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define FOVEA_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(FOVEA_SIMD_BASELINE)
 #define FOVEA_SIMD
+#elif defined(FOVEA_SIMD_AVX2)
+#define FOVEA_SIMD __attribute__((target("arch=x86-64-v3")))
+#else
+#define FOVEA_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 #define FOVEA_INLINE inline __attribute__((always_inline))

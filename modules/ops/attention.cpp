@@ -2,7 +2,7 @@
 
 #include "modules/ops/kernels/attention_backward.hpp"
 #include "modules/ops/kernels/attention_extras.hpp"
-#include "modules/ops/kernels/attention_forward.hpp"
+#include "modules/ops/kernels/attention_received.hpp"
 
 namespace fovea {
 namespace {
@@ -15,7 +15,7 @@ struct Attention {
   AttentionOptions o;
   AttentionDropout dropout;
   Random::State draws;  // where they begin, for both passes
-  bool has_mask, has_bias;
+  bool has_mask, has_bias, received;
 
   Shapes infer(const Shapes& in) const {
     const Shape &q = in[0], &k = in[1], &v = in[2];
@@ -24,6 +24,7 @@ struct Attention {
           ", got ", v);
     if (has_mask) check_extra(in[3], scores, "mask");
     if (has_bias) check_extra(in[4], scores, "bias");
+    if (received) return {q.with(3, v[3]), {k[0], k[1], 1, k[2]}};
     return {q.with(3, v[3])};
   }
 
@@ -36,19 +37,24 @@ struct Attention {
     const kernels::WeightDrops dropped = drops(q, k);
     if (dropped.active())
       dropout.random->restore({draws.seed, draws.stream, draws.drawn + static_cast<std::uint64_t>(dropped.scores.elements())});
-    Tensor out = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), v.dim(3)}, q.dtype());
+    Tensor out = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), v.dim(3)}, q.dtype()), columns;
     dispatch_compute(q.dtype(), name, [&](auto zero) {
       using C = compute_t<decltype(zero)>;
       const DType type = dtype_of<C>::value;
       Tensor tops = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), 2}, type);
       const Extras e = kernels::extras_of(in[3], in[4], scores_shape(q.shape(), k.shape()), type, o);
-      kernels::ForwardPass<C>{q, k, v, e, dropped, scale_of(o, q.dim(3)), out, tops}.run();
+      const kernels::ForwardPass<C> pass{q, k, v, e, dropped, scale_of(o, q.dim(3)), out, tops};
+      if (received)
+        columns = Tensor::empty({k.dim(0), k.dim(1), 1, k.dim(2)}, type), kernels::ReceivedPass<C>{pass, columns}.run();
+      else pass.run();
       ctx.save({q, k, v, in[3], in[4], out, tops});
     });
+    if (received) return {out, columns.to(q.dtype())};
     return {out};
   }
 
   Tensors backward(Context& ctx, const Tensors& grads) const {
+    check(!received || !grads[1].defined(), name, ": what keys received has no gradient: take the mean of attention_weights");
     const Tensor &q = ctx.saved(0), &k = ctx.saved(1), &v = ctx.saved(2), &bias = ctx.saved(4);
     const kernels::WeightDrops dropped = drops(q, k);
     Tensors out(5);
@@ -74,15 +80,30 @@ struct Attention {
 
 }  // namespace
 
-Var attention(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options,
-              const AttentionDropout& dropout) {
+namespace {
+
+Vars attend_to(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options,
+               const AttentionDropout& dropout, bool received) {
   Var m = mask, b = bias;
   kernels::sort_extras(m, b);
   const bool drops = dropout.probability > 0;
   check(!drops || (dropout.probability < 1 && dropout.random), "attention: expected dropout in [0, 1) with what draws it, got ",
         dropout.probability);
   const Random::State draws = drops ? dropout.random->state() : Random::State{};
-  return apply(Attention{options, dropout, draws, m.defined(), b.defined()}, {q, k, v, m, b});
+  return apply_all(Attention{options, dropout, draws, m.defined(), b.defined(), received}, {q, k, v, m, b});
+}
+
+}  // namespace
+
+Var attention(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias, const AttentionOptions& options,
+              const AttentionDropout& dropout) {
+  return attend_to(q, k, v, mask, bias, options, dropout, false)[0];
+}
+
+Attended attention_received(const Var& q, const Var& k, const Var& v, const Var& mask, const Var& bias,
+                            const AttentionOptions& options, const AttentionDropout& dropout) {
+  const Vars both = attend_to(q, k, v, mask, bias, options, dropout, true);
+  return {both[0], both[1]};
 }
 
 }  // namespace fovea

@@ -35,6 +35,14 @@ struct AttentionDropout {
 Var attention(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
               const AttentionOptions& options = {}, const AttentionDropout& dropout = {});
 
+struct Attended {
+  Var values;    // as attention gives them
+  Var received;  // N x h x 1 x Lk: what each key received, the mean of its weights over the queries; without a gradient
+};
+// Both in one pass, also without ever holding all weights: of each 96 rows at a time.
+Attended attention_received(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
+                            const AttentionOptions& options = {}, const AttentionDropout& dropout = {});
+
 // softmax(scale q k^T + bias + mask) itself, N x h x Lq x Lk: for those who want to see it.
 Var attention_weights(const Var& q, const Var& k, const Var& mask = {}, const Var& bias = {},
                       const AttentionOptions& options = {});

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kFewest = 16;  // channels and outputs: below that a product is mostly padding
 // What minimal filtering takes from the memory: 1.8 and 4 times the weights. It must be worth that.
-constexpr double kHandicap = 1.1;
+constexpr double kHandicap = 1.15;
 
 // A run of a network reads all of its weights: one layer's are not in cache any more when they are wanted again.
 void evict([[maybe_unused]] const Tensor& t) {
@@ -31,7 +31,10 @@ void evict([[maybe_unused]] const Tensor& t) {
 struct Memory {
   Tensor x, y, residual, bias;
   explicit Memory(const dnn::ConvSpec& s)
-      : x(Tensor::full(s.x, 0.5)), y(Tensor::full(s.y, 0.5)), residual(Tensor::full(s.y, 0.5)), bias(Tensor::full({s.w[0]}, 0.5)) {}
+      : x(Tensor::full(s.x, 0.5)),
+        y(Tensor::full(s.y, 0.5)),
+        residual(Tensor::full(s.y, 0.5)),
+        bias(Tensor::full({s.w[0]}, 0.5)) {}
 };
 
 Trial direct(const dnn::ConvSpec& spec, Memory m) {
@@ -52,30 +55,30 @@ Trial winograd(int side, const dnn::ConvSpec& spec, const std::optional<role::Po
   const Winograd made(spec.conv, spec.x, spec.y, side);
   const Tensor weights = made.transform(Tensor::full(spec.w, 0.01));
   Tensor workspace = Tensor::empty({made.workspace(threads())});
-  const Winograd::Arguments at{
-      .x = m.x.data<float>(),
-      .weights = weights.data<float>(),
-      .bias = m.bias.data<float>(),
-      .residual = spec.residual == dnn::ConvSpec::Residual::none ? nullptr : m.residual.data<float>(),
-      .y = m.y.data<float>(),
-      .workspace = workspace.data<float>(),
-      .after = after};
+  const Winograd::Arguments at{.x = m.x.data<float>(),
+                               .weights = weights.data<float>(),
+                               .bias = m.bias.data<float>(),
+                               .residual = spec.residual == dnn::ConvSpec::Residual::none ? nullptr : m.residual.data<float>(),
+                               .y = m.y.data<float>(),
+                               .workspace = workspace.data<float>(),
+                               .after = after};
   return {[weights] { evict(weights); }, [made, at, m, weights, workspace] { made.run(at); }};
 }
 
 std::string key_of(const dnn::ConvSpec& s, bool after) {
   const auto list = [](const Shape& shape) { return fmt::format("{}", fmt::join(shape.begin(), shape.end(), "x")); };
   return fmt::format("convolution f32 {} to {} by {}, pads {} {}, residual {}, activation {}, {} threads", list(s.x), list(s.y),
-                     list(s.w), s.conv.pad_begin[0], s.conv.pad_begin[1], s.residual != dnn::ConvSpec::Residual::none, after, threads());
+                     list(s.w), s.conv.pad_begin[0], s.conv.pad_begin[1], s.residual != dnn::ConvSpec::Residual::none, after,
+                     threads());
 }
 
 Algorithm measured(const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after) {
   std::optional<Memory> memory;  // made where nothing is known yet
   const auto shared = [&]() -> const Memory& { return memory ? *memory : memory.emplace(spec); };
-  const std::string choice = fastest(key_of(spec, after.has_value()),
-                                     {{"direct", [&] { return direct(spec, shared()); }},
-                                      {"winograd2", [&] { return winograd(2, spec, after, shared()); }, kHandicap},
-                                      {"winograd4", [&] { return winograd(4, spec, after, shared()); }, kHandicap}});
+  const std::string choice =
+      fastest(key_of(spec, after.has_value()), {{"direct", [&] { return direct(spec, shared()); }},
+                                                {"winograd2", [&] { return winograd(2, spec, after, shared()); }, kHandicap},
+                                                {"winograd4", [&] { return winograd(4, spec, after, shared()); }, kHandicap}});
   return choice == "direct" ? Algorithm::direct : choice == "winograd2" ? Algorithm::winograd2 : Algorithm::winograd4;
 }
 

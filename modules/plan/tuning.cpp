@@ -35,7 +35,8 @@ const std::string& machine() {
       if (colon != std::string::npos) facts[line.substr(0, line.find_last_not_of(" \t:", colon) + 1)] = line.substr(colon + 2);
     }
     return facts["model name"] + ", " + facts["cpu family"] + "." + facts["model"] + "." + facts["stepping"] + ", " +
-           facts["cache size"] + "; " + std::to_string(cpu_budget()) + " processors; fovea " FOVEA_VERSION "; oneDNN " + dnn::version();
+           facts["cache size"] + "; " + std::to_string(cpu_budget()) + " processors; fovea " FOVEA_VERSION "; oneDNN " +
+           dnn::version();
   }();
   return text;
 }

@@ -4,7 +4,7 @@
 // Parameters query, key, value (Linear); with alpha: sigmoid entmax_alpha.pre_alpha (heads), alpha = 1 + sigmoid of it, the paper's;
 // with alpha: direct entmax_alpha.alpha_chooser (heads), which is alpha itself.
 // Tap "attention": N x heads x L x M; unless it is asked for, only some rows of it are
-// held at a time. With alpha: softmax also "attention_mean".
+// held at a time. With alpha: softmax also "attention_mean" and "received".
 #include <cmath>
 
 #include "modules/attention/self/attend.hpp"

@@ -23,15 +23,22 @@ struct WeightDrop {
 
 // N x h x Lq x dv. Names the weights "attention" (N x h x Lq x Lk) and their mean over the heads "attention_mean" (N x Lq x Lk):
 // what the values were multiplied with, dropout included. Only then are they ever held; the result is the same but for rounding.
+// Their mean over the queries, what each key received, is "received" (N x h x 1 x Lk), unless `windowed`: it costs little, and
+// holds nothing.
 inline Var attend(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
-                  const AttentionOptions& options = {}, const WeightDrop& drop = {}) {
-  const bool mean_wanted = wants_tap("attention_mean");
-  if (!wants_tap("attention") && !mean_wanted) {
+                  const AttentionOptions& options = {}, const WeightDrop& drop = {}, bool windowed = false) {
+  const bool mean_wanted = wants_tap("attention_mean"), received_wanted = !windowed && wants_tap("received");
+  const bool explicit_weights = wants_tap("attention") || mean_wanted || (received_wanted && Training::active());
+  if (!explicit_weights) {
     const auto dropout = Training::active() ? AttentionDropout{drop.weights, &Training::random()} : AttentionDropout{};
-    return head_drop(attention(q, k, v, mask, bias, options, dropout), drop.heads);
+    if (!received_wanted) return head_drop(attention(q, k, v, mask, bias, options, dropout), drop.heads);
+    const Attended both = attention_received(q, k, v, mask, bias, options, dropout);
+    tap("received", both.received);
+    return head_drop(both.values, drop.heads);
   }
   Var w = head_drop(Dropout(drop.weights)(attention_weights(q, k, mask, bias, options)), drop.heads);
   w = tap("attention", w);
+  if (received_wanted) tap("received", mean(w, {2}));
   if (mean_wanted) tap("attention_mean", mean(w, {1}, false));
   return matmul(w, v);
 }

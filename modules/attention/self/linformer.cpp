@@ -2,7 +2,7 @@
 // linear in L. Wang et al. 2020, arXiv:2006.04768, as in lucidrains/linformer. Sequences shorter than `length` use the first rows of E
 // and F. Inputs: tokens x; or x and context; or queries, keys, values. Keys are mixed along the sequence, so no mask is taken.
 // Parameters proj_k, proj_v (length x k), to_q.weight, to_k.weight, to_v.weight, to_out: weight, bias; with share_kv no proj_v and to_v.
-// Taps "attention": N x heads x L x k, over the k mixtures of keys; "attention_mean".
+// Taps "attention": N x heads x L x k, over the k mixtures of keys; "attention_mean"; "received".
 #include <cmath>
 #include <optional>
 

@@ -5,7 +5,7 @@
 // batch_first), or L x C alone.
 // Parameters in_proj_weight, or q_proj_weight, k_proj_weight, v_proj_weight where kdim or vdim differ; in_proj_bias; bias_k, bias_v;
 // out_proj: weight, bias. Taps "attention": N x heads x L x S (with the columns that bias_k and zero attention add);
-// "attention_mean": N x L x S.
+// "attention_mean": N x L x S; "received": N x heads x 1 x S.
 #include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/heads.hpp"
 #include "modules/nn/registry.hpp"

@@ -2,7 +2,7 @@
 // decoder layers of Vaswani et al. 2017, arXiv:1706.03762, and jadore801120's port of them.
 // Inputs: tokens x; x and what it looks at; or q, k, v; then perhaps a boolean mask N x Lq x Lk (true: may attend), which leaves
 // -1e9 where it forbids. Parameters w_qs, w_ks, w_vs, fc: weight (and bias if wanted); layer_norm: weight, bias.
-// Taps "attention": N x heads x Lq x Lk; "attention_mean".
+// Taps "attention": N x heads x Lq x Lk; "attention_mean"; "received".
 #include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/heads.hpp"
 #include "modules/nn/registry.hpp"

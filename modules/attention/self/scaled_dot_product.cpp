@@ -1,7 +1,7 @@
 // Scaled dot-product attention without parameters: softmax(scale q k^T + mask) v. Vaswani et al. 2017, arXiv:1706.03762.
 // Inputs q, k, v, of N x L x E, N x h x L x E or more leading axes, and an optional mask that repeats to the scores: booleans
 // (true: may attend) or values that are added. As PyTorch's scaled_dot_product_attention.
-// Taps "attention": N x h x Lq x Lk; "attention_mean".
+// Taps "attention": N x h x Lq x Lk; "attention_mean"; "received".
 #include "modules/attention/self/attend.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/reshape.hpp"

@@ -2,7 +2,7 @@
 // how heads share them: sparse_pattern.hpp. Child et al. 2019, arXiv:1904.10509. Takes tokens x, or queries, keys and values of one
 // length; after them optionally a mask that is added to the scores.
 // Parameters q_proj, k_proj, v_proj, out_proj (Linear), none with projections: false.
-// Taps "mask": 1 x 1 (or heads) x L x L, 1 where a query looks; "attention": N x heads x L x L; "attention_mean".
+// Taps "mask": 1 x 1 (or heads) x L x L, 1 where a query looks; "attention": N x heads x L x L; "attention_mean"; "received".
 #include "modules/attention/self/attend.hpp"
 #include "modules/attention/self/heads.hpp"
 #include "modules/attention/self/sparse_pattern.hpp"

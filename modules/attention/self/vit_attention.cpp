@@ -2,7 +2,7 @@
 // Dosovitskiy et al. 2021, arXiv:2010.11929, with timm's names and options. Inputs: tokens N x L x C, and perhaps a mask that
 // repeats to N x heads x L x L: booleans (true: may attend) or values that are added.
 // Parameters qkv, proj: weight, bias; q_norm, k_norm (with qk_norm) and norm (with scale_norm): weight, bias.
-// Taps "attention": N x heads x L x L; "attention_mean".
+// Taps "attention": N x heads x L x L; "attention_mean"; "received".
 #include <optional>
 
 #include "modules/attention/self/attend.hpp"

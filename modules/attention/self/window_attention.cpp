@@ -59,7 +59,7 @@ Vars WindowAttention::forward(const Vars& in) const {
 }
 
 Var WindowAttention::attended(const WindowHeads& h, const Var& mask) const {
-  return proj_drop_(proj_(merge_heads(attend(h.q, h.k, h.v, mask, h.bias, h.options, options_.drop))));
+  return proj_drop_(proj_(merge_heads(attend(h.q, h.k, h.v, mask, h.bias, h.options, options_.drop, true))));
 }
 
 void WindowAttention::check_windows(const Var& x, Extent window) {

@@ -7,7 +7,7 @@
 // from column distances for x and row distances for y. Term 3 alone is one map for all queries, and computed once.
 // Parameters query_conv.weight (terms 1, 2), key_conv.weight (1, 3), value_conv.weight, appr_geom_fc_x.weight and appr_geom_fc_y.weight
 // (2, 4), appr_bias (3), geom_bias (4), proj_conv.weight, proj_conv.bias, gamma: zero, so that a fresh block is the identity.
-// Taps "attention": N x h x Lq x Lk; Lq is 1 for term 3 alone; "attention_mean".
+// Taps "attention": N x h x Lq x Lk; Lq is 1 for term 3 alone; "attention_mean"; "received".
 #include <algorithm>
 #include <cmath>
 #include <tuple>

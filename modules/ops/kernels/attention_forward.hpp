@@ -59,25 +59,35 @@ struct ForwardPass {
   std::int64_t packed_size() const { return (tiles() - 1) * tile_size() + last_keys() * q.dim(3) + last_keys() * width(); }
   std::int64_t last_keys() const { return round_up(keys() - (tiles() - 1) * kKeyTile, kPanel); }
 
-  // As many heads at once as 8 MB of packed keys and values hold: all threads work on them, and memory is bounded.
+  std::int64_t blocks() const { return (q.dim(2) + kQueryTile - 1) / kQueryTile; }
+
   void run() const {
     if (out.size() == 0) return;
+    groups([&](std::int64_t first, std::int64_t count, const C* packed) {
+      parallel_for(count * blocks(), 1, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<C> memory(static_cast<std::size_t>(kQueryTile * kKeyTile + room_size()));
+        const Room room = room_in(memory.data() + kQueryTile * kKeyTile);
+        for (std::int64_t j = begin; j < end; ++j)
+          block(first + j / blocks(), j % blocks() * kQueryTile, packed + j / blocks() * packed_size(), memory.data(), room);
+      });
+    });
+  }
+
+  // f(first head, heads, their packed keys and values): as many at once as 8 MB hold, so that all threads work on them, and
+  // memory is bounded.
+  template <class F>
+  void groups(const F& f) const {
     const std::int64_t units = q.dim(0) * heads();
     const std::int64_t group =
         std::clamp<std::int64_t>((8 << 20) / (packed_size() * static_cast<std::int64_t>(sizeof(C))), 1, units);
     Tensor packed = Tensor::empty({group, packed_size()}, dtype_of<C>::value);
-    const std::int64_t blocks = (q.dim(2) + kQueryTile - 1) / kQueryTile;
     for (std::int64_t first = 0; first < units; first += group) {
       const std::int64_t count = std::min(group, units - first);
       C* data = packed.data<C>();
       parallel_for(count * tiles(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t j = begin; j < end; ++j) pack(first + j / tiles(), j % tiles(), data + j / tiles() * packed_size());
       });
-      parallel_for(count * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<C> room(static_cast<std::size_t>(kQueryTile * (kKeyTile + q.dim(3) + width() + 2)));
-        for (std::int64_t j = begin; j < end; ++j)
-          block(first + j / blocks, j % blocks * kQueryTile, data + j / blocks * packed_size(), room.data());
-      });
+      f(first, count, data);
     }
   }
 
@@ -88,31 +98,47 @@ struct ForwardPass {
     pack_panels(to + round_up(count, kPanel) * q.dim(3), rows_of(v, unit / heads(), unit % heads()), first, count);
   }
 
-  void block(std::int64_t unit, std::int64_t row, const C* packed, C* room) const {
-    const std::int64_t n = unit / heads(), h = unit % heads(), d = q.dim(3), w = width();
-    const std::int64_t rows = std::min(kQueryTile, q.dim(2) - row), padded = round_up(rows, kTileRows);
-    C *s = room, *query = s + kQueryTile * kKeyTile, *sums = query + kQueryTile * d, *top = sums + kQueryTile * w,
-      *total = top + kQueryTile;
-    pack_rows(query, rows_of(q, n, h), row, rows, padded, scale);
-    std::fill(sums, sums + padded * w, C(0));
-    std::fill(top, top + rows, -std::numeric_limits<C>::infinity());
-    std::fill(total, total + rows, C(0));
-    for (std::int64_t tile = 0; tile < tiles(); ++tile) {
-      const std::int64_t first = tile * kKeyTile, count = std::min(kKeyTile, keys() - first);
-      const Place at{n, h, row, rows, first, count};
-      if (extras.skips(at)) continue;
-      const C* key = packed + tile * tile_size();
-      const std::int64_t columns = round_up(count, kPanel);
-      tile_product(s, kKeyTile, query, d, std::int64_t{1}, key, padded, columns, d, false);
-      finish_scores(s, kKeyTile, extras, at);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const C fade = soften_line(s + r * kKeyTile, count, top[r], total[r]);
-        if (fade != C(1)) scale_line(sums + r * w, w, fade);
-        if (drops.active()) drops.line(s + r * kKeyTile, at, row + r);
-      }
-      tile_product(sums, w, s, kKeyTile, std::int64_t{1}, key + columns * d, padded, w, count, true);
+  // What a block of rows keeps while its tiles pass: the rows of q, the running results, maxima and sums.
+  struct Room {
+    C *query, *sums, *top, *total;
+  };
+  std::int64_t room_size() const { return kQueryTile * (q.dim(3) + width() + 2); }
+  Room room_in(C* at) const {
+    C *sums = at + kQueryTile * q.dim(3), *top = sums + kQueryTile * width();
+    return {at, sums, top, top + kQueryTile};
+  }
+  std::int64_t rows_at(std::int64_t row) const { return std::min(kQueryTile, q.dim(2) - row); }
+
+  void begin(std::int64_t unit, std::int64_t row, const Room& room) const {
+    const std::int64_t rows = rows_at(row), padded = round_up(rows, kTileRows);
+    pack_rows(room.query, rows_of(q, unit / heads(), unit % heads()), row, rows, padded, scale);
+    std::fill(room.sums, room.sums + padded * width(), C(0));
+    std::fill(room.top, room.top + rows, -std::numeric_limits<C>::infinity());
+    std::fill(room.total, room.total + rows, C(0));
+  }
+
+  // Adds one tile, whose weights relative to the running maxima it leaves at s, lines kKeyTile apart. False where all of it is forbidden.
+  bool add_tile(std::int64_t unit, std::int64_t row, std::int64_t tile, const C* packed, C* s, const Room& room) const {
+    const std::int64_t d = q.dim(3), w = width(), rows = rows_at(row), padded = round_up(rows, kTileRows);
+    const std::int64_t first = tile * kKeyTile, count = std::min(kKeyTile, keys() - first), columns = round_up(count, kPanel);
+    const Place at{unit / heads(), unit % heads(), row, rows, first, count};
+    if (extras.skips(at)) return false;
+    const C* key = packed + tile * tile_size();
+    tile_product(s, kKeyTile, room.query, d, std::int64_t{1}, key, padded, columns, d, false);
+    finish_scores(s, kKeyTile, extras, at);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const C fade = soften_line(s + r * kKeyTile, count, room.top[r], room.total[r]);
+      if (fade != C(1)) scale_line(room.sums + r * w, w, fade);
+      if (drops.active()) drops.line(s + r * kKeyTile, at, row + r);
     }
-    finish(unit, row, rows, sums, top, total);
+    tile_product(room.sums, w, s, kKeyTile, std::int64_t{1}, key + columns * d, padded, w, count, true);
+    return true;
+  }
+
+  void block(std::int64_t unit, std::int64_t row, const C* packed, C* s, const Room& room) const {
+    begin(unit, row, room);
+    for (std::int64_t tile = 0; tile < tiles(); ++tile) add_tile(unit, row, tile, packed, s, room);
+    finish(unit, row, rows_at(row), room.sums, room.top, room.total);
   }
 
   void finish(std::int64_t unit, std::int64_t row, std::int64_t rows, const C* sums, const C* top, const C* total) const {

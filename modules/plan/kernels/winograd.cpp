@@ -91,7 +91,8 @@ FOVEA_INLINE void store_some(float* p, const V& v, std::int64_t n) {
 // One window, given by where its places lie (null: padding), to the other basis: points x slices, `step` apart.
 // The last slice of several ends with the last channel and repeats some of the slice before it (last_slice()).
 template <class Tile>
-FOVEA_SIMD void move_window(const float* const* at, std::int64_t channels, float* to, std::int64_t point_step, std::int64_t slice_step) {
+FOVEA_SIMD void move_window(const float* const* at, std::int64_t channels, float* to, std::int64_t point_step,
+                            std::int64_t slice_step) {
   constexpr int P = Tile::points;
   for (std::int64_t next = 0; next < channels; next += kLane, to += slice_step) {
     const std::int64_t c = channels < kLane ? 0 : std::min(next, channels - kLane);
@@ -114,8 +115,8 @@ FOVEA_SIMD void move_window(const float* const* at, std::int64_t channels, float
 
 // Products of one tile back to results, with bias: side x side places of `outputs`, written where `to` says (null: outside).
 template <class Tile>
-FOVEA_SIMD void move_results(const float* from, std::int64_t point_step, std::int64_t outputs, const float* bias, const float* const* residual,
-                             float* const* to) {
+FOVEA_SIMD void move_results(const float* from, std::int64_t point_step, std::int64_t outputs, const float* bias,
+                             const float* const* residual, float* const* to) {
   constexpr int P = Tile::points, S = Tile::side;
   const bool again = outputs >= kLane && !*residual;  // the last vector may repeat results: not over a residual where they lie
   for (std::int64_t next = 0; next < outputs; next += kLane) {
@@ -284,7 +285,8 @@ void Winograd::scatter(const Arguments& a, std::int64_t first, std::int64_t from
   for (std::int64_t t = from; t < to; ++t) {
     const std::int64_t tile = first + t, row = tile / columns_ % rows_ * side_, column = tile % columns_ * side_;
     const std::int64_t sample = tile / (rows_ * columns_) * out_height_ * out_width_;
-    const std::int64_t high = std::min<std::int64_t>(side_, out_height_ - row), wide = std::min<std::int64_t>(side_, out_width_ - column);
+    const std::int64_t high = std::min<std::int64_t>(side_, out_height_ - row),
+                       wide = std::min<std::int64_t>(side_, out_width_ - column);
     float* place[Tile::side * Tile::side] = {};
     const float* residual[Tile::side * Tile::side] = {};
     for (std::int64_t i = 0; i < high; ++i)

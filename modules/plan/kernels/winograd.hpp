@@ -23,7 +23,7 @@ class Winograd {
   Winograd(const dnn::Conv& c, const Shape& x, const Shape& y, int side, Registers registers = Winograd::registers());
 
   int side() const { return side_; }
-  Tensor transform(const Tensor& w) const;     // w: O x I x 3 x 3, f32, row-major
+  Tensor transform(const Tensor& w) const;    // w: O x I x 3 x 3, f32, row-major
   std::int64_t workspace(int threads) const;  // elements that one run wants
 
   struct Arguments {

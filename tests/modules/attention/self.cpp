@@ -62,6 +62,28 @@ TEST_CASE("self: asking for the map changes neither result nor gradients beyond 
   }
 }
 
+TEST_CASE("self: what keys received is the mean of the weights over the queries, asked for alone or with them") {
+  for (const Made& made : {Made("multi_head", 8, {{"heads", "4"}}), Made("vit_attention", 8, {{"heads", "4"}}),
+                           Made("post_norm_attention", 8, {{"heads", "4"}})}) {
+    const NoGrad no_grad;
+    std::map<std::string, Tensor> alone, both;
+    Tensor y;
+    {
+      const TapScope taps("**.received");
+      y = made.run({tokens({2, 9, 8}, 3)});
+      for (const auto& [path, value] : taps.kept) alone[path] = value.value();
+    }
+    const TapScope taps("**.{received,attention}");
+    CHECK(close(made.run({tokens({2, 9, 8}, 3)}), y));
+    REQUIRE(alone.size() == 1);
+    REQUIRE(taps.kept.size() == 2);
+    for (const auto& [path, value] : taps.kept) {
+      const bool weights = path.ends_with(".attention");
+      CHECK(close(alone.begin()->second, weights ? mean(value, {2}).value() : value.value()));
+    }
+  }
+}
+
 TEST_CASE("self: in training too the map that is asked for is what was computed with") {
   for (const Made& made : {Made("multi_head", 8, {{"heads", "4"}, {"dropout", "0.3"}, {"head_drop", "0.3"}}),
                            Made("vit_attention", 8, {{"heads", "4"}, {"attn_drop", "0.3"}, {"head_drop", "0.3"}})}) {

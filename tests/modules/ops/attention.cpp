@@ -9,6 +9,7 @@
 #include "modules/ops/additive_mask.hpp"
 #include "modules/ops/dropout.hpp"
 #include "modules/ops/matmul.hpp"
+#include "modules/ops/reduce.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 
@@ -141,6 +142,40 @@ TEST_CASE("attention: tiled and explicit agree, gradients too") {
     for (std::size_t k = 0; k < grads.size() / 2; ++k)
       for (std::size_t i = 0; i < grads[k].size(); ++i) CHECK(std::abs(grads[k][i] - grads[k + grads.size() / 2][i]) < 1e-11);
   }
+}
+
+TEST_CASE("attention: what keys received is the mean of the weights over the queries") {
+  const NoGrad no_grad;
+  for (const Example& e : examples()) {
+    INFO(e.what);
+    for (const DType type : {DType::f64, DType::f32}) {
+      const auto as = [&](const Tensor& t) { return t.defined() ? Var(t.dtype() == DType::boolean ? t : t.to(type)) : Var(); };
+      Vars v;
+      for (const Tensor& t : inputs(e)) v.push_back(as(t));
+      const AttentionOptions o = e.options();
+      const auto run = [&](int threads) {
+        const Lane lane(threads);
+        return attention_received(v[0], v[1], v[2], as(e.mask), as(e.bias), o);
+      };
+      const Attended both = run(1), shared = run(3);
+      CHECK(max_difference(both.received.value(), shared.received.value()) == 0);
+      CHECK(max_difference(both.values.value(), attention(v[0], v[1], v[2], as(e.mask), as(e.bias), o).value()) == 0);
+      const Tensor expected = mean(attention_weights(v[0], v[1], as(e.mask), as(e.bias), o), {2}).value();
+      REQUIRE(both.received.value().shape() == expected.shape());
+      // A weight is off by the rounding of its score, at most some |q||k| < 100 units, and of a sum over the row: far below 1000
+      // units of a weight, and the mean is at most 1.
+      CHECK(max_difference(both.received.value(), expected) <= 1000 * (type == DType::f64 ? 0x1p-53 : 0x1p-24));
+    }
+  }
+}
+
+TEST_CASE("attention: what keys received has no gradient, and says so") {
+  const Var q(random_tensor({1, 2, 5, 4}, 1), true), k(random_tensor({1, 2, 6, 4}, 2), true);
+  const Attended both = attention_received(q, k, k);
+  CHECK_THROWS_WITH(both.received.backward(Tensor::full({1, 2, 1, 6}, 1, DType::f64)),
+                    Catch::Matchers::ContainsSubstring("has no gradient"));
+  both.values.backward(random_tensor({1, 2, 5, 4}, 3));
+  CHECK(q.grad().defined());
 }
 
 TEST_CASE("attention: a row of which all is forbidden") {

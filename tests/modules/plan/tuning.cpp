@@ -92,8 +92,8 @@ TEST_CASE("tuning: a broken, foreign or unwritable file costs a measurement, not
   Counted one;
   plan::fastest("a sleep", one.candidates());
   const std::string whole = file.text();
-  std::vector<std::string> texts{"",     "\0\xff\xfe", "[]",         "null", "{\"x\": {\"a sleep\": 3}}", std::string(100000, '['),
-                                 "true", "{\"a\":",    "\"a sleep\""};
+  std::vector<std::string> texts{
+      "", "\0\xff\xfe", "[]", "null", "{\"x\": {\"a sleep\": 3}}", std::string(100000, '['), "true", "{\"a\":", "\"a sleep\""};
   for (std::size_t i = 1; i < whole.size(); i += 7) texts.push_back(whole.substr(0, i));
   std::string wrong = whole;
   wrong.replace(wrong.find("\"fast\""), 6, "[1, 2]");
@@ -115,8 +115,11 @@ TEST_CASE("tuning: a tuned plan gives what an untuned one gives, and remembers i
   const std::int64_t channels = 32;
   const Tensor w = random_tensor({channels, channels, 3, 3}, 1).to(DType::f32);
   const Tensor x = random_tensor({1, channels, 28, 28}, 2).to(DType::f32).contiguous(Layout::channels_last);
-  const auto network = [&](const Vars& in) { return Vars{conv2d(in[0], Var(w), Var(), {.pad_begin = {1, 1}, .pad_end = {1, 1}})}; };
-  const auto tuned = plan::compile(network, {x.shape()}, {.tune = true}), untuned = plan::compile(network, {x.shape()}, {.tune = false});
+  const auto network = [&](const Vars& in) {
+    return Vars{conv2d(in[0], Var(w), Var(), {.pad_begin = {1, 1}, .pad_end = {1, 1}})};
+  };
+  const auto tuned = plan::compile(network, {x.shape()}, {.tune = true}),
+             untuned = plan::compile(network, {x.shape()}, {.tune = false});
   CHECK(file.text().find("convolution f32 1x32x28x28") != std::string::npos);
   // The bound of minimal filtering that its own test computes: absolute terms below 5 * 5 grow 40-fold at most, of 288 a sum.
   const double bound = 6 * 18.0 / 16777216 * 288 * 25;

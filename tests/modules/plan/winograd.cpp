@@ -112,9 +112,9 @@ double largest(const Tensor& t) {
   return most;
 }
 
-const std::vector<Case> kCases{{1, 16, 8, 8, 16, {1, 1}, {1, 1}},    {2, 24, 9, 13, 24, {1, 1}, {1, 1}},
-                               {1, 3, 7, 5, 7, {1, 1}, {1, 1}},      {3, 40, 14, 14, 33, {1, 1}, {1, 1}},
-                               {1, 17, 3, 3, 50, {0, 0}, {0, 0}},    {1, 32, 40, 37, 32, {0, 1}, {1, 0}},
+const std::vector<Case> kCases{{1, 16, 8, 8, 16, {1, 1}, {1, 1}},  {2, 24, 9, 13, 24, {1, 1}, {1, 1}},
+                               {1, 3, 7, 5, 7, {1, 1}, {1, 1}},    {3, 40, 14, 14, 33, {1, 1}, {1, 1}},
+                               {1, 17, 3, 3, 50, {0, 0}, {0, 0}},  {1, 32, 40, 37, 32, {0, 1}, {1, 0}},
                                {1, 64, 30, 31, 12, {2, 2}, {2, 2}}};
 
 }  // namespace
@@ -123,7 +123,9 @@ TEST_CASE("winograd: a convolution by its definition, for all tails of channels,
   const role::Pointwise half{[](float* y, const float* x, std::int64_t n, float a, float) {
                                for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] * a;
                              },
-                             0.5f, 0, {}};
+                             0.5f,
+                             0,
+                             {}};
   for (const Case& c : kCases) {
     Data d(c);
     const std::array<Tensor, 2> expectations{definition(c, d, false), definition(c, d, true)};
