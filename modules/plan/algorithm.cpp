@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
@@ -9,14 +12,13 @@
 #include "modules/core/threads.hpp"
 #include "modules/plan/convolution.hpp"
 #include "modules/plan/kernels/planes.hpp"
-#include "modules/plan/kernels/winograd.hpp"
 #include "modules/plan/tuning.hpp"
 
 namespace fovea::plan {
 namespace {
 
 constexpr std::int64_t kFewest = 16;  // channels and outputs: below that a product is mostly padding
-// What minimal filtering takes from the memory: 1.8 and 4 times the weights. It must be worth that.
+// What minimal filtering takes from the memory, 1.8 to 4 times the weights, must be worth it.
 constexpr double kHandicap = 1.15;
 
 // A run of a network reads all of its weights: one layer's are not in cache any more when they are wanted again.
@@ -51,7 +53,7 @@ Trial direct(const dnn::ConvSpec& spec, Memory m) {
   return {[weights] { evict(weights); }, [call, at, m, weights, scratchpad] { call->run(at); }};
 }
 
-Trial winograd(int side, const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after, Memory m) {
+Trial winograd(Winograd::Side side, const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after, Memory m) {
   const Winograd made(spec.conv, spec.x, spec.y, side);
   const Tensor weights = made.transform(Tensor::full(spec.w, 0.01));
   Tensor workspace = Tensor::empty({made.workspace(threads())});
@@ -72,24 +74,44 @@ std::string key_of(const dnn::ConvSpec& s, bool after) {
                      threads());
 }
 
+const std::array<std::pair<const char*, Algorithm>, 4> kNames{{{"direct", Algorithm::direct},
+                                                               {"winograd 2x2", Algorithm::winograd2x2},
+                                                               {"winograd 2x4", Algorithm::winograd2x4},
+                                                               {"winograd 4x4", Algorithm::winograd4x4}}};
+
 Algorithm measured(const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after) {
   std::optional<Memory> memory;  // made where nothing is known yet
   const auto shared = [&]() -> const Memory& { return memory ? *memory : memory.emplace(spec); };
-  const std::string choice =
-      fastest(key_of(spec, after.has_value()), {{"direct", [&] { return direct(spec, shared()); }},
-                                                {"winograd2", [&] { return winograd(2, spec, after, shared()); }, kHandicap},
-                                                {"winograd4", [&] { return winograd(4, spec, after, shared()); }, kHandicap}});
-  return choice == "direct" ? Algorithm::direct : choice == "winograd2" ? Algorithm::winograd2 : Algorithm::winograd4;
+  std::vector<Candidate> candidates;
+  for (const auto& [name, algorithm] : kNames) {
+    if (const auto side = winograd_side(algorithm))
+      candidates.push_back({name, [&, side] { return winograd(*side, spec, after, shared()); }, kHandicap});
+    else candidates.push_back({name, [&] { return direct(spec, shared()); }});
+  }
+  const std::string choice = fastest(key_of(spec, after.has_value()), candidates);
+  return std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.first == choice; })->second;
 }
 
-// What was the fastest on processors with AVX-512, where the weights are not many for the places that they serve.
-Algorithm usual(const dnn::ConvSpec& s) {
+// Whether the weights are few for the places that they serve: where they are many, a run is spent on fetching them, and in another
+// basis they take up to four times the memory.
+bool few_weights(const dnn::ConvSpec& s) {
   const std::int64_t tiles = s.y[0] * ((s.y[2] + 3) / 4) * ((s.y[3] + 3) / 4);
-  const bool wins = Winograd::registers() == Winograd::Registers::many && tiles >= 16 && s.w[0] * s.w[1] <= tiles * 8192;
-  return wins ? Algorithm::winograd4 : Algorithm::direct;
+  return tiles >= 4 && s.w[0] * s.w[1] <= tiles * 8192;
 }
+
+// What was the fastest on processors with AVX-512.
+Algorithm usual() { return Winograd::registers() == Winograd::Registers::many ? Algorithm::winograd4x4 : Algorithm::direct; }
 
 }  // namespace
+
+std::optional<Winograd::Side> winograd_side(Algorithm a) {
+  switch (a) {
+    case Algorithm::winograd2x2: return Winograd::Side{2, 2};
+    case Algorithm::winograd2x4: return Winograd::Side{2, 4};
+    case Algorithm::winograd4x4: return Winograd::Side{4, 4};
+    default: return std::nullopt;
+  }
+}
 
 Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool tune) {
   const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
@@ -97,9 +119,10 @@ Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool
   if (n.inputs[3] < 0 && Planes::fits(c.options, x, w)) return Algorithm::planes;
   if (!Winograd::fits(c.options, w) || x[1] < kFewest || w[0] < kFewest) return Algorithm::direct;
   const dnn::ConvSpec spec = fused_convolution(g, n, c, false);
+  if (!few_weights(spec)) return Algorithm::direct;
   // One that oneDNN does not fuse whole takes a pass more over its output: measured bare, it does not come off worse.
   const bool whole = dnn::PreparedConv::make(spec) != nullptr;
-  return tune ? measured(whole ? spec : bare_convolution(g, n, c), c.after) : usual(spec);
+  return tune ? measured(whole ? spec : bare_convolution(g, n, c), c.after) : usual();
 }
 
 }  // namespace fovea::plan

@@ -63,14 +63,12 @@ class Emitter {
     blocks_.push_back({bytes, step, step});
   }
 
-  bool winograd(std::size_t step) const {
-    return algorithms_[step] == Algorithm::winograd2 || algorithms_[step] == Algorithm::winograd4;
-  }
+  bool winograd(std::size_t step) const { return winograd_side(algorithms_[step]).has_value(); }
   Planes planes(const Node& n, const Convolve& c) const {
     return {c.options, g_.shape(n.inputs[0]), g_.shape(n.inputs[1]), g_.shape(n.outputs[0])};
   }
   Winograd winograd(const Node& n, std::size_t step, const Convolve& c) const {
-    return {c.options, g_.shape(n.inputs[0]), g_.shape(n.outputs[0]), algorithms_[step] == Algorithm::winograd2 ? 2 : 4};
+    return {c.options, g_.shape(n.inputs[0]), g_.shape(n.outputs[0]), *winograd_side(algorithms_[step])};
   }
 
   // Bytes of workspace.

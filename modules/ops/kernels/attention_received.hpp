@@ -47,7 +47,8 @@ struct ReceivedPass {
   }
 
   void part(std::int64_t unit, std::int64_t p, const C* packed, C* sums) const {
-    Tensor memory = Tensor::empty({pass.tiles() * kTile + pass.room_size() + (pass.tiles() + 1) * kQueryTile}, dtype_of<C>::value);
+    Tensor memory =
+        Tensor::empty({pass.tiles() * kTile + pass.room_size() + (pass.tiles() + 1) * kQueryTile}, dtype_of<C>::value);
     C *s = memory.data<C>(), *tops = s + pass.tiles() * kTile, *factor = tops + pass.tiles() * kQueryTile;
     const auto room = pass.room_in(factor + kQueryTile);
     std::fill_n(sums, pass.keys(), C(0));
@@ -55,8 +56,8 @@ struct ReceivedPass {
       block(unit, b * kQueryTile, packed, s, tops, factor, room, sums);
   }
 
-  void block(std::int64_t unit, std::int64_t row, const C* packed, C* s, C* tops, C* factor, const typename ForwardPass<C>::Room& room,
-             C* sums) const {
+  void block(std::int64_t unit, std::int64_t row, const C* packed, C* s, C* tops, C* factor,
+             const typename ForwardPass<C>::Room& room, C* sums) const {
     const std::int64_t rows = pass.rows_at(row);
     pass.begin(unit, row, room);
     for (std::int64_t tile = 0; tile < pass.tiles(); ++tile) {

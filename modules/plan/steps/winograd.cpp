@@ -18,7 +18,10 @@ class WinogradStep final : public Step {
                     .workspace = r.write(p_.workspace),
                     .after = p_.after});
   }
-  std::string how() const override { return p_.problem.side() == 2 ? "winograd 2x2" : "winograd 4x4"; }
+  std::string how() const override {
+    const Winograd::Side side = p_.problem.side();
+    return "winograd " + std::to_string(side.rows) + "x" + std::to_string(side.columns);
+  }
 
  private:
   WinogradParts p_;
