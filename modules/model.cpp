@@ -135,22 +135,22 @@ Var Model::forward(const Var& x) const { return (*state_->network)(x); }
 Tensor Model::run(const Tensor& x) const { return run(x, {}).output; }
 
 plan::Plan Model::compile(const Shape& input, const CompileOptions& options) const {
-  check(options.precision == DType::f32, "compile: expected precision f32, got ", name_of(options.precision));
   check(state_->all_f32(), "compile: expected parameters in f32");
   check(!Training::active(), "compile: expected a network in use, this thread is training it");
   const auto network = [&](const Vars& in) { return Vars{forward(in[0])}; };
-  return plan::compile(network, {input}, {.keep = options.keep, .threads = options.threads});
+  return plan::compile(network, {input}, {.keep = options.keep, .threads = options.threads, .precision = options.precision});
 }
 
 Model::Result Model::run(const Tensor& x, const RunOptions& options) const {
-  const bool planned = options.pins.empty() && options.precision == DType::f32 && x.dtype() == DType::f32 && state_->all_f32() &&
-                       !Training::active() && !Observer::active();
-  return planned ? run_planned(x, options.keep) : run_eager(x, options);
+  const bool planned =
+      options.pins.empty() && x.dtype() == DType::f32 && state_->all_f32() && !Training::active() && !Observer::active();
+  return planned ? run_planned(x, options) : run_eager(x, options);
 }
 
-Model::Result Model::run_planned(const Tensor& x, const std::string& keep) const {
-  const plan::Cache::Key key{x.shape(), keep, threads(), state_->parameter_identity()};
-  auto made = state_->plans.get(key, [&] { return compile(x.shape(), {.keep = keep}); }).run({x});
+Model::Result Model::run_planned(const Tensor& x, const RunOptions& options) const {
+  const plan::Cache::Key key{x.shape(), options.keep, threads(), options.precision, state_->parameter_identity()};
+  const CompileOptions wanted{.keep = options.keep, .precision = options.precision};
+  auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run({x});
   Result result{made.outputs.at(0).to(DType::f32), {}};
   for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
   return result;

@@ -20,7 +20,7 @@ namespace fovea {
 namespace {
 
 struct Settings {
-  std::string model, size, keep, trace;
+  std::string model, size, keep, trace, precision = "f32";
   int batch = 1, threads = 0, runs = 9;
   bool check = false;
 };
@@ -57,10 +57,15 @@ std::vector<double> measure(const plan::Plan& plan, const Tensor& x, int runs) {
 
 std::string fused(const plan::Plan::StepInfo& info) { return fmt::format("{}", fmt::join(info.ops, " + ")); }
 
+// "1x64x112x112", with the type where it is not f32.
+std::string place_of(const plan::Plan::StepInfo& info) {
+  return info.output.str() + (info.type == DType::f32 ? "" : fmt::format(" {}", name_of(info.type)));
+}
+
 double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
 void print(const plan::Plan& plan, const std::vector<double>& seconds) {
-  std::cout << fmt::format("{:>9} {:>6} {:>9} {:>8}  {:<24} {:<14} {}\n", "ms", "share", "GFLOP/s", "MB", "kernel", "output",
+  std::cout << fmt::format("{:>9} {:>6} {:>9} {:>8}  {:<28} {:<19} {}\n", "ms", "share", "GFLOP/s", "MB", "kernel", "output",
                            "module: what is fused into the step");
   std::int64_t work = 0;
   std::size_t bytes = 0;
@@ -68,9 +73,9 @@ void print(const plan::Plan& plan, const std::vector<double>& seconds) {
     const auto& info = plan.steps()[i];
     work += info.multiply_adds, bytes += info.bytes;
     const double rate = 2e-9 * static_cast<double>(info.multiply_adds) / seconds[i];
-    std::cout << fmt::format("{:>9.3f} {:>5.1f}% {:>9} {:>8.2f}  {:<24} {:<14} {}: {}\n", seconds[i] * 1e3,
+    std::cout << fmt::format("{:>9.3f} {:>5.1f}% {:>9} {:>8.2f}  {:<28} {:<19} {}: {}\n", seconds[i] * 1e3,
                              100 * seconds[i] / seconds.back(), info.multiply_adds ? fmt::format("{:.1f}", rate) : "-",
-                             megabytes(info.bytes), info.how, info.output.str(), info.path, fused(info));
+                             megabytes(info.bytes), info.how, place_of(info), info.path, fused(info));
   }
   const auto m = plan.memory();
   std::cout << fmt::format("{:>9.3f} {:>6} {:>9.1f} {:>8.2f}  {} steps on {} thread{}\n", seconds.back() * 1e3, "total",
@@ -102,36 +107,60 @@ void write_trace(const plan::Plan& plan, const std::vector<double>& seconds, con
   check(out.good(), "plan: cannot write ", file);
 }
 
-// The largest difference to the network as it runs op by op, of the output and of every tap.
-void compare(const Model& model, const plan::Plan& plan, const Tensor& x, const std::string& keep) {
+// Values by name: the output, then the taps.
+using Named = std::vector<std::pair<std::string, Tensor>>;
+
+Named planned(const plan::Plan& plan, const Tensor& x) {
+  auto r = plan.run({x});
+  Named out{{"output", r.outputs[0]}};
+  for (auto& t : r.taps) out.emplace_back(t.name, t.value);
+  return out;
+}
+
+Named op_by_op(const Model& model, const Tensor& x, const std::string& keep, int threads, DType precision) {
   NoGrad no_grad;
-  const Lane lane(plan.threads());
+  const Lane lane(threads);
+  const Precision compute(precision);
   TapScope taps(keep);
-  const Tensor want = model.forward(Var(x)).value();
-  const auto got = plan.run({x});
-  const auto line = [](const std::string& name, const Tensor& a, const Tensor& b) {
-    const auto va = a.values(), vb = b.values();
+  Named out{{"output", model.forward(Var(x)).value()}};
+  for (const auto& [name, v] : taps.kept) out.emplace_back(name, v.value());
+  return out;
+}
+
+void print_differences(const Named& got, const Named& want, const std::string& what) {
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const auto a = got[i].second.values(), b = want.at(i).second.values();
     double difference = 0, size = 0;
-    for (std::size_t i = 0; i < va.size(); ++i)
-      difference = std::max(difference, std::abs(va[i] - vb[i])), size = std::max(size, std::abs(vb[i]));
-    std::cout << fmt::format("{}: largest difference to eager {:.3g}, largest value {:.3g}\n", name, difference, size);
-  };
-  line("output", got.outputs[0], want);
-  for (std::size_t i = 0; i < got.taps.size(); ++i) line(got.taps[i].name, got.taps[i].value, taps.kept.at(i).second.value());
+    for (std::size_t k = 0; k < a.size(); ++k)
+      difference = std::max(difference, std::abs(a[k] - b[k])), size = std::max(size, std::abs(b[k]));
+    std::cout << fmt::format("{}: largest difference to {} {:.3g}, {:.2g} % of the largest value {:.3g}\n", got[i].first, what,
+                             difference, size > 0 ? 100 * difference / size : 0.0, size);
+  }
+}
+
+// The largest differences, of the output and of every tap: to the network as it runs op by op in the same precision, and of bf16 to f32.
+void compare(const Model& model, const plan::Plan& plan, const Tensor& x, const std::string& keep, DType precision) {
+  const Named got = planned(plan, x);
+  print_differences(got, op_by_op(model, x, keep, plan.threads(), precision), fmt::format("{} op by op", name_of(precision)));
+  if (precision == DType::f32) return;
+  print_differences(got, planned(model.compile(x.shape(), {.keep = keep, .threads = plan.threads()}), x), "f32");
 }
 
 int run_plan(const Settings& s) {
   const Model model = any_model(s.model);
   const Shape input = input_of(s, model);
-  const plan::Plan plan = model.compile(input, {.keep = s.keep, .threads = s.threads});
+  std::string warning;
+  const DType precision = parse_precision(s.precision, &warning);
+  if (!warning.empty()) std::cerr << "fovea: " << warning << '\n';
+  const plan::Plan plan = model.compile(input, {.keep = s.keep, .precision = precision, .threads = s.threads});
   Tensor x = Tensor::empty(input);
   Random random(1);
   random.fill_uniform(x, 0, 1);
   x = x.contiguous(Layout::channels_last);
   const auto seconds = measure(plan, x, s.runs);
-  std::cout << fmt::format("{} at {}, f32\n", model.name(), input.str());
+  std::cout << fmt::format("{} at {}, {}\n", model.name(), input.str(), name_of(precision));
   print(plan, seconds);
-  if (s.check) compare(model, plan, x, s.keep);
+  if (s.check) compare(model, plan, x, s.keep, precision);
   if (!s.trace.empty()) write_trace(plan, seconds, s.trace);
   return 0;
 }
@@ -148,7 +177,8 @@ void add_plan(CLI::App& app, Run& run) {
   command.add_option("--batch", s->batch, "Pictures at a time")->check(CLI::Range(1, 4096));
   command.add_option("--threads", s->threads, "Threads of one run; all unless given")->check(CLI::NonNegativeNumber);
   command.add_option("--runs", s->runs, "Timed runs; each figure is their median")->check(CLI::Range(1, 10000));
-  command.add_flag("--check", s->check, "Print the largest difference to the network as it runs op by op");
+  command.add_option("--precision", s->precision, "f32, bf16, or auto (bf16 where the processor has AMX)")->capture_default_str();
+  command.add_flag("--check", s->check, "Print the largest difference to the network as it runs op by op, and of bf16 to f32");
   command.add_option("--trace", s->trace, "Write the steps and their times for Chrome's or Perfetto's viewer");
   command.callback([s, &run] { run = [s] { return run_plan(*s); }; });
 }

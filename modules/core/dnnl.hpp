@@ -1,5 +1,5 @@
 // All of oneDNN behind one door: compiles against 2.6 and 3.x.
-// Every function returns false where oneDNN has nothing but a slow reference implementation; the caller then runs its own
+// Every function returns false where oneDNN has nothing but a slow reference or a faulty implementation; the caller then runs its own
 // kernel. Scratchpads are per thread, primitives and reordered weights are cached.
 #pragma once
 

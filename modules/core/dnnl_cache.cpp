@@ -154,12 +154,12 @@ dnnl::memory scratchpad(const dnnl::memory::desc& desc) {
   return {desc, engine(), scratch->data};
 }
 
-dnnl::memory::data_type type_of(const Tensor& t) {
+dnnl::memory::data_type type_of(DType type) {
   using Type = dnnl::memory::data_type;
-  switch (t.dtype()) {
+  switch (type) {
     case DType::f32: return Type::f32;
     case DType::bf16: return Type::bf16;
-    default: fail("oneDNN: expected f32 or bf16, got ", name_of(t.dtype()));
+    default: fail("oneDNN: expected f32 or bf16, got ", name_of(type));
   }
 }
 

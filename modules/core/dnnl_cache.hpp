@@ -16,7 +16,7 @@ struct Primitive {
   dnnl::memory::desc weights;  // the layout of weights, or of their gradient
   dnnl::memory::desc scratchpad;
   std::string implementation;
-  bool slow = false;  // a reference implementation: not to be used
+  bool slow = false;  // a reference implementation, or one that computes wrong values: not to be used
 };
 
 const dnnl::engine& engine();
@@ -49,7 +49,7 @@ HeldMemory reordered_weights(const Tensor& weights, const dnnl::memory::desc& fr
 // This thread's scratch memory, large enough for `desc`.
 dnnl::memory scratchpad(const dnnl::memory::desc& desc);
 
-dnnl::memory::data_type type_of(const Tensor& t);
+dnnl::memory::data_type type_of(DType type);
 dnnl::memory as_memory(const dnnl::memory::desc& desc, const Tensor& t);
 
 }  // namespace fovea::dnn

@@ -13,12 +13,13 @@ namespace fovea::dnn {
 struct ConvProblem {
   Conv c;
   Shape x, w, y;
-  dnnl::memory::data_type type;  // of the maps
+  dnnl::memory::data_type type, out;  // of x and the weights; of y and the residual
   bool bias = false;
   ConvSpec::Residual residual = ConvSpec::Residual::none;
   std::optional<Eltwise> after = {};  // forward only
 
-  dnnl::memory::desc map(const Shape& s) const;
+  dnnl::memory::desc source() const;  // x, or its gradient
+  dnnl::memory::desc target() const;  // y, or its gradient
   // oneDNN's weights are (groups,) O, I, kh, kw; ours are PyTorch's.
   dnnl::memory::dims weight_dims() const;
   dnnl::memory::desc user_weights() const;

@@ -22,7 +22,7 @@ Desc desc_of(const Tensor& t) {
     if (dims[at] == 1) strides[at] = largest;
     largest = std::max(largest, strides[at] * dims[at]);
   }
-  return {dims, type_of(t), strides};
+  return {dims, type_of(t.dtype()), strides};
 }
 
 Primitive create(const Desc& a, const Desc& b, const Desc& bias, const Desc& c, bool has_bias) {

@@ -42,12 +42,12 @@ class Prepared final : public PreparedConv {
    public:
     Handles(const ConvProblem& p, std::shared_ptr<const Primitive> primitive) : primitive_(std::move(primitive)) {
       const auto make = [](int name, const Desc& desc) { return Argument{name, {desc, engine(), nullptr}, nullptr}; };
-      x_ = make(DNNL_ARG_SRC, p.map(p.x)), y_ = make(DNNL_ARG_DST, p.map(p.y));
+      x_ = make(DNNL_ARG_SRC, p.source()), y_ = make(DNNL_ARG_DST, p.target());
       w_ = make(DNNL_ARG_WEIGHTS, primitive_->weights), scratchpad_ = make(DNNL_ARG_SCRATCHPAD, primitive_->scratchpad);
       used_ = {&x_, &y_, &w_, &scratchpad_};
       if (p.bias) used_.push_back(&(bias_ = make(DNNL_ARG_BIAS, p.bias_desc())));
       if (p.residual == ConvSpec::Residual::read)
-        used_.push_back(&(residual_ = make(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, p.map(p.y))));
+        used_.push_back(&(residual_ = make(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, p.target())));
       for (const Argument* a : used_) arguments_.push_back({a->name, a->memory.get()});
     }
 
@@ -75,7 +75,7 @@ class Prepared final : public PreparedConv {
 }  // namespace
 
 std::shared_ptr<const PreparedConv> PreparedConv::make(const ConvSpec& s) {
-  const ConvProblem problem{s.conv, s.x, s.w, s.y, dnnl::memory::data_type::f32, s.bias, s.residual, s.after};
+  const ConvProblem problem{s.conv, s.x, s.w, s.y, type_of(s.from), type_of(s.to), s.bias, s.residual, s.after};
   auto primitive = find_convolution('f', problem);
   if (primitive->slow) return nullptr;
   return std::make_shared<Prepared>(problem, std::move(primitive));

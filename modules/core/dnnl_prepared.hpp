@@ -24,9 +24,10 @@ struct ConvSpec {
   bool bias = false;
   Residual residual = Residual::none;
   std::optional<Eltwise> after = {};
+  DType from = DType::f32, to = DType::f32;  // of x and the weights; of y and the residual. bf16 gives bf16 or f32
 };
 
-// Immutable and shared by threads; what changes from run to run is in a Call. f32; x, y and residual dense channels-last.
+// Immutable and shared by threads; what changes from run to run is in a Call. x, y and residual dense channels-last; bias f32.
 class PreparedConv {
  public:
   // Null where oneDNN has nothing but a slow implementation. Made for as many threads as the calling thread has.
@@ -35,7 +36,7 @@ class PreparedConv {
 
   virtual std::size_t scratchpad_bytes() const = 0;
   virtual const std::string& implementation() const = 0;
-  // w (f32, row-major, PyTorch's order) in the layout that the primitive wants, as bytes.
+  // w (f32, row-major, PyTorch's order) in the layout and type that the primitive wants, as bytes.
   virtual Tensor reorder(const Tensor& w) const = 0;
 
   struct Pointers {

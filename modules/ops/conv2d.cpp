@@ -33,6 +33,16 @@ bool own_weight_gradient(const Conv2dOptions& o, const Tensor& x, const Tensor& 
   return x.dtype() == DType::f32 || dnn::conv_implementation(fast(o, false), 'w', x, gw, gy).rfind("jit_dw", 0) != 0;
 }
 
+// Where oneDNN has no bf16 kernel that is fast and right, its f32 one.
+bool forward_in_f32(const Conv2dOptions& o, const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& residual,
+                    Tensor& y) {
+  if (x.dtype() != DType::bf16 || is_depthwise(o, x, w.shape())) return false;
+  Tensor exact = Tensor::empty(y.shape(), DType::f32, Layout::channels_last);
+  if (!dnn::conv_forward(fast(o, true), wide(x), w, bias, wide(residual), exact)) return false;
+  y = exact.to(DType::bf16);
+  return true;
+}
+
 Tensor direct_forward(const Conv2dOptions& o, const Tensor& x, const Tensor& w, const Shape& shape) {
   if (is_depthwise(o, x, w.shape())) {
     Tensor y = Tensor::empty(shape, x.dtype(), Layout::channels_last);
@@ -53,6 +63,7 @@ Tensor data_gradient(const Conv2dOptions& o, const Tensor& gy, const Tensor& w, 
     return gx;
   }
   Tensor direct = Tensor::empty(x, wide(gy).dtype(), Layout::channels_last);
+  if (gy.dtype() == DType::bf16 && dnn::conv_backward_data(fast(o, false), wide(gy), w, direct)) return direct.to(gy.dtype());
   if (o.transposed) naive::conv_forward(o, wide(gy), w, direct);
   else naive::conv_backward_data(o, wide(gy), w, direct);
   return direct.to(gy.dtype());
@@ -86,7 +97,7 @@ struct Conv2dOp {
     const Tensor w = parameter(in[1]), bias = parameter(in[2]);
     const Shape shape = conv2d_shape(x.shape(), w.shape(), o);
     Tensor y = Tensor::empty(shape, x.dtype(), Layout::channels_last);
-    if (!dnn::conv_forward(fast(o, true), x, w, bias, residual, y)) {
+    if (!dnn::conv_forward(fast(o, true), x, w, bias, residual, y) && !forward_in_f32(o, x, w, bias, residual, y)) {
       y = direct_forward(o, x, w, shape);
       if (bias.defined()) accumulate(y, bias.reshape({1, shape[1], 1, 1}).expand(shape));
       if (residual.defined()) accumulate(y, residual);

@@ -115,7 +115,7 @@ std::optional<Winograd::Side> winograd_side(Algorithm a) {
 
 Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool tune) {
   const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
-  if (c.dense) return Algorithm::direct;
+  if (c.dense || g.value(n.inputs[0]).type != DType::f32) return Algorithm::direct;
   if (n.inputs[3] < 0 && Planes::fits(c.options, x, w)) return Algorithm::planes;
   if (!Winograd::fits(c.options, w) || x[1] < kFewest || w[0] < kFewest) return Algorithm::direct;
   const dnn::ConvSpec spec = fused_convolution(g, n, c, false);

@@ -17,9 +17,10 @@ class Cache {
     Shape input;
     std::string keep;
     int threads = 1;
+    DType precision = DType::f32;
     std::uint64_t parameters = 0;
     bool operator==(const Key& o) const {
-      return input == o.input && keep == o.keep && threads == o.threads && parameters == o.parameters;
+      return input == o.input && keep == o.keep && threads == o.threads && precision == o.precision && parameters == o.parameters;
     }
   };
 

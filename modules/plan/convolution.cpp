@@ -15,6 +15,7 @@ dnn::ConvSpec bare_convolution(const Mutable& g, const Node& n, const Convolve& 
   dnn::ConvSpec spec{.conv = c.options, .x = x, .w = w, .y = y, .bias = n.inputs[2] >= 0};
   if (c.dense) spec.x = as_map(x), spec.w = {w[0], w[1], 1, 1}, spec.y = as_map(y);
   spec.conv.activation = dnn::Activation::none;
+  spec.from = g.value(n.inputs[0]).type, spec.to = g.value(n.outputs[0]).type;
   return spec;
 }
 

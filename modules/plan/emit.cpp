@@ -87,7 +87,7 @@ class Emitter {
   // Where a value lies; a constant as it is.
   Place at(Id id) {
     if (id < 0) return {};
-    Place p{Place::Kind::arena, 0, g_.shape(id)};
+    Place p{Place::Kind::arena, 0, g_.shape(id), g_.value(id).type};
     const auto input = std::find(g_.inputs.begin(), g_.inputs.end(), root(id));
     if (g_.constant(id)) p.kind = Place::Kind::constant, p.at = state_->constants.want(id);
     else if (input != g_.inputs.end()) p.kind = Place::Kind::input, p.at = static_cast<std::size_t>(input - g_.inputs.begin());
@@ -133,9 +133,9 @@ class Emitter {
     return place;
   }
 
-  Shapes shapes(const Node& n) const {
-    Shapes out;
-    for (const Id id : n.inputs) out.push_back(g_.shape(id));
+  std::vector<Chain::Operand> of_chain(const Node& n) const {
+    std::vector<Chain::Operand> out;
+    for (const Id id : n.inputs) out.push_back({g_.shape(id), g_.value(id).type});
     return out;
   }
 
@@ -180,21 +180,22 @@ class Emitter {
   // Residual and activation of a convolution that oneDNN would not fuse them into.
   Chain behind(const Node& n, const Convolve& c) const {
     Links links;
-    const Shape& y = g_.shape(n.outputs[0]);
+    const Chain::Operand y{g_.shape(n.outputs[0]), g_.value(n.outputs[0]).type};
     if (n.inputs[3] >= 0) links.push_back({.kind = Link::Kind::binary, .binary = sum_of_two(), .operand = 1});
     if (c.after) links.push_back({.kind = Link::Kind::pointwise, .pointwise = *c.after});
-    return {links, y, {y, y}};
+    return {links, y.shape, {y, y}, y.type};
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Sweep& s) {
-    return sweep_step(Chain(s.links, g_.shape(n.outputs[0]), shapes(n)), operands(n, s.links), at(n.outputs[0]));
+    const Id y = n.outputs[0];
+    return sweep_step(Chain(s.links, g_.shape(y), of_chain(n), g_.value(y).type), operands(n, s.links), at(y));
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const GlobalStatistics&) {
     return global_statistics_step(at(n.inputs[0]), at(n.outputs[0]), at(n.outputs[1]), workspace(i));
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t, const ChannelStatistics& s) {
-    return channel_statistics_step(Chain(s.links, g_.shape(n.inputs[0]), shapes(n), true), operands(n, s.links), at(n.outputs[0]),
-                                   s.mean_first);
+    return channel_statistics_step(Chain(s.links, g_.shape(n.inputs[0]), of_chain(n), DType::f32, true), operands(n, s.links),
+                                   at(n.outputs[0]), s.mean_first);
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Window& w) {
     return window_step(w.pool, at(n.inputs[0]), at(n.outputs[0]));
@@ -213,12 +214,12 @@ class Emitter {
       if (id >= 0 && held_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
     for (const Id id : n.outputs) made_at_[id] = state_->entries.size() - (step ? 0 : 1);  // a view is there with what it views
     if (!step) return;
-    Plan::StepInfo info{n.path, step->how(), n.ops, {}, n.multiply_adds, 0};
+    Plan::StepInfo info{n.path, step->how(), n.ops, {}, DType::f32, n.multiply_adds, 0};
     for (const auto* ids : {&n.inputs, &n.outputs})
       for (const Id id : *ids)
-        if (id >= 0) info.bytes += static_cast<std::size_t>(g_.shape(id).elements()) * sizeof(float);
+        if (id >= 0) info.bytes += static_cast<std::size_t>(g_.shape(id).elements()) * size_of(g_.value(id).type);
     for (const Id id : n.outputs)
-      if (id >= 0) info.output = g_.shape(id);
+      if (id >= 0) info.output = g_.shape(id), info.type = g_.value(id).type;
     for (const Id id : n.outputs)
       if (id >= 0 && held_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
     state_->infos.push_back(std::move(info));

@@ -1,6 +1,6 @@
 // The small mutable graph that passes work on. Nodes stand in an order in which they can run; a value has one producer. A value is
-// f32 in the plan's layout (maps dense channels-last, the rest dense row-major) when a lowered node made it; what an op's own forward
-// made comes as it comes.
+// f32, or bf16 where its type says so, in the plan's layout (maps dense channels-last, the rest dense row-major) when a lowered node
+// made it; what an op's own forward made comes as it comes.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,7 @@ struct Convolve {  // inputs: x, weight, bias, residual; the bias may be f64
   bool dense = false;                         // a linear layer over the last axis of x, weight O x I
   std::optional<role::Pointwise> after = {};  // behind the sum with the residual
 };
-struct Sweep {  // inputs: x, operands
+struct Sweep {  // inputs: x, operands; without links a copy of x in the type of its output
   Links links;
 };
 struct GlobalStatistics {};  // outputs: mean, maximum, of which -1 is not wanted
@@ -70,7 +70,8 @@ struct Value {
   Shape shape;
   std::shared_ptr<const Recipe> constant = {};
   bool kept = false;   // somebody outside asks for it as it is
-  bool known = false;  // f32 in the plan's layout
+  bool known = false;  // in the plan's layout
+  DType type = DType::f32;
 };
 
 struct Kept {

@@ -24,7 +24,7 @@ std::size_t best_gap(const Block& b, const std::vector<const Block*>& placed) {
   return gap == static_cast<std::size_t>(-1) ? end : best;
 }
 
-std::size_t bytes_of(const Shape& s) { return static_cast<std::size_t>(s.elements()) * sizeof(float); }
+std::size_t bytes_of(const Value& v) { return static_cast<std::size_t>(v.shape.elements()) * size_of(v.type); }
 
 }  // namespace
 
@@ -71,7 +71,7 @@ void Lifetimes::make_blocks(const Mutable& g) {
         continue;
       }
       blocks_[static_cast<std::size_t>(out)] = static_cast<int>(list_.size());
-      list_.push_back({bytes_of(g.shape(out)), static_cast<int>(step), static_cast<int>(step)});
+      list_.push_back({bytes_of(g.value(out)), static_cast<int>(step), static_cast<int>(step)});
       naive_ += list_.back().bytes;
     }
   }
@@ -96,7 +96,7 @@ void Lifetimes::extend(const Mutable& g) {
 }
 
 bool Lifetimes::dies(const Mutable& g, const Node& n, int step, Id id) const {
-  if (id < 0 || block(id) < 0 || g.shape(id).elements() != g.shape(n.outputs[0]).elements()) return false;
+  if (id < 0 || block(id) < 0 || bytes_of(g.value(id)) != bytes_of(g.value(n.outputs[0]))) return false;
   const auto mine = [&](Id other) { return other >= 0 && block(other) == block(id); };
   return list_[static_cast<std::size_t>(block(id))].last == step && std::count_if(n.inputs.begin(), n.inputs.end(), mine) == 1;
 }

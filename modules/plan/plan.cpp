@@ -33,6 +33,7 @@ class Borrowed {
 // The value in memory that outlives the run: a copy, unless an op made it and left it alone.
 Tensor taken(const Run& run, const Place& place) {
   Tensor t = run.tensor(place);
+  if (place.type == DType::bf16) return t.to(DType::f32);
   const bool own = place.kind == Place::Kind::held && t.storage()->owned;
   return own ? t : t.clone();
 }
@@ -109,6 +110,9 @@ bool Plan::lowered() const {
 int Plan::threads() const { return state_->threads; }
 
 Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
+  check(options.precision == DType::f32 || options.precision == DType::bf16, "plan: expected precision f32 or bf16, got ",
+        name_of(options.precision));
+  if (options.precision == DType::bf16) parse_precision("bf16");  // refuses where the processor cannot
   const Lane lane(options.threads);
   Mutable g = import_trace(forward, inputs, options.keep);
   drop_dead(g);
@@ -122,6 +126,7 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
   repeat_gates(g);
   fuse_chains(g);
   drop_dead(g);
+  if (options.precision == DType::bf16) assign_precision(g);
   return Plan(emit(g, options.tune));
 }
 

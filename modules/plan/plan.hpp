@@ -3,7 +3,7 @@
 //   Plan plan = compile([&](const Vars& in) { return Vars{network(in[0])}; }, {{1, 3, 224, 224}}, {.keep = "**.spatial"});
 //   Plan::Result r = plan.run({x});     // r.outputs; r.taps: the maps that `keep` asked for
 //
-// Inference only, in f32. Weights are folded and laid out once; a plan looks at the versions of the parameters (Storage::version) before
+// Inference only. Weights are folded and laid out once; a plan looks at the versions of the parameters (Storage::version) before
 // each run and makes its own copies anew when one has changed in place. Copies of a Plan share everything; several threads may run one
 // at a time, each with an arena of its own. The result of a plan is bit for bit the same on every run, and where nothing is tuned for
 // every number of threads.
@@ -23,8 +23,9 @@ bool tuning();
 void set_tuning(bool on);
 
 struct Options {
-  std::string keep = {};  // glob of taps that become outputs; empty: none
-  int threads = 0;        // that one run uses; 0: as many as the thread that compiles
+  std::string keep = {};         // glob of taps that become outputs; empty: none
+  int threads = 0;               // that one run uses; 0: as many as the thread that compiles
+  DType precision = DType::f32;  // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
   // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
   // Different ways round differently: untuned, a network's result is the same bits for every number of threads.
   bool tune = tuning();
@@ -45,6 +46,7 @@ class Plan {
     std::string path, how;         // of the module; the kernel that runs it
     std::vector<std::string> ops;  // that are fused into it, in order
     Shape output;
+    DType type = DType::f32;  // of the output
     std::int64_t multiply_adds = 0;
     std::size_t bytes = 0;  // of what it reads and writes, constants included
   };

@@ -18,22 +18,22 @@ void Run::end() {
   for (Tensor& t : held_) t = {};
 }
 
-const float* Run::read(const Place& p) {
+const void* Run::source(const Place& p) {
   switch (p.kind) {
     case Place::Kind::absent: return nullptr;
-    case Place::Kind::arena: return write(p);
-    case Place::Kind::input: return inputs_[p.at].data<float>();
-    case Place::Kind::constant: return (*constants_)[p.at].data<float>();
+    case Place::Kind::arena: return target(p);
+    case Place::Kind::input: return inputs_[p.at].raw();
+    case Place::Kind::constant: return (*constants_)[p.at].raw();
     case Place::Kind::held: break;
   }
   temporaries_.push_back(held_[p.at].to(DType::f32).contiguous(p.layout()));
-  return temporaries_.back().data<float>();
+  return temporaries_.back().raw();
 }
 
 Tensor Run::tensor(const Place& p) const {
   switch (p.kind) {
     case Place::Kind::absent: return {};
-    case Place::Kind::arena: return Tensor::over(arena() + p.at, p.shape, DType::f32, p.layout());
+    case Place::Kind::arena: return Tensor::over(target(p), p.shape, p.type, p.layout());
     case Place::Kind::input:  // perhaps under another shape
       return Tensor::over(const_cast<void*>(inputs_[p.at].raw()), p.shape, DType::f32, p.layout());
     case Place::Kind::constant: return (*constants_)[p.at];

@@ -15,6 +15,7 @@ struct Place {
   enum class Kind : std::uint8_t { absent, arena, input, constant, held } kind = Kind::absent;
   std::size_t at = 0;  // offset in the arena, else an index
   Shape shape;
+  DType type = DType::f32;  // f32 or bf16
   Layout layout() const { return shape.rank() == 4 ? Layout::channels_last : Layout::row_major; }
 };
 
@@ -27,10 +28,13 @@ class Run {
   void end();  // lets go of everything that this run did not allocate itself
 
   char* arena() const { return static_cast<char*>(arena_->data); }
-  // f32 in the plan's layout. What an op's own forward made is converted where it is not so; valid until clear_temporaries().
-  const float* read(const Place& p);
-  const void* bytes(const Place& p) const { return (*constants_)[p.at].raw(); }  // of a constant in a layout of its own
-  float* write(const Place& p) const { return reinterpret_cast<float*>(arena() + p.at); }
+  // In the place's type and the plan's layout. What an op's own forward made is converted where it is not so; valid until
+  // clear_temporaries().
+  const void* source(const Place& p);
+  void* target(const Place& p) const { return arena() + p.at; }
+  // The same of what is f32.
+  const float* read(const Place& p) { return static_cast<const float*>(source(p)); }
+  float* write(const Place& p) const { return static_cast<float*>(target(p)); }
   // The value as a tensor; one in the arena borrows its memory.
   Tensor tensor(const Place& p) const;
   void hold(const Place& p, Tensor value) { held_[p.at] = std::move(value); }

@@ -22,7 +22,7 @@ Model network(const std::string& block, const std::string& at = "backbone.layer*
 // Every convolution of a network with its bias, each as one prepared primitive on memory of its own.
 class BareForward {
  public:
-  explicit BareForward(const Model& model) {
+  BareForward(const Model& model, DType precision) {
     const Graph graph = trace({kInput}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
     const auto shape = [&](int value) -> const Shape& { return graph.values[static_cast<std::size_t>(value)].shape; };
     for (const GraphNode& node : graph.nodes) {
@@ -30,10 +30,11 @@ class BareForward {
       const auto* conv = std::get_if<role::Convolution>(&role);
       if (!conv) continue;
       const Shape &x = shape(node.inputs[0]), &w = shape(node.inputs[1]), &y = shape(node.outputs[0]);
-      const auto made = dnn::PreparedConv::make({.conv = conv->options, .x = x, .w = w, .y = y, .bias = true});
+      const auto made = dnn::PreparedConv::make(
+          {.conv = conv->options, .x = x, .w = w, .y = y, .bias = true, .from = precision, .to = precision});
       check(made != nullptr, "bench: oneDNN refuses a convolution");
-      layers_.push_back({made->call(), random_map(x, DType::f32), made->reorder(Tensor::full(w, 0.01)), Tensor::full({w[0]}, 0.1),
-                         random_map(y, DType::f32),
+      layers_.push_back({made->call(), random_map(x, precision), made->reorder(Tensor::full(w, 0.01)), Tensor::full({w[0]}, 0.1),
+                         random_map(y, precision),
                          Tensor::empty({static_cast<std::int64_t>(made->scratchpad_bytes())}, DType::u8)});
     }
   }
@@ -68,7 +69,7 @@ void measure(Report& report, int threads) {
                                  {"triplet", "triplet", every, 1.20}};
   const Model plain = network("");
   const Tensor x = random_map(kInput, DType::f32);
-  BareForward bare(plain);
+  BareForward bare(plain, DType::f32);
   std::vector<plan::Plan> plans{plain.compile(kInput)};
   for (const Against& a : all) plans.push_back(network(a.block, a.at).compile(kInput));
   plans.push_back(network("cbam").compile(kInput, {.keep = "**.spatial"}));
@@ -86,12 +87,47 @@ void measure(Report& report, int threads) {
   report.note(name("resnet50.without_sharing_mb"), static_cast<double>(m.without_sharing) / 1e6);
 }
 
+// bf16 against its own convolutions and against f32. The limit is for processors with AMX, where `auto` takes bf16.
+void measure_bf16(Report& report, int threads) {
+  const Lane lane(threads);
+  const Tensor x = random_map(kInput, DType::f32);
+  const Model plain = network("");
+  BareForward bare(plain, DType::bf16);
+  std::vector<plan::Plan> plans;
+  for (const Model& model : {plain, network("cbam")})
+    for (const DType precision : {DType::bf16, DType::f32}) plans.push_back(model.compile(kInput, {.precision = precision}));
+  std::vector<Task> tasks{[&] { bare(); }};
+  for (const plan::Plan& p : plans) tasks.push_back([&] { p.run({x}); });
+  const std::vector<double> t = interleaved(15, tasks);
+  const auto name = [&](const std::string& what) { return fmt::format("plan.{}.{}t", what, threads); };
+  report.note(name("resnet50_bf16.ms"), t[1] * 1e3);
+  if (parse_precision("auto") == DType::bf16) report.at_most(name("resnet50_bf16/convolutions"), t[1] / t[0], 1.35);
+  else report.note(name("resnet50_bf16/convolutions"), t[1] / t[0]);
+  report.note(name("resnet50_bf16/f32"), t[1] / t[2]);
+  report.note(name("resnet50_cbam_bf16/f32"), t[3] / t[4]);
+  report.note(name("resnet50_cbam_bf16/plain_bf16"), t[3] / t[1]);
+}
+
+bool has_bf16(Report& report) {
+  try {
+    parse_precision("bf16");
+    return true;
+  } catch (const Error& e) {
+    report.skip("plan.resnet50_bf16", e.what());
+    return false;
+  }
+}
+
 }  // namespace
 
 void plan(Report& report) {
+  const bool bf16 = has_bf16(report);
   for (const int threads : {1, 2}) {
     if (threads > cpu_budget()) report.skip(fmt::format("plan.{}t", threads), "one processor");
-    else measure(report, threads);
+    else {
+      measure(report, threads);
+      if (bf16) measure_bf16(report, threads);
+    }
   }
 }
 

@@ -17,4 +17,12 @@ namespace fovea::test {
 // K is the longest sum. One bound for every output of `run`. Parameters are f32 or whole numbers, which stay; they are restored.
 std::vector<double> rounding_bounds(const Tensors& parameters, std::int64_t longest_sum, const std::function<Tensors()>& run);
 
+// The same for maps and weights that are stored in bf16 (u = 2^-8) and computed with in f32, against no such rounding. A product in a
+// sum carries the rounding of its weight and those of its map since the last sum, R in all. They are independent, each at most u of it
+// and u / sqrt(6) in the quadratic mean. So together they act like a change of the weights by sqrt(R / 6) u. Every weight is changed by
+// +-u of itself, at random, eight times; of eight draws the largest is beyond one standard deviation, and six of these are allowed:
+//   bound = 6 sqrt(R / 6) * largest change + 2 u max|output|
+// The last term is for what is stored behind the last sum.
+std::vector<double> storage_bounds(const Tensors& parameters, int roundings, const std::function<Tensors()>& run);
+
 }  // namespace fovea::test

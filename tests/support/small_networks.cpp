@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "modules/core/random.hpp"
 #include "modules/nn/registry.hpp"
 #include "tests/support/check_op.hpp"
 
@@ -30,8 +31,49 @@ std::string rule(const std::string& at, const std::string& block, bool identity)
   return "    - {at: \"" + at + "\", type: " + block + (identity ? ", start: identity" : "") + "}\n";
 }
 
-Tensor picture(const Small& s) {
-  return random_tensor({2, 3, s.height, s.width}, 5).to(DType::f32).contiguous(Layout::channels_last);
+Tensor picture(const Small& s) { return pictures({2, 3, s.height, s.width}, 5); }
+
+const char* const kCbam = R"(fovea: 1
+model:
+  backbone: {type: resnet50, layers: [1, 1], widths: [16, 32]}
+  attention: [{at: "backbone.layer*.*.pre_add", type: cbam}]
+  head: {type: classify, classes: [a, b, c]}
+)";
+
+Tensor pictures(const Shape& shape, std::uint64_t seed) {
+  return random_tensor(shape, seed).to(DType::f32).contiguous(Layout::channels_last);
+}
+
+void scatter(const Model& model, std::uint64_t seed) {
+  Random random(seed);
+  for (const auto& e : model.params()->entries()) {
+    Tensor t = e.value.value();
+    if (t.dtype() != DType::f32) continue;
+    const bool variance = e.name.find("running_var") != std::string::npos;
+    if (t.rank() == 1) random.fill_uniform(t, variance ? 0.5 : -0.2, variance ? 1.5 : 0.8);
+    t.touch();
+  }
+}
+
+Tensors floating_parameters(const Model& model) {
+  Tensors out;
+  for (const auto& e : model.params()->entries())
+    if (e.value.dtype() == DType::f32) out.push_back(e.value.value());
+  return out;
+}
+
+Tensors matrices(const Model& model) {
+  Tensors out;
+  for (const Tensor& t : floating_parameters(model))
+    if (t.rank() > 1) out.push_back(t);
+  return out;
+}
+
+Tensors planned(const plan::Plan& plan, const Tensor& x) {
+  const auto r = plan.run({x});
+  Tensors out = r.outputs;
+  for (const auto& t : r.taps) out.push_back(t.value);
+  return out;
 }
 
 std::map<std::string, std::vector<std::string>> places(const Model& model) {

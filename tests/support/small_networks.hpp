@@ -16,11 +16,20 @@ struct Small {
 };
 
 extern const std::vector<Small> kSmall;
+// A ResNet-50 of two blocks with CBAM in both.
+extern const char* const kCbam;
 
 // `rules`: lines as rule() gives them.
 std::string recipe(const Small& s, const std::string& rules);
 std::string rule(const std::string& at, const std::string& block, bool identity);
 Tensor picture(const Small& s);  // two of them, as one batch
+Tensor pictures(const Shape& shape, std::uint64_t seed);
+// Random statistics and weights: fresh norms have mean 0, variance 1, bias 0, which would hide a wrong fold.
+void scatter(const Model& model, std::uint64_t seed);
+Tensors floating_parameters(const Model& model);
+Tensors matrices(const Model& model);  // of them, those that are multiplied with: of rank 2 and more
+// What a plan gives: its outputs, then its taps.
+Tensors planned(const plan::Plan& plan, const Tensor& x);
 // The places of each kind of slot ("map", "conv", "tokens"), one of each name, the widths being small everywhere.
 std::map<std::string, std::vector<std::string>> places(const Model& model);
 // The names of all blocks that fit a slot.

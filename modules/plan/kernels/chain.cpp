@@ -4,6 +4,7 @@
 
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/plan/kernels/convert.hpp"
 
 namespace fovea::plan {
 namespace {
@@ -59,13 +60,14 @@ role::Binary sum_of_two() { return {.row = plus, .swapped = plus, .sum = true}; 
 
 Shape memory_order(const Shape& s) { return s.rank() == 4 ? Shape{s[0], s[2], s[3], s[1]} : s; }
 
-Chain::Chain(const Links& links, const Shape& full, const Shapes& operands, bool whole_places) {
+Chain::Chain(const Links& links, const Shape& full, const std::vector<Operand>& operands, DType to, bool whole_places)
+    : from_(operands.front().type), to_(to) {
   const Shape lies = memory_order(full);
   spreads_ = !links.empty() && links.front().kind == Link::Kind::spread;
   std::vector<Shape> strides;
   const auto add = [&](role::Binary::Row row, std::size_t operand, bool channels) {
-    steps_.push_back({.row = row, .operand = operand});
-    strides.push_back(spread_strides(operands[operand], lies, channels));
+    steps_.push_back({.row = row, .operand = operand, .narrow = operands[operand].type == DType::bf16});
+    strides.push_back(spread_strides(operands[operand].shape, lies, channels));
   };
   for (const Link& l : links) {
     if (l.kind == Link::Kind::affine) add(times, l.operand, true), add(plus, l.shift, true);
@@ -114,26 +116,48 @@ Chain::Tile Chain::tile(std::int64_t i) const {
   return {i / pieces_ * places_ * width_ + at * unit_, std::min(piece_, places_ * width_ / unit_ - at) * unit_};
 }
 
-void Chain::run(std::int64_t index, float* out, const float* x, const float* const* operands) const {
+void Chain::narrow_operand(const Step& s, const Tile& t, float* out, const float* from, const void* operand,
+                           const PlaceRow& row) const {
+  std::array<float, kTile> wide;
+  widen(wide.data(), static_cast<const bf16*>(operand) + t.first, t.size);
+  s.row(out, from, wide.data(), row);
+}
+
+void Chain::run(std::int64_t index, float* out, const void* x, const void* const* operands) const {
   const Tile t = tile(index);
   const std::int64_t within = t.first % (places_ * width_), place = within / width_, column = within % width_;
   const std::int64_t width = t.size < width_ ? t.size : width_;
-  const float* from = spreads_ ? out : x + t.first;
+  const float* from = out;
+  if (!spreads_ && from_ == DType::bf16) widen(out, static_cast<const bf16*>(x) + t.first, t.size);
+  else if (!spreads_) from = static_cast<const float*>(x) + t.first;
   for (const Step& s : steps_) {
+    const PlaceRow row{t.size / width, width, s.sp, s.su};
     if (!s.row) {
       s.pointwise.row(out, from, t.size, s.pointwise.a, s.pointwise.b);
+    } else if (s.narrow) {
+      narrow_operand(s, t, out, from, operands[s.operand], row);
     } else {
       std::int64_t rest = index / pieces_, offset = place * s.sp + column * s.su;
       for (std::size_t d = dims_.size(); d-- > 0; rest /= dims_[d]) offset += rest % dims_[d] * s.outer[d];
-      s.row(out, from, operands[s.operand] + offset, {t.size / width, width, s.sp, s.su});
+      s.row(out, from, static_cast<const float*>(operands[s.operand]) + offset, row);
     }
     from = out;
   }
+  if (from != out) std::copy_n(from, t.size, out);
 }
 
-void Chain::run(float* y, const float* x, const float* const* operands) const {
+void Chain::run(void* y, const void* x, const void* const* operands) const {
   parallel_for(tiles(), 4, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) run(i, y + tile(i).first, x, operands);
+    std::array<float, kTile> wide;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Tile t = tile(i);
+      if (to_ == DType::f32) {
+        run(i, static_cast<float*>(y) + t.first, x, operands);
+        continue;
+      }
+      run(i, wide.data(), x, operands);
+      narrow(static_cast<bf16*>(y) + t.first, wide.data(), t.size);
+    }
   });
 }
 

@@ -1,4 +1,5 @@
 // A chain of pointwise steps over a map, in one pass over memory: tiles of it go through all steps while they are in the first cache.
+// Tiles are f32; maps in memory may be bf16.
 #pragma once
 
 #include <array>
@@ -13,20 +14,24 @@ class Chain {
   static constexpr std::int64_t kTile = 4096;  // elements; a place with more channels than that is a tile of its own
 
   Chain() = default;
-  // Of a value of shape `full`. operands[i] is the shape of operand i, spread over `full`; operand 0 is the value itself,
-  // of that shape unless a spread link stands first.
+  struct Operand {
+    Shape shape;
+    DType type = DType::f32;  // bf16 only where it has the full shape
+  };
+  // Of a value of shape `full`, which comes out as `to`. Operands are spread over `full`; operand 0 is the value itself, of that shape
+  // unless a spread link stands first.
   // With `whole_places` every tile holds whole places: all channels of some of them.
-  Chain(const Links& links, const Shape& full, const Shapes& operands, bool whole_places = false);
+  Chain(const Links& links, const Shape& full, const std::vector<Operand>& operands, DType to, bool whole_places = false);
 
   struct Tile {
     std::int64_t first, size;  // elements
   };
   std::int64_t tiles() const { return outer_ * pieces_; }
   Tile tile(std::int64_t i) const;
-  // out[0 .. size) = the chain of x's tile; out may be x's tile itself. operands: as in the constructor, [0] unused.
-  void run(std::int64_t tile, float* out, const float* x, const float* const* operands) const;
-  // All tiles, over threads: y may be x.
-  void run(float* y, const float* x, const float* const* operands) const;
+  // out[0 .. size) = the chain of x's tile; out may be x's tile itself. operands: as in the constructor, [0] used by a spread link alone.
+  void run(std::int64_t tile, float* out, const void* x, const void* const* operands) const;
+  // All tiles, over threads: y may be x where they are of one type.
+  void run(void* y, const void* x, const void* const* operands) const;
   bool empty() const { return steps_.empty(); }
 
  private:
@@ -36,12 +41,17 @@ class Chain {
     std::size_t operand = 0;
     std::vector<std::int64_t> outer = {};  // the operand's step along each outer dimension
     std::int64_t sp = 0, su = 0;
+    bool narrow = false;  // the operand is bf16
   };
+  void narrow_operand(const Step& s, const Tile& t, float* out, const float* from, const void* operand,
+                      const PlaceRow& row) const;
+
   std::vector<std::int64_t> dims_;  // outer dimensions, outermost first
   std::int64_t outer_ = 1, places_ = 1, width_ = 1;
   std::int64_t unit_ = 1, piece_ = 1, pieces_ = 1;  // a piece is that many units: places or, of one long row, elements
   std::vector<Step> steps_;
   bool spreads_ = false;  // the first step reads the value as an operand
+  DType from_ = DType::f32, to_ = DType::f32;
 };
 
 role::Binary sum_of_two();

@@ -19,30 +19,33 @@ constexpr std::int64_t kTogether = 256;  // channels that one join takes
 FOVEA_INLINE float larger(float a, float b) { return a > b ? a : b; }
 
 // Sums and, with `maxima`, maxima of `rows` places; four rows a turn so that the running values are loaded and stored less often.
-template <bool maxima>
-FOVEA_SIMD void add_rows(float* __restrict sum, float* __restrict best, const float* __restrict x, std::int64_t rows,
+template <bool maxima, class T>
+FOVEA_SIMD void add_rows(float* __restrict sum, float* __restrict best, const T* __restrict x, std::int64_t rows,
                          std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) sum[i] = 0, best[i] = -std::numeric_limits<float>::infinity();
   std::int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
-    const float *a = x + r * n, *b = a + n, *c = b + n, *d = c + n;
+    const T *row0 = x + r * n, *row1 = row0 + n, *row2 = row1 + n, *row3 = row2 + n;
     for (std::int64_t i = 0; i < n; ++i) {
-      sum[i] += (a[i] + b[i]) + (c[i] + d[i]);
-      if (maxima) best[i] = larger(larger(larger(a[i], b[i]), larger(c[i], d[i])), best[i]);
+      const float a = row0[i], b = row1[i], c = row2[i], d = row3[i];
+      sum[i] += (a + b) + (c + d);
+      if (maxima) best[i] = larger(larger(larger(a, b), larger(c, d)), best[i]);
     }
   }
   for (; r < rows; ++r)
     for (std::int64_t i = 0; i < n; ++i) {
-      sum[i] += x[r * n + i];
-      if (maxima) best[i] = larger(x[r * n + i], best[i]);
+      const float v = x[r * n + i];
+      sum[i] += v;
+      if (maxima) best[i] = larger(v, best[i]);
     }
 }
 
 // Comparisons pass a NaN by; the sum shows where one may be.
-void find_nan(const float* sum, float* best, const float* x, std::int64_t rows, std::int64_t n) {
+template <class T>
+void find_nan(const float* sum, float* best, const T* x, std::int64_t rows, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t r = 0; r < rows && std::isnan(sum[i]); ++r)
-      if (std::isnan(x[r * n + i])) best[i] = x[r * n + i];
+      if (const float v = x[r * n + i]; std::isnan(v)) best[i] = v;
 }
 
 // One sample's parts.
@@ -62,16 +65,32 @@ FOVEA_SIMD void join(const GlobalParts& p, const float* parts, float* mean, floa
   }
 }
 
-FOVEA_INLINE void place_statistics(float& best, float& sum, const float* x, std::int64_t n) {
+template <class T>
+FOVEA_INLINE void place_statistics(float& best, float& sum, const T* x, std::int64_t n) {
   float top = -std::numeric_limits<float>::infinity(), total = 0;
 #pragma omp simd reduction(max : top) reduction(+ : total)
   for (std::int64_t i = 0; i < n; ++i) {
-    top = x[i] > top ? x[i] : top;
-    total += x[i];
+    const float v = x[i];
+    top = v > top ? v : top;
+    total += v;
   }
   if (total != total)
-    for (std::int64_t i = 0; i < n; ++i) top = x[i] != x[i] ? x[i] : top;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const float v = x[i];
+      top = v != v ? v : top;
+    }
   best = top, sum = total;
+}
+
+template <class T>
+FOVEA_SIMD void statistics_of_places(float* y, const T* x, std::int64_t places, std::int64_t channels, bool mean_first) {
+  const float scale = static_cast<float>(channels);
+  for (std::int64_t p = 0; p < places; ++p) {
+    float best, sum;
+    place_statistics(best, sum, x + p * channels, channels);
+    y[2 * p + (mean_first ? 1 : 0)] = best;
+    y[2 * p + (mean_first ? 0 : 1)] = sum / scale;
+  }
 }
 
 }  // namespace
@@ -82,13 +101,14 @@ GlobalParts::GlobalParts(std::int64_t n, std::int64_t count, std::int64_t c) : s
   parts = (places + part - 1) / part;
 }
 
-void global_statistics(const GlobalParts& p, const float* x, float* mean, float* maximum, float* workspace) {
+template <class T>
+void global_statistics(const GlobalParts& p, const T* x, float* mean, float* maximum, float* workspace) {
   const std::int64_t grain = std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(1, p.part * p.channels));
   parallel_for(p.samples * p.parts, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = i % p.parts * p.part, rows = std::min(p.part, p.places - first);
       float *sum = workspace + i * 2 * p.channels, *best = sum + p.channels;
-      const float* from = x + (i / p.parts * p.places + first) * p.channels;
+      const T* from = x + (i / p.parts * p.places + first) * p.channels;
       if (!maximum) {
         add_rows<false>(sum, best, from, rows, p.channels);
         continue;
@@ -103,14 +123,14 @@ void global_statistics(const GlobalParts& p, const float* x, float* mean, float*
            maximum ? maximum + n * p.channels : nullptr, from, std::min(kTogether, p.channels - from));
 }
 
-FOVEA_SIMD void channel_statistics(float* y, const float* x, std::int64_t places, std::int64_t channels, bool mean_first) {
-  const float scale = static_cast<float>(channels);
-  for (std::int64_t p = 0; p < places; ++p) {
-    float best, sum;
-    place_statistics(best, sum, x + p * channels, channels);
-    y[2 * p + (mean_first ? 1 : 0)] = best;
-    y[2 * p + (mean_first ? 0 : 1)] = sum / scale;
-  }
+template <class T>
+void channel_statistics(float* y, const T* x, std::int64_t places, std::int64_t channels, bool mean_first) {
+  statistics_of_places(y, x, places, channels, mean_first);
 }
+
+template void global_statistics(const GlobalParts&, const float*, float*, float*, float*);
+template void global_statistics(const GlobalParts&, const bf16*, float*, float*, float*);
+template void channel_statistics(float*, const float*, std::int64_t, std::int64_t, bool);
+template void channel_statistics(float*, const bf16*, std::int64_t, std::int64_t, bool);
 
 }  // namespace fovea::plan

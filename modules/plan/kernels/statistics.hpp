@@ -1,8 +1,10 @@
 // Statistics of channels-last maps, in one pass over memory. Sums are taken over parts that depend on the shape alone and joined in their
-// order, so that threads do not change a result. A NaN wins over every maximum.
+// order, so that threads do not change a result. A NaN wins over every maximum. T is float or bf16; sums are f32.
 #pragma once
 
 #include <cstdint>
+
+#include "modules/core/dtype.hpp"
 
 namespace fovea::plan {
 
@@ -14,9 +16,11 @@ struct GlobalParts {
 };
 
 // Mean and maximum over the places, samples x channels each; null for one that is not wanted.
-void global_statistics(const GlobalParts& p, const float* x, float* mean, float* maximum, float* workspace);
+template <class T>
+void global_statistics(const GlobalParts& p, const T* x, float* mean, float* maximum, float* workspace);
 
 // Maximum and mean over the channels of each of `places`: y holds two values a place.
-void channel_statistics(float* y, const float* x, std::int64_t places, std::int64_t channels, bool mean_first);
+template <class T>
+void channel_statistics(float* y, const T* x, std::int64_t places, std::int64_t channels, bool mean_first);
 
 }  // namespace fovea::plan

@@ -14,6 +14,7 @@ void join_statistics(Mutable& g);
 void fuse_convolutions(Mutable& g);
 void fuse_chains(Mutable& g);
 void repeat_gates(Mutable& g);
+void assign_precision(Mutable& g);  // where bf16 is asked for
 
 // Tries a rule on every node until it changes none any more, then takes out what died.
 template <class Rule>

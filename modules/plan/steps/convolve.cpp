@@ -8,13 +8,12 @@ class ConvolveStep final : public Step {
   explicit ConvolveStep(ConvolveParts p) : p_(std::move(p)) {}
 
   void run(Run& r) const override {
-    dnn::PreparedConv::Pointers at{.x = r.read(p_.x), .w = r.bytes(p_.weight), .bias = r.read(p_.bias), .y = r.write(p_.y)};
-    const float* residual = r.read(p_.residual);
-    at.residual = residual, at.scratchpad = r.write(p_.scratchpad);
+    dnn::PreparedConv::Pointers at{.x = r.source(p_.x), .w = r.source(p_.weight), .bias = r.read(p_.bias), .y = r.target(p_.y)};
+    at.residual = r.source(p_.residual), at.scratchpad = r.target(p_.scratchpad);
     r.call(p_.call).run(at);
     if (p_.behind.empty()) return;
-    const std::array<const float*, 2> operands{nullptr, residual};
-    p_.behind.run(r.write(p_.y), r.write(p_.y), operands.data());
+    const std::array<const void*, 2> operands{nullptr, at.residual};
+    p_.behind.run(at.y, at.y, operands.data());
   }
   std::string how() const override { return p_.made->implementation(); }
 

@@ -1,5 +1,6 @@
 #include "modules/plan/kernels/statistics.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/plan/kernels/convert.hpp"
 #include "modules/plan/steps/steps.hpp"
 
 namespace fovea::plan {
@@ -18,7 +19,10 @@ class GlobalStep final : public Step {
 
   void run(Run& r) const override {
     const auto at = [&](const Place& p) { return p.kind == Place::Kind::absent ? nullptr : r.write(p); };
-    global_statistics(parts_, r.read(x_), at(mean_), at(maximum_), r.write(workspace_));
+    dispatch_map(x_.type, [&](auto zero) {
+      using T = decltype(zero);
+      global_statistics(parts_, static_cast<const T*>(r.source(x_)), at(mean_), at(maximum_), r.write(workspace_));
+    });
   }
   std::string how() const override { return "one pass"; }
 
@@ -38,11 +42,13 @@ class ChannelStep final : public Step {
     const Operands operands(r, places_);
     float* y = r.write(y_);
     if (before_.empty()) {
-      parallel_for(x.elements() / channels, std::max<std::int64_t>(1, 16384 / channels),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     channel_statistics(y + 2 * begin, operands[0] + begin * channels, end - begin, channels, mean_first_);
-                   });
-      return;
+      return dispatch_map(places_[0].type, [&](auto zero) {
+        const auto* from = static_cast<const decltype(zero)*>(operands[0]);
+        parallel_for(x.elements() / channels, std::max<std::int64_t>(1, 16384 / channels),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       channel_statistics(y + 2 * begin, from + begin * channels, end - begin, channels, mean_first_);
+                     });
+      });
     }
     parallel_for(before_.tiles(), 4, [&](std::int64_t begin, std::int64_t end) {
       std::array<float, Chain::kTile> tile;

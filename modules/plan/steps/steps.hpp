@@ -47,13 +47,13 @@ std::int64_t global_workspace(const Shape& x);
 class Operands {
  public:
   Operands(Run& r, const std::vector<Place>& places) {
-    for (std::size_t i = 0; i < places.size(); ++i) pointers_[i] = r.read(places[i]);
+    for (std::size_t i = 0; i < places.size(); ++i) pointers_[i] = r.source(places[i]);
   }
-  const float* const* data() const { return pointers_.data(); }
-  const float* operator[](std::size_t i) const { return pointers_[i]; }
+  const void* const* data() const { return pointers_.data(); }
+  const void* operator[](std::size_t i) const { return pointers_[i]; }
 
  private:
-  std::array<const float*, kMaxOperands> pointers_{};  // on the stack: nothing is allocated while a plan runs
+  std::array<const void*, kMaxOperands> pointers_{};  // on the stack: nothing is allocated while a plan runs
 };
 
 }  // namespace fovea::plan

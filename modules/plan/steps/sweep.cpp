@@ -10,7 +10,7 @@ class SweepStep final : public Step {
 
   void run(Run& r) const override {
     const Operands operands(r, places_);
-    chain_.run(r.write(y_), operands[0], operands.data());
+    chain_.run(r.target(y_), operands[0], operands.data());
   }
   std::string how() const override { return "one pass"; }
 

@@ -1,6 +1,7 @@
 #include "modules/ops/conv2d.hpp"
 #include "modules/ops/matmul.hpp"
 #include "modules/ops/mix.hpp"
+#include "tests/support/bf16.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 
@@ -148,6 +149,37 @@ TEST_CASE("conv2d against the definition") {
       for (std::size_t i = 0; i < c.size(); ++i) right += c[i] * d[i];
       CHECK(left == Approx(right));
     }
+}
+
+TEST_CASE("conv2d in bf16: 1x1 over odd numbers of channels and many numbers of places") {
+  if (!has_bf16()) return;
+  const auto map = [](std::int64_t c, std::int64_t w, std::uint64_t seed) {
+    return random_tensor({1, c, 10, w}, seed).to(DType::bf16).contiguous(Layout::channels_last);
+  };
+  for (const bool transposed : {false, true})
+    for (const bool residual : {false, true})
+      for (const std::int64_t width : {7, 12, 30})
+        for (const std::int64_t c : {9, 16, 21}) {
+          INFO(c << " channels, 10x" << width << (transposed ? ", transposed" : "") << (residual ? ", with a residual" : ""));
+          const Tensor w = random_tensor({c, c, 1, 1}, 1).to(DType::bf16);
+          const auto evaluate = [&](DType type, bool gradient) {
+            Var x(map(c, width, 2).to(type));
+            x.set_requires_grad(gradient);
+            const Precision precision(type);
+            const Var z = residual ? Var(map(c, width, 3).to(type)) : Var();
+            const Var y = conv2d(x, Var(w.to(type == DType::f64 ? type : DType::f32)), {}, {.transposed = transposed}, z);
+            if (gradient) y.backward(map(c, width, 4).to(type));
+            return gradient ? x.grad() : y.value();
+          };
+          for (const bool gradient : {false, true}) {
+            const Tensor want = evaluate(DType::f64, gradient);
+            double largest = 0;
+            for (const double v : want.values()) largest = std::max(largest, std::abs(v));
+            // Products of bf16 are exact in f32: what is left is the rounding of the result, and of a sum of 22 terms below 25 each.
+            const double bound = largest / 256 + 22 * 22 * 25.0 / 16777216;
+            CHECK(max_difference(evaluate(DType::bf16, gradient), want) <= bound);
+          }
+        }
 }
 
 TEST_CASE("matmul and linear") {
