@@ -64,6 +64,7 @@ std::string output_of(const std::vector<std::string>& command);
 // The groups.
 void attention(Report& report);
 void batch(Report& report);
+void onnx(Report& report);
 void plan(Report& report);
 void train_networks(Report& report);
 void train_step(Report& report);
