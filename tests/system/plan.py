@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """`fovea plan` on a small network with attention: its figures add up, and the trace holds the steps that the table shows.
 
 Usage: plan.py FOVEA
@@ -55,7 +55,7 @@ def main():
     assert near(sum(groups), whole[0], len(groups), 0.001), (groups, whole)
     assert near(sum(e["dur"] for e in events) / 1e3, whole[0], 1, 0.001)
     assert 0 < blocks[0] < whole[0], (blocks, whole)
-    assert re.search(r"^backbone\.layer4\.1\.pre_add\.cbam\.spatial: largest difference to eager", totals, re.M), totals
+    assert re.search(r"^backbone\.layer4\.1\.pre_add\.cbam\.spatial: largest difference to ", totals, re.M), totals
     wrong = subprocess.run([fovea, "plan", "no such model"], capture_output=True, text=True)
     assert wrong.returncode != 0 and "no such" in wrong.stderr, wrong
     print(f"{len(steps)} steps, {len(groups)} groups, {len(kernels)} kernels")
