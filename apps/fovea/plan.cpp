@@ -20,6 +20,16 @@
 namespace fovea {
 namespace {
 
+constexpr const char* kExplained =
+    R"(Each line is one step: its time, its share of the whole, GFLOP/s (a multiply-add counts two), MB that it reads and writes with its weights,
+GB/s of them, the kernel that runs it, the shape of what it gives, the layer, and the operations fused into it. Steps stand under the module
+that they belong to. Below: the same by kind of kernel, all together, and what the blocks in slots take of it. Times are wall clock.
+
+Examples:
+  fovea plan photo-cbam
+  fovea plan recipe.yaml --size 480x640 --keep '**.spatial' --check
+  fovea plan recipe.yaml --trace plan.json        (open it at ui.perfetto.dev))";
+
 struct Settings {
   std::string model, size, keep, trace, precision = "f32";
   int batch = 1, threads = 0, runs = 9;
@@ -141,6 +151,7 @@ int run_plan(const Settings& s) {
 void add_plan(CLI::App& app, Run& run) {
   CLI::App& command =
       *app.add_subcommand("plan", "How a network runs once it is compiled: its steps, what is fused, what each costs");
+  command.footer(kExplained);
   auto s = std::make_shared<Settings>();
   command.add_option("model", s->model, "Recipe, .safetensors file or name in the zoo")->required();
   command.add_option("--size", s->size, "HxW of the picture; the recipe's size unless given");
