@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/model.hpp"
 #include "tests/bench/bench.hpp"
@@ -17,6 +18,7 @@ struct Peer {
   std::string model;                             // of the recipe
   std::int64_t side, parameters, multiply_adds;  // the last two as PyTorch counts them: that both run the same network
   double limit;                                  // on the ratio of the times
+  double bf16 = 0;  // the same for a plan in bf16 on processors with AMX, against ONNX Runtime's f32; 0: not measured
 };
 
 std::string resnet(int depth, const std::string& block) {
@@ -27,9 +29,10 @@ std::string resnet(int depth, const std::string& block) {
 std::vector<Peer> peers() {
   return {
       {"resnet18", resnet(18, ""), 224, 11689512, 1814073344, 1.00},
-      {"resnet50", resnet(50, ""), 224, 25557032, 4089184256, 1.00},
+      {"resnet50", resnet(50, ""), 224, 25557032, 4089184256, 1.00, 0.32},
       {"resnet50_se", resnet(50, "type: se, reduction: 16"), 224, 28088024, 4091699200, 0.90},
-      {"resnet50_cbam", resnet(50, "type: cbam, reduction: 16, mlp_bias: false, bn: false"), 224, 28073544, 4095573110, 0.70},
+      {"resnet50_cbam", resnet(50, "type: cbam, reduction: 16, mlp_bias: false, bn: false"), 224, 28073544, 4095573110, 0.70,
+       0.35},
       {"mobilenet_v2", "backbone: {type: mobilenet_v2}, head: {type: classify, classes: 1000}", 224, 3504872, 300774272, 1.00},
       {"a2n_512", "head: {type: a2n, scale: 2, width: 24, blocks: 6}", 512, 153411, 49016734632, 0.80},
       {"attention_unet_960",
@@ -60,16 +63,22 @@ double median_ms(const plan::Plan& plan, const Tensor& x) {
 void measure(Report& report, const OnnxRuntime& runtime, const Peer& peer, int threads) {
   const Lane lane(threads);
   const Tensor x = random_map({1, 3, peer.side, peer.side}, DType::f32);
-  const plan::Plan plan = network(peer).compile(x.shape());
-  std::vector<double> ours, theirs;
+  const Model model = network(peer);
+  const bool amx = parse_precision("auto") == DType::bf16;
+  std::vector<plan::Plan> plans{model.compile(x.shape())};
+  if (peer.bf16 > 0 && amx) plans.push_back(model.compile(x.shape(), {.precision = DType::bf16}));
+  std::vector<std::vector<double>> ours(plans.size());
+  std::vector<double> theirs;
   for (int round = 0; round < (peer.side > 224 ? 3 : 5); ++round) {
-    ours.push_back(median_ms(plan, x));
+    for (std::size_t i = 0; i < plans.size(); ++i) ours[i].push_back(median_ms(plans[i], x));
     theirs.push_back(runtime.ms(peer.name, threads));
   }
-  const std::string name = fmt::format("onnx.{}.{}t", peer.name, threads);
-  report.note(name + ".ms", median(ours));
+  const std::string name = fmt::format("onnx.{}.{}t", peer.name, threads), bf16 = name + ".bf16/onnx_runtime_f32";
+  report.note(name + ".ms", median(ours[0]));
   report.note(name + ".onnx_runtime_ms", median(theirs));
-  report.at_most(name + "/onnx_runtime", median(ours) / median(theirs), peer.limit);
+  report.at_most(name + "/onnx_runtime", median(ours[0]) / median(theirs), peer.limit);
+  if (plans.size() > 1) report.at_most(bf16, median(ours[1]) / median(theirs), peer.bf16);
+  else if (peer.bf16 > 0) report.skip(bf16, "no AMX");
 }
 
 }  // namespace
