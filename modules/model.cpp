@@ -172,10 +172,11 @@ const std::string& Model::name() const { return state_->name; }
 const std::map<std::string, std::string>& Model::metadata() const { return state_->metadata; }
 const std::shared_ptr<ParamStore>& Model::params() const { return state_->params; }
 
+bool Model::upscales() const { return dynamic_cast<const UpscaleNetwork*>(&state_->network->head()) != nullptr; }
+
 UpscaleFacts Model::upscale() const {
-  const auto* network = dynamic_cast<const UpscaleNetwork*>(&state_->network->head());
-  check(network != nullptr, name(), ": not an upscaling model");
-  return network->facts();
+  check(upscales(), name(), ": not an upscaling model");
+  return dynamic_cast<const UpscaleNetwork&>(state_->network->head()).facts();
 }
 
 bool Model::classifies() const { return dynamic_cast<const Classifier*>(&state_->network->head()) != nullptr; }

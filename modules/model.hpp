@@ -4,6 +4,13 @@
 //   Model model = Model::load("upscale-x2");                  // a zoo name or a .safetensors file
 //   Tensor y = model.run(x);                                  // x: 1x3xHxW, RGB, 0..1
 //   Model::Result r = model.run(x, {.keep = "**.gate"});      // r.taps: the attention maps that match
+//
+// Pictures are N x 3 x H x W, RGB (BGR where the recipe says so), normalised as its `preprocess` says (networks that enlarge: 0..1); layout
+// channels-last is the fastest, others are copied. What comes out: classifiers N x classes logits, super-resolution N x 3 x scale H x scale W,
+// segmentation N x classes x H x W logits. pipeline/picture_model.hpp does all of that for cv::Mat.
+//
+// Everything throws Error, "where: what: expected, got", and leaves the model as it was. Copies of a Model are the same model. Several threads
+// may run and compile it at a time, each on threads() processors (core/threads.hpp); who trains it or loads into it needs it alone.
 #pragma once
 
 #include <filesystem>
@@ -24,30 +31,32 @@ class Model {
  public:
   using UpscaleFacts = ::fovea::UpscaleFacts;
   struct Tap {
-    std::string name;  // "AAB_trunk.0.attention.gate"
-    Tensor value;      // f32
+    std::string name;  // "AAB_trunk.0.attention.gate": the path of the block, and what it calls the value
+    Tensor value;      // f32; the block's header comment says its shape
   };
   struct RunOptions {
-    std::string keep = {};                    // glob of taps to return; empty: none
+    std::string keep = {};                    // glob of taps to return ("**.spatial", "{a,b}.gate"); empty: none
     std::map<std::string, Tensor> pins = {};  // taps to replace by a given value (how tiles share a whole image's statistics)
     DType precision = DType::f32;             // f32 or bf16
   };
   struct Result {
-    Tensor output;  // f32
-    std::vector<Tap> taps;
+    Tensor output;          // f32, in memory of its own
+    std::vector<Tap> taps;  // in order of computation; empty where `keep` matches nothing
   };
   // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`.
   static Model from_recipe(const std::string& yaml, std::uint64_t seed = 0);
-  // A file, or the name of a folder in the zoo. Error lists the zoo's names when there is no such thing.
+  // A file, or the name of a folder in the zoo. Error lists the zoo's names when there is no such thing, and says what is wrong with a file
+  // that is damaged, holds numbers that are not finite or lacks parameters of its recipe.
   static Model load(const std::string& name_or_file);
   static std::vector<std::string> zoo();
+  // $FOVEA_ZOO, else beside the program, else where the library was installed or built.
   static std::filesystem::path zoo_folder();
 
   // Writes one .safetensors file with the recipe and `metadata` in it. `storage` is f32 or f16.
   void save(const std::filesystem::path& file, DType storage = DType::f32,
             std::map<std::string, std::string> metadata = {}) const;
 
-  Var forward(const Var& x) const;  // for training: records on the tape
+  Var forward(const Var& x) const;  // for training: records on the tape; in the precision of the thread (autograd/apply.hpp)
   // Through a compiled plan, made at the first run of a shape and kept (the last few are): the same values as `forward` but for
   // rounding. Op by op instead, as `forward` runs, where a plan cannot: with pins, for inputs or parameters that are not f32, while
   // training or observing ranges.
@@ -67,12 +76,13 @@ class Model {
   const std::string& name() const;                             // zoo name or file stem
   const std::map<std::string, std::string>& metadata() const;  // of the file it was loaded from
   const std::shared_ptr<ParamStore>& params() const;
+  bool upscales() const;
   UpscaleFacts upscale() const;                     // Error when the head is not an upscaling one
   const std::vector<std::string>& classes() const;  // Error when the head does not classify
   bool classifies() const;
-  std::vector<Feature> features() const;               // all of the backbone's; empty without one
-  const std::vector<SlotRules::Offer>& slots() const;  // what was offered, and what was put there
-  std::int64_t multiply_adds(const Shape& input) const;
+  std::vector<Feature> features() const;                 // all of the backbone's; empty without one
+  const std::vector<SlotRules::Offer>& slots() const;    // what was offered, and what was put there
+  std::int64_t multiply_adds(const Shape& input) const;  // of one run; found by tracing shapes
 
  private:
   Result run_planned(const Tensor& x, const RunOptions& options) const;

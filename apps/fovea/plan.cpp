@@ -9,6 +9,7 @@
 
 #include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/plan_table.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
 #include "modules/core/random.hpp"
@@ -18,6 +19,16 @@
 
 namespace fovea {
 namespace {
+
+constexpr const char* kExplained =
+    R"(Each line is one step: its time, its share of the whole, GFLOP/s (a multiply-add counts two), MB that it reads and writes with its weights,
+GB/s of them, the kernel that runs it, the shape of what it gives, the layer, and the operations fused into it. Steps stand under the module
+that they belong to. Below: the same by kind of kernel, all together, and what the blocks in slots take of it. Times are wall clock.
+
+Examples:
+  fovea plan photo-cbam
+  fovea plan recipe.yaml --size 480x640 --keep '**.spatial' --check
+  fovea plan recipe.yaml --trace plan.json        (open it at ui.perfetto.dev))";
 
 struct Settings {
   std::string model, size, keep, trace, precision = "f32";
@@ -39,7 +50,7 @@ double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-// Median seconds of each step, and their sum as the last value.
+// Median seconds of each step.
 std::vector<double> measure(const plan::Plan& plan, const Tensor& x, int runs) {
   std::vector<std::vector<double>> times(plan.steps().size());
   std::vector<double> steps;
@@ -49,42 +60,11 @@ std::vector<double> measure(const plan::Plan& plan, const Tensor& x, int runs) {
     for (std::size_t i = 0; i < steps.size(); ++i) times[i].push_back(steps[i]);
   }
   std::vector<double> out;
-  double total = 0;
-  for (auto& t : times) out.push_back(median(std::move(t))), total += out.back();
-  out.push_back(total);
+  for (auto& t : times) out.push_back(median(std::move(t)));
   return out;
 }
 
 std::string fused(const plan::Plan::StepInfo& info) { return fmt::format("{}", fmt::join(info.ops, " + ")); }
-
-// "1x64x112x112", with the type where it is not f32.
-std::string place_of(const plan::Plan::StepInfo& info) {
-  return info.output.str() + (info.type == DType::f32 ? "" : fmt::format(" {}", name_of(info.type)));
-}
-
-double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1e6; }
-
-void print(const plan::Plan& plan, const std::vector<double>& seconds) {
-  std::cout << fmt::format("{:>9} {:>6} {:>9} {:>8}  {:<28} {:<19} {}\n", "ms", "share", "GFLOP/s", "MB", "kernel", "output",
-                           "module: what is fused into the step");
-  std::int64_t work = 0;
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < plan.steps().size(); ++i) {
-    const auto& info = plan.steps()[i];
-    work += info.multiply_adds, bytes += info.bytes;
-    const double rate = 2e-9 * static_cast<double>(info.multiply_adds) / seconds[i];
-    std::cout << fmt::format("{:>9.3f} {:>5.1f}% {:>9} {:>8.2f}  {:<28} {:<19} {}: {}\n", seconds[i] * 1e3,
-                             100 * seconds[i] / seconds.back(), info.multiply_adds ? fmt::format("{:.1f}", rate) : "-",
-                             megabytes(info.bytes), info.how, place_of(info), info.path, fused(info));
-  }
-  const auto m = plan.memory();
-  std::cout << fmt::format("{:>9.3f} {:>6} {:>9.1f} {:>8.2f}  {} steps on {} thread{}\n", seconds.back() * 1e3, "total",
-                           2e-9 * static_cast<double>(work) / seconds.back(), megabytes(bytes), plan.steps().size(),
-                           plan.threads(), plan.threads() == 1 ? "" : "s");
-  std::cout << fmt::format("arena {:.1f} MB, {:.1f} MB with a buffer for every value; weights as the steps want them {:.1f} MB\n",
-                           megabytes(m.arena), megabytes(m.without_sharing), megabytes(m.constants));
-  if (!plan.lowered()) std::cout << "steps of kernel `op` run as they do outside a plan and allocate as they run\n";
-}
 
 // Chrome's and Perfetto's format: one complete event a step, times in microseconds.
 void write_trace(const plan::Plan& plan, const std::vector<double>& seconds, const std::string& file) {
@@ -158,8 +138,9 @@ int run_plan(const Settings& s) {
   random.fill_uniform(x, 0, 1);
   x = x.contiguous(Layout::channels_last);
   const auto seconds = measure(plan, x, s.runs);
-  std::cout << fmt::format("{} at {}, {}\n", model.name(), input.str(), name_of(precision));
-  print(plan, seconds);
+  std::cout << fmt::format("{} at {}, {}, {} thread{}; each figure the median of {} runs\n\n", model.name(), input.str(),
+                           name_of(precision), plan.threads(), plan.threads() == 1 ? "" : "s", s.runs);
+  std::cout << plan_table(model, plan, seconds);
   if (s.check) compare(model, plan, x, s.keep, precision);
   if (!s.trace.empty()) write_trace(plan, seconds, s.trace);
   return 0;
@@ -170,6 +151,7 @@ int run_plan(const Settings& s) {
 void add_plan(CLI::App& app, Run& run) {
   CLI::App& command =
       *app.add_subcommand("plan", "How a network runs once it is compiled: its steps, what is fused, what each costs");
+  command.footer(kExplained);
   auto s = std::make_shared<Settings>();
   command.add_option("model", s->model, "Recipe, .safetensors file or name in the zoo")->required();
   command.add_option("--size", s->size, "HxW of the picture; the recipe's size unless given");

@@ -9,25 +9,10 @@
 namespace fovea::explain {
 namespace {
 
-void add_attention(Explanation& out, const Request& r, const Layer& l, const Tensor& value) {
+void add_heads(Explanation& out, const Layer& l, const Tensor& value) {
   const AttentionMatrix m = attention_matrix(value);
-  const AttentionMatrix shown = r.options.heads ? m : mean_of_heads(m);
-  for (std::int64_t h = 0; h < shown.heads; ++h) {
-    const std::string name = r.options.heads ? l.name + ".head" + std::to_string(h) : l.name;
-    out.maps.push_back({name, l.grid, received(shown, h, l.prefix)});
-  }
-}
-
-// A gate of places with several channels is shown by its mean.
-void add_spatial(Explanation& out, const Layer& l, const Tensor& value) {
-  const Activations a = activations_of(value, l);
-  Map map{l.name, l.grid, {}};
-  for (std::int64_t cell = 0; cell < a.cells; ++cell) {
-    double sum = 0;
-    for (std::int64_t c = 0; c < a.channels; ++c) sum += a.at(cell, c);
-    map.values.push_back(sum / static_cast<double>(a.channels));
-  }
-  out.maps.push_back(std::move(map));
+  for (std::int64_t h = 0; h < m.heads; ++h)
+    out.maps.push_back({l.name + ".head" + std::to_string(h), l.grid, received(m, h, l.prefix)});
 }
 
 }  // namespace
@@ -58,6 +43,24 @@ std::vector<double> received(const AttentionMatrix& m, std::int64_t head, std::i
   return sums;
 }
 
+Map attention_map(const Layer& layer, const Tensor& value) {
+  Map map{layer.name, layer.grid, {}};
+  if (layer.kind == LayerKind::spatial) {
+    const Activations a = activations_of(value, layer);
+    for (std::int64_t cell = 0; cell < a.cells; ++cell) {
+      double sum = 0;
+      for (std::int64_t c = 0; c < a.channels; ++c) sum += a.at(cell, c);
+      map.values.push_back(sum / static_cast<double>(a.channels));
+    }
+    return map;
+  }
+  const bool matrix = layer.kind == LayerKind::attention || layer.kind == LayerKind::received;
+  check(matrix, "attention: expected a layer that shows attention at places, ", layer.name, " is of the kind ",
+        name_of(layer.kind));
+  map.values = received(mean_of_heads(attention_matrix(value)), 0, layer.prefix);
+  return map;
+}
+
 Explanation attention(const Request& r) {
   NoGrad no_grad;
   TapScope taps(glob_of(r.layers));
@@ -65,8 +68,9 @@ Explanation attention(const Request& r) {
   Explanation out;
   for (const Layer& l : r.layers) {
     const Tensor value = taps.kept[find_kept(taps.kept, l.name)].second.value().to(DType::f32);
-    if (l.kind == LayerKind::attention || l.kind == LayerKind::received) add_attention(out, r, l, value);
-    else if (l.kind == LayerKind::spatial) add_spatial(out, l, value);
+    const bool heads = l.kind == LayerKind::attention || l.kind == LayerKind::received;
+    if (heads && r.options.heads) add_heads(out, l, value);
+    else if (heads || l.kind == LayerKind::spatial) out.maps.push_back(attention_map(l, value));
     else out.bars.push_back({l.name, value.values()});
   }
   return out;

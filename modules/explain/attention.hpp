@@ -24,6 +24,12 @@ AttentionMatrix mean_of_heads(const AttentionMatrix& m);
 // How much each place is looked at: by the first token where there is one without a place (a class token), else on average.
 std::vector<double> received(const AttentionMatrix& m, std::int64_t head, std::int64_t prefix);
 
+// The kinds of layers whose value is a map of attention over places.
+inline const std::vector<LayerKind> kMapKinds{LayerKind::attention, LayerKind::received, LayerKind::spatial};
+// The map of one sample: a gate as the mean of its channels, self-attention as how much each place is looked at, on average over the heads.
+// Error for layers of other kinds.
+Map attention_map(const Layer& layer, const Tensor& value);
+
 // Abnar & Zuidema 2020, arXiv:2005.00928: the product over the layers of (A + I) / 2, rows made to sum to 1, A the mean over heads;
 // first layer first. All matrices are square and of one size. Gives one head.
 AttentionMatrix rolled_out(const std::vector<AttentionMatrix>& layers);

@@ -7,14 +7,22 @@ const char* name_of(Kind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-const Registry& Registry::global() {
-  static const Registry& registry = *[] {
+namespace {
+
+Registry& the_registry() {
+  static Registry& registry = *[] {
     auto* r = new Registry;
     register_all(*r);
     return r;
   }();
   return registry;
 }
+
+}  // namespace
+
+const Registry& Registry::global() { return the_registry(); }
+
+void Registry::extend(void (*register_block)(Registry&)) { register_block(the_registry()); }
 
 void Registry::add(Entry entry) {
   const std::string name = entry.name;

@@ -34,6 +34,9 @@ class Registry {
   };
 
   static const Registry& global();
+  // Adds a block of a program's own to it, so that recipes may name it: Registry::extend(register_mean_gate), where FOVEA_BLOCK(mean_gate,
+  // ...) made that function. At the start of the program, before any thread builds a network. Error when the name is taken.
+  static void extend(void (*register_block)(Registry&));
 
   void add(Entry entry);
   const Entry& at(const std::string& name) const;  // Error with the nearest name

@@ -43,7 +43,7 @@ class Plan {
   };
   // What one step is, for people.
   struct StepInfo {
-    std::string path, how;         // of the module; the kernel that runs it
+    std::string path, how;  // of the module; the kernel that runs it: oneDNN's name, or one of ours (`fovea plan` explains them)
     std::vector<std::string> ops;  // that are fused into it, in order
     Shape output;
     DType type = DType::f32;  // of the output
@@ -55,7 +55,8 @@ class Plan {
     std::size_t constants = 0;                   // weights as the steps want them, parameters that are used as they are apart
   };
 
-  // Shapes as compiled for; any floating type and layout. `seconds`, where given, becomes the time of each step.
+  // Shapes as compiled for; any floating type and layout, channels-last f32 without a copy. Error for others. `seconds`, where given,
+  // becomes the time of each of steps(), wall clock. The first run after compiling or after a change of weights lays these out: it is slower.
   Result run(const Tensors& inputs, std::vector<double>* seconds = nullptr) const;
 
   const std::vector<StepInfo>& steps() const;

@@ -96,6 +96,14 @@ cv::Mat legend_strip(int width, HeatRange range, Colours colours) {
 
 }  // namespace
 
+cv::Mat missing(const cv::Mat& heat) {
+  require_heat(heat);
+  cv::Mat mask(heat.size(), CV_8U);
+  for (int y = 0; y < heat.rows; ++y)
+    for (int x = 0; x < heat.cols; ++x) mask.at<std::uint8_t>(y, x) = std::isnan(heat.at<float>(y, x)) ? 255 : 0;
+  return mask;
+}
+
 HeatRange percentile_range(const cv::Mat& heat, double low, double high) {
   require_heat(heat);
   check(0 <= low && low <= high && high <= 100, "heat map: expected percentiles 0 <= low <= high <= 100, got ", low, " and ",
@@ -120,7 +128,7 @@ Image heat_overlay(const Image& image, const cv::Mat& heat, const OverlayOptions
   cv::applyColorMap(scaled<std::uint8_t>(heat, range, 255), colours, opencv_colours(options.colours));
   const cv::Mat grey = grey_picture(image);
   cv::addWeighted(colours, options.opacity, grey, 1 - options.opacity, 0, out);
-  grey.copyTo(out, heat != heat);  // NaN: a place without a value gets no colour
+  grey.copyTo(out, missing(heat));
   if (options.legend) cv::vconcat(out, legend_strip(out.cols, range, options.colours), out);
   return {out, false, {}};
 }

@@ -21,6 +21,10 @@ struct OverlayOptions {
   bool legend = false;        // a strip below the picture with the colours and the values at their ends
 };
 
+// A mask of the places without a value (NaN), 255 there and 0 elsewhere. Not `heat != heat`: OpenCV says no to that where it compares with
+// AVX, and yes where it does not.
+cv::Mat missing(const cv::Mat& heat);
+
 // Percentiles (0..100) of the finite values, so that a few outliers do not take all the colours. {0, 0} when there are none.
 HeatRange percentile_range(const cv::Mat& heat, double low, double high);
 

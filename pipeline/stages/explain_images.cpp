@@ -37,7 +37,7 @@ void SaveExplained::save_map(Frame& frame, const PlacedMap& map, nlohmann::order
   const fs::path overlay = beside(frame.output, map.name, ".png");
   const OverlayOptions look{.colours = options_.colours, .opacity = options_.opacity, .legend = true};
   cv::Mat heat = shown(map);
-  map.heat.copyTo(heat, map.heat != map.heat);  // what was not seen stays so
+  map.heat.copyTo(heat, missing(map.heat));  // what was not seen stays so
   const auto bytes = encode_image(heat_overlay(frame.results.get(kImage), heat, look), "png");
   write_output(overlay, [&] { write_file_atomically(overlay, bytes.data(), bytes.size()); });
   frame.written.push_back(overlay);

@@ -49,7 +49,8 @@ struct UpscaleBackend {
 };
 UpscaleBackend upscale_backend(const Model& model);
 
-// Error: not 8 or 16 bit, an empty image, a network that does not upscale or gives numbers that are not finite.
+// Error: not 8 or 16 bit, an empty image, a network that does not upscale or gives numbers that are not finite. Several threads may
+// enlarge images with one model at a time, each on threads() processors.
 Upscaled upscale_image(const UpscaleBackend& backend, const Image& input, const UpscaleOptions& options);
 Upscaled upscale_image(const Model& model, const Image& input, const UpscaleOptions& options);
 

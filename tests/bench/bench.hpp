@@ -61,9 +61,15 @@ std::filesystem::path scratch_folder();
 // Standard output of a command; throws Error when it does not exit with 0. Arguments are passed as they are, without a shell.
 std::string output_of(const std::vector<std::string>& command);
 
+// What `fovea_bench --compile THREADS` prints: how long ResNet-50 takes to compile and to run once, which lays its weights out, in a
+// process that has done nothing else.
+double compile_seconds(int threads);
+
 // The groups.
 void attention(Report& report);
 void batch(Report& report);
+void compile(Report& report);
+void onnx(Report& report);
 void plan(Report& report);
 void train_networks(Report& report);
 void train_step(Report& report);

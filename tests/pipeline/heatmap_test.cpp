@@ -60,6 +60,19 @@ TEST_CASE("percentiles ignore outliers and what is not finite") {
   CHECK_THROWS_AS(percentile_range(heat, 60, 40), Error);
 }
 
+TEST_CASE("what has no value gets no colour, in wide maps as in narrow ones") {
+  for (const int width : {1, 3, 7, 64, 131}) {
+    const Image image{cv::Mat(5, width, CV_8UC1, cv::Scalar(100)), true, {}};
+    cv::Mat heat(5, width, CV_32F, cv::Scalar(0.5));
+    heat.rowRange(1, 3) = cv::Scalar(std::nan(""));
+    const cv::Mat mask = missing(heat), out = heat_overlay(image, heat).pixels;
+    CHECK(cv::countNonZero(mask) == 2 * width);
+    CHECK(cv::countNonZero(mask.rowRange(1, 3)) == 2 * width);
+    CHECK(cv::norm(out.rowRange(1, 3), cv::Mat(2, width, CV_8UC3, cv::Scalar::all(100)), cv::NORM_INF) == 0);
+    CHECK(cv::norm(out.rowRange(3, 4), cv::Mat(1, width, CV_8UC3, cv::Scalar::all(100)), cv::NORM_INF) > 0);
+  }
+}
+
 TEST_CASE("one hot pixel colours one pixel of the overlay") {
   for (int type : {CV_8UC1, CV_8UC3, CV_8UC4, CV_16UC1, CV_16UC3, CV_16UC4}) {
     const bool deep = CV_MAT_DEPTH(type) == CV_16U;

@@ -52,3 +52,15 @@ TEST_CASE("block: one map in means one, and errors carry the block's path") {
   CHECK(fails_with([&] { (*block)(Vars{x, x}); }, "neck.gate: expected one map, got 2"));
   CHECK(fails_with([&] { (*block)(Var(Tensor::zeros({1, 5, 2, 2}))); }, "neck.gate.conv"));
 }
+
+TEST_CASE("registry: a program's own block is known to whoever asks for it by name; a name that is taken is an error") {
+  const auto own = [](Registry& r) {
+    Registry::Entry e = entry("part_of_a_test");
+    e.kind = Kind::part;  // the tests of all blocks leave it alone
+    r.add(std::move(e));
+  };
+  CHECK(fails_with([] { Registry::global().at("part_of_a_test"); }, "no block or network is called"));
+  Registry::extend(own);
+  CHECK(Registry::global().make("part_of_a_test", Scope(std::make_shared<ParamStore>()), 4) != nullptr);
+  CHECK(fails_with([&] { Registry::extend(own); }, "'part_of_a_test' is registered twice"));
+}

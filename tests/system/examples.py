@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""The programs of apps/examples run and do what they say; the README shows the first of them as it is.
+
+Usage: examples.py FOLDER_OF_PROGRAMS SOURCE_FOLDER
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from PIL import Image
+
+PHOTOGRAPH = pathlib.Path("/usr/share/doc/opencv-doc/examples/data/messi5.jpg")
+
+
+def run(*command):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True)
+
+
+def said(*command):
+    done = run(*command)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def classify_with_map(programs, folder):
+    text = said(programs / "classify_with_map", PHOTOGRAPH, folder / "map.png")
+    found = re.findall(r"^ *([\d.]+) %  \S.*$", text, re.M)
+    assert len(found) == 5 and "soccer ball" in text.splitlines()[0], text
+    picture, photograph = Image.open(folder / "map.png").convert("RGB"), Image.open(PHOTOGRAPH)
+    assert picture.width == photograph.width and picture.height > photograph.height, picture.size  # the legend below
+    grey = [len(set(picture.getpixel((x, 100)))) == 1 for x in range(picture.width)]
+    # The network saw the middle square only: there are colours in it and none beside it.
+    assert all(grey[:100]) and all(grey[-100:]) and not any(grey[picture.width // 2 - 50:picture.width // 2 + 50])
+    wrong = run(programs / "classify_with_map", folder / "none.jpg", folder / "map.png")
+    assert wrong.returncode == 1 and "none.jpg: cannot read" in wrong.stderr, wrong
+
+
+def own_block(programs):
+    text = said(programs / "own_block")
+    losses = [float(v) for v in re.findall(r"^step \d+: loss ([\d.]+)$", text, re.M)]
+    assert len(losses) == 4 and losses[-1] < losses[0] / 4, text
+    assert re.search(r"^backbone\.layer2\.0\.pre_add\.mean_gate\.channel: 4x32x1x1$", text, re.M), text
+    assert re.findall(r"^picture \d: (\w+)$", text, re.M) == ["dark", "dark", "bright", "bright"], text
+
+
+def two_models(programs, folder):
+    text = said(programs / "two_models", PHOTOGRAPH, folder / "larger.png")
+    photograph, larger = Image.open(PHOTOGRAPH), Image.open(folder / "larger.png")
+    assert larger.size == (2 * photograph.width, 2 * photograph.height), larger.size
+    assert text.startswith("soccer ball, ") and text.endswith(f"now {larger.width} x {larger.height}\n"), text
+
+
+def main():
+    programs, source = map(pathlib.Path, sys.argv[1:])
+    shown = re.findall(r"^```cpp\n(.*?)^```$", (source / "README.md").read_text(), re.M | re.S)
+    assert (source / "apps/examples/classify_with_map.cpp").read_text() in shown, "the README shows another classify_with_map.cpp"
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        own_block(programs)
+        if not PHOTOGRAPH.exists():
+            print(f"no photograph at {PHOTOGRAPH}: is opencv-doc installed with its documents?")
+            sys.exit(77)
+        classify_with_map(programs, folder)
+        two_models(programs, folder)
+    print("three examples")
+
+
+main()
