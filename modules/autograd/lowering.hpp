@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "modules/core/dnnl_prepared.hpp"
 
@@ -58,10 +60,44 @@ struct Pool {
 };
 // The same elements in row-major order under another shape.
 struct View {};
+// x seen as `split` (of rank 0: as it is), its axes in the order that `order` names, then under the output's shape.
+struct Permute {
+  Shape split, order;
+};
+// Every `step`th part along an axis from `begin` on, as many as the output has.
+struct Slice {
+  int axis;
+  std::int64_t begin, step;
+};
+// The outputs lie one behind the other along an axis of x.
+struct Split {
+  int axis;
+};
+// The inputs one behind the other along an axis.
+struct Concat {
+  int axis;
+};
+// x repeated along the axes that it lacks.
+struct Expand {};
+// Anything else on bare memory. `bind` looks at how the values lie (rank 0 for an absent one, whose address is null); what it gives runs
+// from any thread, allocates nothing and gives the same bits for every number of threads. Nothing where it does not fit.
+struct Computation {
+  struct Value {
+    Shape shape, strides;
+  };
+  struct Bound {
+    std::function<void(const float* const* in, float* const* out, float* workspace)> run;
+    std::int64_t workspace = 0;  // elements
+  };
+  std::function<std::optional<Bound>(const std::vector<Value>& in, const std::vector<Value>& out)> bind;
+  bool any_strides = false;  // takes views as they lie; else its inputs are dense, in the plan's layout
+  bool rows = false;         // its outputs are dense row-major even where they are of rank 4
+};
 
 }  // namespace role
 
 using Lowering = std::variant<std::monostate, role::Convolution, role::Dense, role::Affine, role::Pointwise, role::Binary,
-                              role::GlobalStatistic, role::ChannelStatistics, role::Pool, role::View>;
+                              role::GlobalStatistic, role::ChannelStatistics, role::Pool, role::View, role::Permute, role::Slice,
+                              role::Split, role::Concat, role::Expand, role::Computation>;
 
 }  // namespace fovea

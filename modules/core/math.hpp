@@ -13,6 +13,7 @@ namespace fovea::math {
 
 FOVEA_INLINE double exp(double x) { return std::exp(x); }
 FOVEA_INLINE double tanh(double x) { return std::tanh(x); }
+FOVEA_INLINE double erf(double x) { return std::erf(x); }
 
 // x = n ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2^n exp(r). Below -87.3 the result is 0 (it would be denormal).
 FOVEA_INLINE float exp(float x) {
@@ -47,6 +48,25 @@ FOVEA_INLINE float tanh(float x) {
   const float small = p * z * x + x;
   const float large = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
   return a < 0.625f ? small : std::copysign(large, x);
+}
+
+// x P(x^2) / Q(x^2), the coefficients of XLA; within 6 units of 2^-24. From 3.92 on it is 1.
+FOVEA_INLINE float erf(float x) {
+  const float z = x * x;
+  float p = -2.72614225801306e-10f;
+  p = p * z + 2.77068142495902e-08f;
+  p = p * z - 2.10102402082508e-06f;
+  p = p * z - 5.69250639462346e-05f;
+  p = p * z - 7.34990630326855e-04f;
+  p = p * z - 2.95459980854025e-03f;
+  p = p * z - 1.60960333262415e-02f;
+  float q = -1.45660718464996e-05f;
+  q = q * z - 2.13374055278905e-04f;
+  q = q * z - 1.68282697438203e-03f;
+  q = q * z - 7.37332916720468e-03f;
+  q = q * z - 1.42647390514189e-02f;
+  const float y = x * p / q;
+  return std::fabs(x) > 3.92f ? std::copysign(1.0f, x) : y;
 }
 
 // log(1 + x) for x in [0, 1], from log((1 + s) / (1 - s)) = 2 (s + s^3/3 + s^5/5 + ...) with s = x / (2 + x) <= 1/3.

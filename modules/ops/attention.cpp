@@ -3,11 +3,12 @@
 #include "modules/ops/kernels/attention_backward.hpp"
 #include "modules/ops/kernels/attention_extras.hpp"
 #include "modules/ops/kernels/attention_received.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
 
-using kernels::check_extra, kernels::Extras, kernels::scale_of, kernels::scores_shape, kernels::with_four_axes;
+using kernels::check_extra, kernels::Extras, kernels::heads_of, kernels::scale_of, kernels::scores_shape, kernels::with_four_axes;
 
 struct Attention {
   static constexpr std::string_view name = "attention";
@@ -15,7 +16,7 @@ struct Attention {
   AttentionOptions o;
   AttentionDropout dropout;
   Random::State draws;  // where they begin, for both passes
-  bool has_mask, has_bias, received;
+  bool has_mask, has_bias, received, yes_no;  // the last: the mask is of booleans
 
   Shapes infer(const Shapes& in) const {
     const Shape &q = in[0], &k = in[1], &v = in[2];
@@ -43,10 +44,15 @@ struct Attention {
       const DType type = dtype_of<C>::value;
       Tensor tops = Tensor::empty({q.dim(0), q.dim(1), q.dim(2), 2}, type);
       const Extras e = kernels::extras_of(in[3], in[4], scores_shape(q.shape(), k.shape()), type, o);
-      const kernels::ForwardPass<C> pass{q, k, v, e, dropped, scale_of(o, q.dim(3)), out, tops};
-      if (received)
-        columns = Tensor::empty({k.dim(0), k.dim(1), 1, k.dim(2)}, type), kernels::ReceivedPass<C>{pass, columns}.run();
-      else pass.run();
+      const kernels::ForwardPass<C> pass{heads_of(q), heads_of(k),           heads_of(v), e,
+                                         dropped,     scale_of(o, q.dim(3)), out.raw(),   tops.data<C>()};
+      if (received) {
+        columns = Tensor::empty({k.dim(0), k.dim(1), 1, k.dim(2)}, type);
+        const kernels::ReceivedPass<C> both{pass, columns.data<C>()};
+        both.run(Tensor::empty({both.workspace()}, type).template data<C>());
+      } else {
+        pass.run(Tensor::empty({pass.workspace()}, type).template data<C>());
+      }
       ctx.save({q, k, v, in[3], in[4], out, tops});
     });
     if (received) return {out, columns.to(q.dtype())};
@@ -73,6 +79,39 @@ struct Attention {
     return out;
   }
 
+  Lowering lower() const {
+    if (dropout.probability > 0 || yes_no) return {};
+    return role::Computation{.bind = [op = *this](const auto& in, const auto&) { return op.bind(in); },
+                             .any_strides = true,
+                             .rows = true};
+  }
+
+  std::optional<role::Computation::Bound> bind(const std::vector<role::Computation::Value>& in) const {
+    for (const std::size_t i : {3, 4})  // masks and biases lie row by row
+      if (in[i].shape.rank() > 0 && !kernels::alike(in[i], {in[i].shape, dense_strides(in[i].shape, Layout::row_major)}))
+        return std::nullopt;
+    const auto run = [op = *this, in](const float* const* x, float* const* y, float* room) {
+      static const kernels::WeightDrops none;
+      const Shape scores = scores_shape(in[0].shape, in[1].shape);
+      const auto extra = [&](std::size_t i) {
+        if (!x[i]) return Tensor();
+        return kernels::extra_view(Tensor::over(const_cast<float*>(x[i]), in[i].shape, DType::f32, Layout::row_major), scores, DType::f32);
+      };
+      const Extras e{extra(3), extra(4), op.o.pattern.get(), op.o.causal, op.o.masked};
+      const auto heads = [&](std::size_t i) { return kernels::Heads{x[i], DType::f32, in[i].shape, in[i].strides}; };
+      const kernels::ForwardPass<float> pass{heads(0), heads(1), heads(2), e, none, scale_of(op.o, in[0].shape[3]), y[0], nullptr};
+      const kernels::ReceivedPass<float> both{pass, y[1]};
+      const std::int64_t size = op.received ? both.workspace() : pass.workspace();
+      if (room && op.received) both.run(room);
+      else if (room) pass.run(room);
+      return size;
+    };
+    const std::array<const float*, 5> nowhere{};
+    std::array<float*, 2> none{};
+    const std::int64_t size = run(nowhere.data(), none.data(), nullptr);
+    return role::Computation::Bound{[run](const float* const* x, float* const* y, float* room) { run(x, y, room); }, size};
+  }
+
   std::int64_t multiply_adds(const Shapes& in, const Shapes&) const {
     return in[0].elements() * in[1][2] + in[2].elements() * in[0][2];
   }
@@ -90,7 +129,8 @@ Vars attend_to(const Var& q, const Var& k, const Var& v, const Var& mask, const 
   check(!drops || (dropout.probability < 1 && dropout.random), "attention: expected dropout in [0, 1) with what draws it, got ",
         dropout.probability);
   const Random::State draws = drops ? dropout.random->state() : Random::State{};
-  return apply_all(Attention{options, dropout, draws, m.defined(), b.defined(), received}, {q, k, v, m, b});
+  const bool yes_no = m.defined() && m.state()->value.defined() && m.value().dtype() == DType::boolean;
+  return apply_all(Attention{options, dropout, draws, m.defined(), b.defined(), received, yes_no}, {q, k, v, m, b});
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ struct Concat {
     }
     return {y};
   }
+  Lowering lower() const { return role::Concat{axis}; }
   Tensors backward(Context& c, const Tensors& grads) const {
     Tensors out(sizes.size());
     std::int64_t at = 0;

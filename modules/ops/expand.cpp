@@ -17,6 +17,7 @@ struct Expand {
     return {to};
   }
   Tensors forward(Context&, const Tensors& in) const { return {in[0].expand(to)}; }
+  Lowering lower() const { return role::Expand{}; }
   Tensors backward(Context&, const Tensors& grads) const { return {sum_to(grads[0], from)}; }
 };
 

@@ -73,6 +73,29 @@ struct GlobalSum {
     return {y};
   }
 
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[](const auto& in, const auto&) -> std::optional<Computation::Bound> {
+      const ChannelRows s = rows_of(in[0].shape);
+      if (in[0].shape[1] > 1 && in[0].strides[1] != 1) return std::nullopt;
+      return Computation::Bound{[s](auto* x, auto* y, float* blocks) { sum(s, x[0], y[0], blocks); },
+                                s.segments * s.blocks() * s.channels};
+    }};
+  }
+
+  static void sum(const ChannelRows& s, const float* x, float* y, float* blocks) {
+    kernels::for_each_block(s, [&](std::int64_t, std::int64_t first, std::int64_t rows, std::int64_t block) {
+      std::fill_n(blocks + block * s.channels, s.channels, 0.0f);
+      add_values<F>(blocks + block * s.channels, x + first * s.channels, rows, s.channels);
+    });
+    for (std::int64_t i = 0; i < s.segments * s.channels; ++i) {
+      double total = 0;
+      for (std::int64_t b = 0; b < s.blocks(); ++b)
+        total += static_cast<double>(blocks[(i / s.channels * s.blocks() + b) * s.channels + i % s.channels]);
+      y[i] = static_cast<float>(total);
+    }
+  }
+
   Tensors backward(Context& ctx, const Tensors& grads) const {
     const Tensor& x = ctx.saved(0);
     const Tensor dy = grads[0].contiguous(Layout::channels_last);

@@ -5,6 +5,7 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
@@ -64,6 +65,19 @@ struct L2Normalize {
     });
     c.save({x, inverse});
     return {last(y, a).contiguous(in[0].layout())};
+  }
+
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      const auto e = kernels::extent_of(in[0], in[0].shape.axis(axis, name));
+      if (!e || e->inner != 1 || !kernels::alike(in[0], out[0])) return std::nullopt;
+      return Computation::Bound{[e, eps = static_cast<float>(eps)](auto* x, auto* y, float*) {
+        parallel_for(e->outer, std::max<std::int64_t>(1, 8192 / e->size), [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t r = begin; r < end; ++r) forward_row(x[0] + r * e->size, y[0] + r * e->size, e->size, eps);
+        });
+      }};
+    }};
   }
 
   Tensors backward(Context& c, const Tensors& grads) const {

@@ -2,6 +2,7 @@
 
 #include "modules/autograd/apply.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
@@ -118,6 +119,35 @@ struct LayerNorm {
       ctx.save({x, mean, rstd, in[1], in[2]});
     });
     return {from_rows(y)};
+  }
+
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      const Shape& x = in[0].shape;
+      const std::int64_t n = normalised(x).elements(), rows = x.elements() / n;
+      std::vector<bool> last(static_cast<std::size_t>(x.rank()));
+      for (int i = 0; i < x.rank(); ++i) last[static_cast<std::size_t>(i)] = over_channels ? i == 1 : i >= x.rank() - axes;
+      const auto e = kernels::extent_of(in[0], last);
+      const bool in_order = over_channels || x.rank() != 4 || axes == 1 || in[0].strides[3] == 1;
+      if (!e || e->inner != 1 || !in_order || !kernels::alike(in[0], out[0])) return std::nullopt;
+      std::vector<float> weight(static_cast<std::size_t>(n), 1), bias(weight.size(), 0);
+      return Computation::Bound{
+          [n, rows, eps = eps, weight = std::move(weight), bias = std::move(bias)](auto* x, auto* y, float*) {
+            normalise(y[0], x[0], x[1] ? x[1] : weight.data(), x[2] ? x[2] : bias.data(), eps, rows, n);
+          }};
+    }};
+  }
+
+  static void normalise(float* y, const float* x, const float* weight, const float* bias, double eps, std::int64_t rows,
+                        std::int64_t n) {
+    parallel_for(rows, std::max<std::int64_t>(1, 16384 / n), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        float mean, rstd;
+        row_moments(x + r * n, n, eps, mean, rstd);
+        row_forward(y + r * n, x + r * n, weight, bias, mean, rstd, n);
+      }
+    });
   }
 
   Tensors backward(Context& ctx, const Tensors& grads) const {

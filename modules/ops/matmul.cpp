@@ -2,6 +2,7 @@
 
 #include "modules/core/accumulate.hpp"
 #include "modules/core/dnnl.hpp"
+#include "modules/core/dnnl_matmul.hpp"
 #include "modules/core/reduce.hpp"
 #include "modules/core/threads.hpp"
 
@@ -83,6 +84,20 @@ struct MatMul {
     if (c.needs(0)) out[0] = sum_to(product(g, swap_last(b), {}, a.dtype()), a.shape());
     if (c.needs(1)) out[1] = sum_to(product(swap_last(a), g, {}, b.dtype()), b.shape());
     return out;
+  }
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{.bind = [](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+                         const auto as = [](const Computation::Value& v) {
+                           return dnn::PreparedMatmul::Operand{v.shape, v.strides};
+                         };
+                         const auto made = dnn::PreparedMatmul::make(as(in[0]), as(in[1]), as(out[0]));
+                         if (!made) return std::nullopt;
+                         return Computation::Bound{[made](auto* x, auto* y, float* room) { made->run(x[0], x[1], y[0], room); },
+                                                   static_cast<std::int64_t>((made->scratchpad_bytes() + 3) / sizeof(float))};
+                       },
+                       .any_strides = true,
+                       .rows = true};
   }
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const { return out[0].elements() * in[0][in[0].rank() - 1]; }
 };

@@ -76,6 +76,15 @@ struct Mix {
     return {y};
   }
 
+  Lowering lower() const {
+    using Computation = role::Computation;
+    if (count > kMost) return {};
+    return Computation{[*this](const auto&, const auto& out) -> std::optional<Computation::Bound> {
+      const std::int64_t n = out[0].shape[0], size = out[0].shape.elements() / n;
+      return Computation::Bound{[mix = *this, n, size](auto* x, auto* y, float*) { mix.run(x[0], x + 1, y[0], n, size); }};
+    }};
+  }
+
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor g = grads[0].contiguous(Layout::channels_last);
     Tensors out;
@@ -86,6 +95,20 @@ struct Mix {
   }
 
  private:
+  static constexpr std::size_t kMost = 8;
+
+  void run(const float* w, const float* const* in, float* y, std::int64_t n, std::int64_t size) const {
+    const std::int64_t blocks = (size + kBlock - 1) / kBlock, k = static_cast<std::int64_t>(count);
+    parallel_for(n * blocks, 4, [&](std::int64_t begin, std::int64_t end) {
+      std::array<const float*, kMost> maps{};
+      for (std::int64_t job = begin; job < end; ++job) {
+        const std::int64_t sample = job / blocks, from = job % blocks * kBlock, at = sample * size + from;
+        for (std::size_t j = 0; j < count; ++j) maps[j] = in[j] + at;
+        combine(y + at, maps.data(), w + sample * k, k, std::min(kBlock, size - from), static_cast<float>(slope));
+      }
+    });
+  }
+
   template <class T>
   void run(const Tensors& in, Tensor& y) const {
     const std::int64_t k = static_cast<std::int64_t>(in.size()) - 1, n = y.dim(0), size = n ? y.size() / n : 0;

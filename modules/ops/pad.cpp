@@ -5,6 +5,7 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
@@ -69,23 +70,38 @@ struct Pad2d {
     const Tensor x = in[0].contiguous(Layout::channels_last);
     Tensor y = Tensor::empty(infer({x.shape()})[0], x.dtype(), Layout::channels_last);
     const auto rows = sources(mode, p.top, input[2], p.bottom), columns = sources(mode, p.left, input[3], p.right);
-    const std::int64_t channels = input[1], height = y.dim(2), width = y.dim(3);
     dispatch_compute(x.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      parallel_for(input[0] * height, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width * channels)),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t r = begin; r < end; ++r)
-                       for (std::int64_t w = 0; w < width; ++w) {
-                         T* out = y.data<T>() + (r * width + w) * channels;
-                         const std::int64_t h = rows[static_cast<std::size_t>(r % height)],
-                                            from = columns[static_cast<std::size_t>(w)];
-                         if (h < 0 || from < 0) std::fill_n(out, channels, static_cast<T>(static_cast<compute_t<T>>(value)));
-                         else
-                           std::copy_n(x.data<T>() + ((r / height * input[2] + h) * input[3] + from) * channels, channels, out);
-                       }
-                   });
+      fill(rows, columns, x.data<T>(), y.data<T>());
     });
     return {y};
+  }
+
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto&) -> std::optional<Computation::Bound> {
+      if (input[1] > 1 && in[0].strides[1] != 1) return std::nullopt;
+      return Computation::Bound{
+          [op = *this, rows = sources(mode, p.top, input[2], p.bottom), columns = sources(mode, p.left, input[3], p.right)](
+              auto* x, auto* y, float*) { op.fill(rows, columns, x[0], y[0]); }};
+    }};
+  }
+
+  template <class T>
+  void fill(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, const T* x, T* y) const {
+    const std::int64_t channels = input[1], height = static_cast<std::int64_t>(rows.size()),
+                       width = static_cast<std::int64_t>(columns.size());
+    parallel_for(input[0] * height, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, width * channels)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t r = begin; r < end; ++r)
+                     for (std::int64_t w = 0; w < width; ++w) {
+                       T* out = y + (r * width + w) * channels;
+                       const std::int64_t h = rows[static_cast<std::size_t>(r % height)],
+                                          from = columns[static_cast<std::size_t>(w)];
+                       if (h < 0 || from < 0) std::fill_n(out, channels, static_cast<T>(static_cast<compute_t<T>>(value)));
+                       else std::copy_n(x + ((r / height * input[2] + h) * input[3] + from) * channels, channels, out);
+                     }
+                 });
   }
 
   Tensors backward(Context&, const Tensors& grads) const {
@@ -136,6 +152,40 @@ struct Pad {
     }
     return {out};
   }
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      Rows rows;
+      const std::vector<int> order = kernels::axes_in_memory(out[0]);
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        const int a = order[i];
+        rows.first += before[a] * out[0].strides[a];
+        if (i + 1 == order.size()) rows.length = in[0].shape[a];
+        else rows.dims.push_back({in[0].shape[a], in[0].strides[a], out[0].strides[a]});
+        if (i + 1 == order.size() && in[0].shape[a] > 1 && in[0].strides[a] != 1) return std::nullopt;
+      }
+      for (const auto& d : rows.dims) rows.count *= d[0];
+      return Computation::Bound{[rows, size = out[0].shape.elements(), value = static_cast<float>(value)](auto* x, auto* y, float*) {
+        std::fill_n(y[0], size, value);
+        rows.copy(x[0], y[0]);
+      }};
+    }};
+  }
+  // The input as rows of the padded value.
+  struct Rows {
+    std::vector<std::array<std::int64_t, 3>> dims;  // size, step in the input, step in the result
+    std::int64_t first = 0, length = 1, count = 1;
+    void copy(const float* x, float* y) const {
+      parallel_for(count, std::max<std::int64_t>(1, 16384 / length), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          std::int64_t rest = i, from = 0, to = first;
+          for (std::size_t d = dims.size(); d-- > 0; rest /= dims[d][0])
+            from += rest % dims[d][0] * dims[d][1], to += rest % dims[d][0] * dims[d][2];
+          std::copy_n(x + from, length, y + to);
+        }
+      });
+    }
+  };
   // The part of the padded tensor that is the input.
   Tensor inside(Tensor t) const {
     for (int i = 0; i < before.rank(); ++i) t = t.slice(i, before[i], t.dim(i) - after[i]);

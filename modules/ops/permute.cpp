@@ -34,6 +34,12 @@ struct Permute {
     return {out};
   }
   Tensors forward(Context&, const Tensors& in) const { return {permuted(in[0], normalised(in[0].shape()))}; }
+  Lowering lower() const {
+    Shape axes = order;
+    for (int i = 0; i < axes.rank(); ++i)
+      if (axes[i] < 0) axes[i] += axes.rank();
+    return role::Permute{{}, axes};
+  }
   Tensors backward(Context&, const Tensors& grads) const {
     const Shape axes = normalised(grads[0].shape());
     Shape inverse = axes;

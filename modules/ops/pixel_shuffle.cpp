@@ -40,9 +40,14 @@ struct PixelShuffle {
   static constexpr std::string_view name = "pixel_shuffle";
   static constexpr Policy policy = Policy::pointwise;
   std::int64_t r;
+  Shape input;
   Shapes infer(const Shapes& in) const { return {shuffled(in[0], r)}; }
   Placement placement(const Shapes&, const Shapes&) const { return places(1.0 / static_cast<double>(r)); }
   Tensors forward(Context&, const Tensors& in) const { return {shuffle(in[0].contiguous(), r)}; }
+  Lowering lower() const {
+    const Shape& x = input;
+    return role::Permute{{x[0], x[1] / (r * r), r, r, x[2], x[3]}, {0, 1, 4, 2, 5, 3}};
+  }
   Tensors backward(Context&, const Tensors& grads) const { return {unshuffle(grads[0], r)}; }
 };
 
@@ -50,15 +55,20 @@ struct PixelUnshuffle {
   static constexpr std::string_view name = "pixel_unshuffle";
   static constexpr Policy policy = Policy::pointwise;
   std::int64_t r;
+  Shape input;
   Shapes infer(const Shapes& in) const { return {unshuffled(in[0], r)}; }
   Placement placement(const Shapes&, const Shapes&) const { return places(static_cast<double>(r)); }
   Tensors forward(Context&, const Tensors& in) const { return {unshuffle(in[0], r)}; }
+  Lowering lower() const {
+    const Shape& x = input;
+    return role::Permute{{x[0], x[1], x[2] / r, r, x[3] / r, r}, {0, 1, 3, 5, 2, 4}};
+  }
   Tensors backward(Context&, const Tensors& grads) const { return {shuffle(grads[0].contiguous(), r)}; }
 };
 
 }  // namespace
 
-Var pixel_shuffle(const Var& x, std::int64_t factor) { return apply(PixelShuffle{factor}, {x}); }
-Var pixel_unshuffle(const Var& x, std::int64_t factor) { return apply(PixelUnshuffle{factor}, {x}); }
+Var pixel_shuffle(const Var& x, std::int64_t factor) { return apply(PixelShuffle{factor, x.shape()}, {x}); }
+Var pixel_unshuffle(const Var& x, std::int64_t factor) { return apply(PixelUnshuffle{factor, x.shape()}, {x}); }
 
 }  // namespace fovea

@@ -1,6 +1,9 @@
 #include "modules/ops/reduce.hpp"
 
 #include "modules/core/reduce.hpp"
+#include "modules/core/simd.hpp"
+#include "modules/core/threads.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
@@ -10,6 +13,54 @@ std::vector<bool> flags(const Shape& shape, const std::vector<int>& axes, std::s
   std::vector<bool> f(static_cast<std::size_t>(shape.rank()));
   for (int a : axes) f[static_cast<std::size_t>(shape.axis(a, what))] = true;
   return f;
+}
+
+constexpr std::int64_t kTogether = 512;  // columns that one job takes
+constexpr std::int64_t kPiece = 512;     // elements summed in f32 before they go over to f64
+
+FOVEA_SIMD void add_row(double& total, const float* x, std::int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) sum += x[i];
+  total += static_cast<double>(sum);
+}
+
+// y = scale * sum of the rows, of `n` columns.
+FOVEA_SIMD void add_columns(float* y, const float* x, std::int64_t rows, std::int64_t stride, std::int64_t n, double scale) {
+  double total[kTogether];
+  float sum[kTogether];
+  for (std::int64_t i = 0; i < n; ++i) total[i] = 0;
+  for (std::int64_t first = 0; first < rows; first += kPiece) {
+    std::int64_t r = first;
+    const std::int64_t last = rows < first + kPiece ? rows : first + kPiece;
+    for (std::int64_t i = 0; i < n; ++i) sum[i] = 0;
+    for (; r + 4 <= last; r += 4) {
+      const float *a = x + r * stride, *b = a + stride, *c = b + stride, *d = c + stride;
+      for (std::int64_t i = 0; i < n; ++i) sum[i] += (a[i] + b[i]) + (c[i] + d[i]);
+    }
+    for (; r < last; ++r)
+      for (std::int64_t i = 0; i < n; ++i) sum[i] += x[r * stride + i];
+    for (std::int64_t i = 0; i < n; ++i) total[i] += static_cast<double>(sum[i]);
+  }
+  for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(total[i] * scale);
+}
+
+void sum_extent(const kernels::Extent& e, double scale, const float* x, float* y) {
+  const std::int64_t pieces = (e.inner + kTogether - 1) / kTogether;
+  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / (e.size * std::min(e.inner, kTogether)));
+  parallel_for(e.outer * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t job = begin; job < end; ++job) {
+      const std::int64_t o = job / pieces, from = job % pieces * kTogether;
+      const float* rows = x + o * e.size * e.inner + from;
+      if (e.inner > 1) {
+        add_columns(y + o * e.inner + from, rows, e.size, e.inner, std::min(kTogether, e.inner - from), scale);
+        continue;
+      }
+      double total = 0;
+      for (std::int64_t i = 0; i < e.size; i += kPiece) add_row(total, rows + i, std::min(kPiece, e.size - i));
+      y[o] = static_cast<float>(total * scale);
+    }
+  });
 }
 
 // What sums and maxima share: shapes.
@@ -48,6 +99,26 @@ struct Sum : Axes {
   Tensors forward(Context&, const Tensors& in) const {
     check(!mean || in[0].size() > 0, "mean: expected at least one element, got ", in[0].shape());
     return {sum_over(in[0], flags(in[0].shape(), axes, name), mean ? factor() : 1.0).reshape(result(in[0].shape(), name))};
+  }
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      const auto e = kernels::extent_of(in[0], flags(x_shape, axes, name));
+      if (!e || !same_order(in[0], out[0])) return std::nullopt;
+      return Computation::Bound{
+          [e, scale = mean ? factor() : 1.0](auto* x, auto* y, float*) { sum_extent(*e, scale, x[0], y[0]); }};
+    }};
+  }
+  // Whether the axes that stay lie in the same order before and after.
+  bool same_order(const role::Computation::Value& in, const role::Computation::Value& out) const {
+    const auto f = flags(x_shape, axes, name);
+    std::vector<int> to;  // of an axis: where it is in the result
+    int next = 0;
+    for (int i = 0; i < x_shape.rank(); ++i) to.push_back(f[static_cast<std::size_t>(i)] && !keep ? -1 : next++);
+    std::vector<int> stay;
+    for (const int axis : kernels::axes_in_memory(in))
+      if (!f[static_cast<std::size_t>(axis)]) stay.push_back(to[static_cast<std::size_t>(axis)]);
+    return stay == kernels::axes_in_memory(out);
   }
   Tensors backward(Context&, const Tensors& grads) const {
     Tensor g = grads[0].reshape(kept(x_shape, name));

@@ -77,15 +77,25 @@ struct ResizeOp {
 
   template <class T>
   void run(const Tensor& x, Tensor& y) const {
+    run(x.shape(), sources(x.dim(2), height, mode), sources(x.dim(3), width, mode), x.data<T>(), y.data<T>());
+  }
+
+  template <class T>
+  void run(const Shape& x, const std::vector<Source>& rows, const std::vector<Source>& columns, const T* from, T* to) const {
     using C = compute_t<T>;
-    const std::int64_t c = x.dim(1), h = x.dim(2), w = x.dim(3);
-    const auto rows = sources(h, height, mode), columns = sources(w, width, mode);
-    parallel_for(x.dim(0) * height, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t c = x[1], h = x[2], w = x[3];
+    parallel_for(x[0] * height, std::max<std::int64_t>(1, 16384 / (width * c)), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t job = begin; job < end; ++job) {
         const Source& r = rows[static_cast<std::size_t>(job % height)];
-        const T* top = x.data<T>() + (job / height * h + r.low) * w * c;
-        const T* bottom = x.data<T>() + (job / height * h + r.high) * w * c;
-        T* out = y.data<T>() + job * width * c;
+        const T* top = from + (job / height * h + r.low) * w * c;
+        const T* bottom = from + (job / height * h + r.high) * w * c;
+        T* out = to + job * width * c;
+        // A row that repeats the one above is a copy of it, which is in cache.
+        if (mode == Resize::nearest && job > begin && job % height > 0 &&
+            rows[static_cast<std::size_t>(job % height - 1)].low == r.low) {
+          std::copy_n(out - width * c, width * c, out);
+          continue;
+        }
         for (std::int64_t i = 0; i < width; ++i, out += c) {
           const Source& s = columns[static_cast<std::size_t>(i)];
           if (mode == Resize::nearest) {
@@ -98,6 +108,16 @@ struct ResizeOp {
         }
       }
     });
+  }
+
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto&) -> std::optional<Computation::Bound> {
+      const Shape& x = in[0].shape;
+      if (x[1] > 1 && in[0].strides[1] != 1) return std::nullopt;
+      return Computation::Bound{[op = *this, x, rows = sources(x[2], height, mode), columns = sources(x[3], width, mode)](
+                                    auto* from, auto* to, float*) { op.run(x, rows, columns, from[0], to[0]); }};
+    }};
   }
 
   Tensors backward(Context&, const Tensors& grads) const {

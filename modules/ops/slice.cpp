@@ -32,6 +32,7 @@ struct Slice {
     return p;
   }
   Tensors forward(Context&, const Tensors& in) const { return {part_of(in[0], axis, begin, end, step)}; }
+  Lowering lower() const { return role::Slice{axis, begin, step}; }
   Tensors backward(Context&, const Tensors& grads) const {
     Tensor dx = Tensor::zeros(input, grads[0].dtype(), grads[0].layout());
     dx.slice(axis, begin, end, step).copy_from(grads[0]);
@@ -67,6 +68,7 @@ struct Split {
     }
     return out;
   }
+  Lowering lower() const { return role::Split{axis}; }
   // A piece that nothing used has no gradient: zeros.
   Tensors backward(Context&, const Tensors& grads) const {
     const auto used = std::find_if(grads.begin(), grads.end(), [](const Tensor& g) { return g.defined(); });

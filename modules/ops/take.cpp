@@ -5,6 +5,7 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
@@ -89,6 +90,28 @@ struct IndexSelect {
     if (in[0].layout() != Layout::channels_last) return {take(in[0].contiguous(Layout::row_major), axis, indices)};
     return {take(in[0].permute(kToBack), kAxisInBack[static_cast<std::size_t>(axis)], indices).permute(kToFront)};
   }
+  // A plan gives the indices as f32, which holds them exactly.
+  Lowering lower() const {
+    using Computation = role::Computation;
+    if (input.elements() >= std::int64_t{1} << 24) return {};
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      const auto from = kernels::extent_of(in[0], axis), to = kernels::extent_of(out[0], axis);
+      if (!from || !to || from->outer != to->outer || from->inner != to->inner || in[0].shape[axis] < 2 || out[0].shape[axis] < 2)
+        return std::nullopt;
+      return Computation::Bound{[from = *from, to = *to](auto* x, auto* y, float*) { select(from, to, x[0], x[1], y[0]); }};
+    }};
+  }
+
+  static void select(const kernels::Extent& from, const kernels::Extent& to, const float* x, const float* index, float* y) {
+    parallel_for(to.outer * to.size, std::max<std::int64_t>(1, 16384 / to.inner), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto at = static_cast<std::int64_t>(index[i % to.size]);
+        check(at >= 0 && at < from.size, name, ": expected indices from 0 to ", from.size - 1, ", got ", at);
+        std::copy_n(x + (i / to.size * from.size + at) * from.inner, from.inner, y + i * from.inner);
+      }
+    });
+  }
+
   Tensors backward(Context& c, const Tensors& grads) const {
     const auto indices = checked_indices(name, c.saved(0), input[axis]);
     Tensors out(2);

@@ -34,7 +34,7 @@ FOVEA_INLINE C hard_gate(C x) {
 }
 template <class C>
 FOVEA_INLINE C normal_cdf(C x) {
-  return C(0.5) * (C(1) + std::erf(x * C(std::numbers::sqrt2 / 2)));
+  return C(0.5) * (C(1) + math::erf(x * C(std::numbers::sqrt2 / 2)));
 }
 template <class C>
 FOVEA_INLINE C normal_pdf(C x) {

@@ -11,7 +11,6 @@
 
 #include "modules/core/threads.hpp"
 #include "modules/plan/convolution.hpp"
-#include "modules/plan/kernels/planes.hpp"
 #include "modules/plan/tuning.hpp"
 
 namespace fovea::plan {
@@ -115,8 +114,10 @@ std::optional<Winograd::Side> winograd_side(Algorithm a) {
 
 Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool tune) {
   const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
-  if (c.dense || g.value(n.inputs[0]).type != DType::f32) return Algorithm::direct;
-  if (n.inputs[3] < 0 && Planes::fits(c.options, x, w)) return Algorithm::planes;
+  if (c.planes) return Algorithm::planes;
+  if (g.value(n.inputs[0]).type != DType::f32 || g.value(n.outputs[0]).type != DType::f32) return Algorithm::direct;
+  if (dots(g, n, c)) return Algorithm::dots;
+  if (c.dense) return Algorithm::direct;
   if (!Winograd::fits(c.options, w) || x[1] < kFewest || w[0] < kFewest) return Algorithm::direct;
   const dnn::ConvSpec spec = fused_convolution(g, n, c, false);
   if (!few_weights(spec)) return Algorithm::direct;

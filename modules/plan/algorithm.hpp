@@ -12,6 +12,7 @@ namespace fovea::plan {
 enum class Algorithm : std::uint8_t {
   direct,       // oneDNN's
   planes,       // kernels/planes.hpp
+  dots,         // kernels/dots.hpp
   winograd2x2,  // kernels/winograd.hpp, by tiles of so many results
   winograd2x4,
   winograd4x4,

@@ -27,6 +27,20 @@ dnn::ConvSpec fused_convolution(const Mutable& g, const Node& n, const Convolve&
   return spec;
 }
 
+Planes planes(const Mutable& g, const Node& n, const Convolve& c) {
+  return {c.options, c.planes->x, g.shape(n.inputs[1]), c.planes->steps, c.planes->from, c.planes->turned};
+}
+
+std::optional<Dots> dots(const Mutable& g, const Node& n, const Convolve& c) {
+  const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]), &y = g.shape(n.outputs[0]);
+  const dnn::Conv& o = c.options;
+  const bool plain =
+      c.dense || (o.groups == 1 && !o.transposed && w[2] * w[3] == 1 && y.elements() * w[1] == x.elements() * w[0]);
+  const Dots d{x.elements() / w[1], w[1], w[0]};
+  if (c.planes || n.inputs[3] >= 0 || !plain || !Dots::fits(d.places, d.in, d.out)) return std::nullopt;
+  return d;
+}
+
 Tensor plain_weight(const Tensor& w) {
   const Tensor dense = w.to(DType::f32).contiguous(Layout::row_major);
   return dense.rank() == 4 ? dense : dense.reshape({dense.dim(0), dense.dim(1), 1, 1});

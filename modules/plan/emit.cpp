@@ -57,6 +57,7 @@ class Emitter {
     std::size_t bytes = 0;
     prepared_.emplace_back();
     if (const auto* c = std::get_if<Convolve>(&n.work)) bytes = prepare_convolution(n, *c, static_cast<std::size_t>(step));
+    if (const auto* c = std::get_if<Compute>(&n.work)) bytes = static_cast<std::size_t>(c->bound.workspace) * sizeof(float);
     if (std::holds_alternative<GlobalStatistics>(n.work))
       bytes = static_cast<std::size_t>(global_workspace(g_.shape(n.inputs[0]))) * sizeof(float);
     workspaces_.push_back(blocks_.size());
@@ -64,16 +65,14 @@ class Emitter {
   }
 
   bool winograd(std::size_t step) const { return winograd_side(algorithms_[step]).has_value(); }
-  Planes planes(const Node& n, const Convolve& c) const {
-    return {c.options, g_.shape(n.inputs[0]), g_.shape(n.inputs[1]), g_.shape(n.outputs[0])};
-  }
   Winograd winograd(const Node& n, std::size_t step, const Convolve& c) const {
     return {c.options, g_.shape(n.inputs[0]), g_.shape(n.outputs[0]), *winograd_side(algorithms_[step])};
   }
 
   // Bytes of workspace.
   std::size_t prepare_convolution(const Node& n, const Convolve& c, std::size_t step) {
-    if (algorithms_[step] == Algorithm::planes) return static_cast<std::size_t>(planes(n, c).workspace()) * sizeof(float);
+    if (algorithms_[step] == Algorithm::planes) return static_cast<std::size_t>(planes(g_, n, c).workspace()) * sizeof(float);
+    if (algorithms_[step] == Algorithm::dots) return 0;
     if (winograd(step)) return static_cast<std::size_t>(winograd(n, step, c).workspace(threads())) * sizeof(float);
     auto& made = prepared_.back();
     made = fused(g_, n, life_.over(n, n.inputs[3]));
@@ -87,25 +86,28 @@ class Emitter {
   // Where a value lies; a constant as it is.
   Place at(Id id) {
     if (id < 0) return {};
-    Place p{Place::Kind::arena, 0, g_.shape(id), g_.value(id).type};
-    const auto input = std::find(g_.inputs.begin(), g_.inputs.end(), root(id));
+    Place p{Place::Kind::arena, 0, g_.shape(id), g_.value(id).type, 0, g_.value(id).rows};
+    const auto [from, offset] = root(id);
+    const auto input = std::find(g_.inputs.begin(), g_.inputs.end(), from);
     if (g_.constant(id)) p.kind = Place::Kind::constant, p.at = state_->constants.want(id);
-    else if (input != g_.inputs.end()) p.kind = Place::Kind::input, p.at = static_cast<std::size_t>(input - g_.inputs.begin());
-    else if (life_.block(id) >= 0) p.at = blocks_[static_cast<std::size_t>(life_.block(id))].offset;
+    else if (input != g_.inputs.end())
+      p.kind = Place::Kind::input, p.at = static_cast<std::size_t>(input - g_.inputs.begin()), p.offset = offset;
+    else if (life_.block(id) >= 0) p.at = blocks_[static_cast<std::size_t>(life_.block(id))].offset + life_.offset(id);
     else p.kind = Place::Kind::held, p.at = held_[static_cast<std::size_t>(id)] - 1;
     return p;
   }
 
-  // What a view is a view of in the end.
-  Id root(Id id) const {
+  // What a view is a view of in the end, and from which element on.
+  std::pair<Id, std::int64_t> root(Id id) const {
+    std::int64_t offset = 0;
     for (auto n = g_.nodes.rbegin(); n != g_.nodes.rend(); ++n)
-      if (std::holds_alternative<View>(n->work) && n->outputs[0] == id) id = n->inputs[0];
-    return id;
+      if (const auto* view = std::get_if<View>(&n->work); view && n->outputs[0] == id) id = n->inputs[0], offset += view->offset;
+    return {id, offset};
   }
 
   // Of an operand that a chain spreads over `full`: constants in f32, in the plan's layout at the rank of the whole.
   Place operand(Id id, const Shape& full) {
-    if (!g_.constant(id)) return at(id);
+    if (id < 0 || !g_.constant(id)) return at(id);
     const auto change = [rank = full.rank()](const Tensor& t) {
       Shape padded;
       for (int i = t.rank(); i < rank; ++i) padded.push_back(1);
@@ -113,6 +115,10 @@ class Emitter {
       return t.to(DType::f32).reshape(padded).contiguous(rank == 4 ? Layout::channels_last : Layout::row_major);
     };
     return {Place::Kind::constant, state_->constants.want(id, change), g_.shape(id)};
+  }
+
+  Place constant(Id id, std::function<Tensor(const Tensor&)> change) {
+    return {Place::Kind::constant, state_->constants.want(id, std::move(change)), Shape{}};
   }
 
   std::vector<Place> operands(const Node& n, const Links& links) {
@@ -140,7 +146,8 @@ class Emitter {
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c) {
-    if (algorithms_[i] == Algorithm::planes) return make(n, i, c, planes(n, c));
+    if (algorithms_[i] == Algorithm::planes) return make(n, i, c, planes(g_, n, c));
+    if (algorithms_[i] == Algorithm::dots) return make(n, c, *dots(g_, n, c));
     if (winograd(i)) return make(n, i, c, winograd(n, i, c));
     const auto made = prepared_[i];
     const auto weight = [made](const Tensor& w) { return made->reorder(plain_weight(w)); };
@@ -151,15 +158,15 @@ class Emitter {
                     .y = at(n.outputs[0]),
                     .scratchpad = workspace(i)};
     state_->calls.push_back(made);
-    p.weight = {Place::Kind::constant, state_->constants.want(n.inputs[1], weight), {}};
+    p.weight = constant(n.inputs[1], weight);
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     if (std::find(unfused_.begin(), unfused_.end(), static_cast<int>(i)) != unfused_.end()) p.behind = behind(n, c);
     return convolve_step(std::move(p));
   }
 
-  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Planes& planes) {
-    PlanesParts p{.problem = planes, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .workspace = workspace(i), .after = c.after};
-    p.weight = {Place::Kind::constant, state_->constants.want(n.inputs[1], plain_weight), {}};
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Planes& problem) {
+    PlanesParts p{.problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .workspace = workspace(i), .after = c.after};
+    p.weight = constant(n.inputs[1], [problem](const Tensor& w) { return problem.weight(w); });
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return planes_step(std::move(p));
   }
@@ -172,9 +179,16 @@ class Emitter {
                     .workspace = workspace(i),
                     .after = c.after};
     const auto weight = [winograd](const Tensor& w) { return winograd.transform(plain_weight(w)); };
-    p.weight = {Place::Kind::constant, state_->constants.want(n.inputs[1], weight), {}};
+    p.weight = constant(n.inputs[1], weight);
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return winograd_step(std::move(p));
+  }
+
+  std::unique_ptr<Step> make(const Node& n, const Convolve& c, const Dots& problem) {
+    DotsParts p{.problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .after = c.after};
+    p.weight = constant(n.inputs[1], plain_weight);
+    if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
+    return dots_step(std::move(p));
   }
 
   // Residual and activation of a convolution that oneDNN would not fuse them into.
@@ -201,6 +215,29 @@ class Emitter {
     return window_step(w.pool, at(n.inputs[0]), at(n.outputs[0]));
   }
   std::unique_ptr<Step> make(const Node&, std::size_t, const View&) { return nullptr; }
+  // What was written into its place at once is not copied.
+  std::unique_ptr<Step> make(const Node& n, std::size_t, const Copy& c) {
+    std::vector<Place> in;
+    for (const Id id : n.inputs) in.push_back(operand(id, id < 0 ? Shape{} : g_.shape(id)));
+    const Place y = at(n.outputs[0]);
+    std::vector<Copy::Piece> pieces;
+    for (const Copy::Piece& p : c.pieces) {
+      const auto bytes = [](std::int64_t elements) { return static_cast<std::size_t>(elements) * sizeof(float); };
+      const Place& x = in[p.input];
+      const bool there =
+          p.move.straight() && x.kind == Place::Kind::arena && x.at + bytes(p.move.from) == y.at + bytes(p.move.to);
+      if (!there) pieces.push_back(p);
+    }
+    return pieces.empty() ? nullptr : copy_step(std::move(pieces), std::move(in), y);
+  }
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Compute& c) {
+    std::vector<Place> in, out;
+    const auto by_rows = [](const Tensor& t) { return t.to(DType::f32).contiguous(Layout::row_major); };
+    for (const Id id : n.inputs)
+      in.push_back(id >= 0 && c.rows && g_.constant(id) ? constant(id, by_rows) : operand(id, id < 0 ? Shape{} : g_.shape(id)));
+    for (const Id id : n.outputs) out.push_back(at(id));
+    return compute_step(c, std::move(in), std::move(out), workspace(i));
+  }
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Eager& e) {
     std::vector<Place> in, out;
     for (const Id id : n.inputs) in.push_back(at(id));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/plan/strided.hpp"
 
 namespace fovea::plan {
 
@@ -17,9 +18,10 @@ using Id = int;  // of a value; -1 for an input that is absent
 
 // One step of a chain that runs over a map in cache: a function of one value, or of it and an operand (an index into the node's
 // inputs). An affine link, x * scale + shift for each channel, has two operands: constants in f64. A spread link stands first: the
-// chain's value, smaller than its result, is repeated along the axes that it lacks.
+// chain's value, smaller than its result, is repeated along the axes that it lacks. Between an aside link, whose operand has the full
+// shape, and a back link lies a chain on a second value, that operand; the back link's function joins it to the first.
 struct Link {
-  enum class Kind : std::uint8_t { pointwise, binary, affine, spread } kind;
+  enum class Kind : std::uint8_t { pointwise, binary, affine, spread, aside, back } kind;
   role::Pointwise pointwise{};
   role::Binary binary{};
   std::size_t operand = 0, shift = 0;
@@ -35,6 +37,14 @@ struct Convolve {  // inputs: x, weight, bias, residual; the bias may be f64
   dnn::Conv options;
   bool dense = false;                         // a linear layer over the last axis of x, weight O x I
   std::optional<role::Pointwise> after = {};  // behind the sum with the residual
+  // By the kernel for few planes (kernels/planes.hpp), which reads x as a view of the input: of that shape, one step for each axis,
+  // from an element on. `turned`: y lies column by column.
+  struct FewPlanes {
+    Shape x, steps;
+    std::int64_t from;
+    bool turned = false;
+  };
+  std::optional<FewPlanes> planes = {};
 };
 struct Sweep {  // inputs: x, operands; without links a copy of x in the type of its output
   Links links;
@@ -47,8 +57,22 @@ struct ChannelStatistics {   // inputs: x, operands
 struct Window {
   role::Pool pool;
 };
-struct View {};
-using Work = std::variant<Eager, Convolve, Sweep, GlobalStatistics, ChannelStatistics, Window, View>;
+struct View {  // the input's memory from an element on
+  std::int64_t offset = 0;
+};
+struct Copy {  // output: pieces of the inputs
+  struct Piece {
+    std::size_t input;
+    Move move;
+  };
+  std::vector<Piece> pieces;
+};
+struct Compute {
+  role::Computation::Bound bound;
+  std::vector<std::int64_t> offsets;  // of the first element of each input
+  bool rows = false;                  // takes constants of rank 4 row-major
+};
+using Work = std::variant<Eager, Convolve, Sweep, GlobalStatistics, ChannelStatistics, Window, View, Copy, Compute>;
 
 struct Node {
   Work work;
@@ -71,6 +95,7 @@ struct Value {
   std::shared_ptr<const Recipe> constant = {};
   bool kept = false;   // somebody outside asks for it as it is
   bool known = false;  // in the plan's layout
+  bool rows = false;   // dense row-major though of rank 4: heads and scores of attention
   DType type = DType::f32;
 };
 

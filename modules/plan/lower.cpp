@@ -1,13 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 
 #include "modules/plan/convolution.hpp"
+#include "modules/plan/moves.hpp"
 
 namespace fovea::plan {
 namespace {
-
-// Whether the row-major order of a shape is the order in which the plan keeps it: not so for a map of several channels and places.
-bool row_major(const Shape& s) { return s.rank() != 4 || s[1] == 1 || s[2] * s[3] == 1; }
 
 // At most one axis with more than one element: then any layout is the same memory.
 bool one_axis(const Shape& s) {
@@ -24,18 +23,25 @@ bool spreads(const Mutable& g, Id id, const Shape& full) {
 
 class Lowerer {
  public:
-  explicit Lowerer(Mutable& g) : g_(g) {}
+  explicit Lowerer(Mutable& g) : g_(g), moves_(g) {}
 
   void run() {
+    std::vector<Node> nodes;
     for (Node& n : g_.nodes) {
       const auto* eager = std::get_if<Eager>(&n.work);
-      if (!eager) continue;
-      std::optional<Work> work = std::visit([&](const auto& role) { return lowered(n, role); }, eager->op->lower());
-      if (!work) continue;
-      n.work = std::move(*work);
-      for (const Id id : n.outputs)
-        if (id >= 0) g_.value(id).known = true;
+      const Lowering role = eager ? eager->op->lower() : Lowering{};
+      if (const auto* split = std::get_if<role::Split>(&role)) {
+        auto parts = moves_.lower(n, *split);
+        for (Node& part : parts) add(nodes, std::move(part));
+        if (!parts.empty()) continue;
+      }
+      // Only moves and computations know other layouts than the plan's.
+      if (!moved(role) && !std::holds_alternative<std::monostate>(role))
+        for (Id& id : n.inputs) id = moves_.dense(id, nodes);
+      if (std::optional<Work> work = std::visit([&](const auto& r) { return lowered(n, r); }, role)) n.work = std::move(*work);
+      add(nodes, std::move(n));
     }
+    g_.nodes = std::move(nodes);
   }
 
  private:
@@ -47,7 +53,9 @@ class Lowerer {
   std::optional<Work> lowered(Node& n, const role::Convolution& r) {
     if (!map(in(n, 0)) || g_.constant(n.inputs[0]) || !g_.constant(n.inputs[1]) || !g_.constant(n.inputs[2])) return std::nullopt;
     if (n.inputs[3] >= 0 && g_.constant(n.inputs[3])) return std::nullopt;
-    return computed(n, {.options = r.options, .after = r.after});
+    Convolve c{.options = r.options, .after = r.after};
+    if (moves_.few_planes(n, c)) return c;
+    return computed(n, std::move(c));
   }
 
   // What oneDNN computes slowly, bare as it is, keeps its own kernels.
@@ -92,13 +100,13 @@ class Lowerer {
   }
 
   std::optional<Work> lowered(Node& n, const role::Pointwise& r) {
-    if (!known(n, 0) || in(n, 0).rank() > 4 || in(n, 0).elements() == 0) return std::nullopt;
+    if (!known(n, 0) || in(n, 0).elements() == 0) return std::nullopt;
     return Sweep{{Link{.kind = Link::Kind::pointwise, .pointwise = r}}};
   }
 
   std::optional<Work> lowered(Node& n, const role::Binary& r) {
     const Shape& full = g_.shape(n.outputs[0]);
-    if (full.rank() > 4 || full.elements() == 0) return std::nullopt;
+    if (full.elements() == 0) return std::nullopt;
     Link link{.kind = Link::Kind::binary, .binary = r, .operand = 1};
     for (const bool swap : {false, true}) {
       const std::size_t x = swap ? 1 : 0, other = 1 - x;
@@ -106,9 +114,11 @@ class Lowerer {
       if (swap) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
       return Sweep{{link}};
     }
-    // A channel's value with a place's: neither has the result's shape, so one of them is spread first.
-    const bool small = known(n, 0) && known(n, 1) && in(n, 0) != full && in(n, 1) != full;
-    if (!small || !spreads(g_, n.inputs[0], full) || !spreads(g_, n.inputs[1], full)) return std::nullopt;
+    // A channel's value with a place's, or with a parameter: no value has the result's shape, so one is spread first.
+    const std::size_t x = known(n, 0) ? 0 : 1, other = 1 - x;
+    const bool there = known(n, x) && (known(n, other) || g_.constant(n.inputs[other]));
+    if (!there || !spreads(g_, n.inputs[0], full) || !spreads(g_, n.inputs[1], full)) return std::nullopt;
+    if (x == 1) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
     return Sweep{{Link{.kind = Link::Kind::spread, .operand = 0}, link}};
   }
 
@@ -128,12 +138,29 @@ class Lowerer {
     return Window{r};
   }
 
-  std::optional<Work> lowered(Node& n, const role::View&) {
-    if (!known(n, 0) || !row_major(in(n, 0)) || !row_major(g_.shape(n.outputs[0]))) return std::nullopt;
-    return View{};
+  std::optional<Work> lowered(Node&, const role::Split&) { return std::nullopt; }
+  template <class Role>
+  static constexpr bool kMoved = requires(Moves m, Node n, Role r) {
+    { m.lower(n, r) } -> std::same_as<bool>;
+  };
+  static bool moved(const Lowering& role) {
+    return std::visit([]<class Role>(const Role&) { return kMoved<Role>; }, role);
+  }
+  template <class Role>
+  requires kMoved<Role> std::optional<Work> lowered(Node& n, const Role& r) {
+    if (!moves_.lower(n, r)) return std::nullopt;
+    return std::move(n.work);
+  }
+
+  void add(std::vector<Node>& nodes, Node n) {
+    if (!std::holds_alternative<Eager>(n.work))
+      for (const Id id : n.outputs)
+        if (id >= 0) g_.value(id).known = true;
+    nodes.push_back(std::move(n));
   }
 
   Mutable& g_;
+  Moves moves_;
 };
 
 }  // namespace

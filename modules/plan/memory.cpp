@@ -43,8 +43,9 @@ std::size_t place(std::vector<Block>& blocks) {
 }
 
 Lifetimes::Lifetimes(const Mutable& g, const std::function<bool(const Node&)>& in_place)
-    : blocks_(g.values.size(), -1), borrowed_(g.values.size()) {
+    : blocks_(g.values.size(), -1), offsets_(g.values.size()), borrowed_(g.values.size()) {
   make_blocks(g);
+  make_parts(g);
   extend(g);
   overwrite(g, in_place);
 }
@@ -54,8 +55,10 @@ Lifetimes::Lifetimes(const Mutable& g, const std::function<bool(const Node&)>& i
 void Lifetimes::make_blocks(const Mutable& g) {
   for (std::size_t step = 0; step < g.nodes.size(); ++step) {
     const Node& n = g.nodes[step];
-    if (std::holds_alternative<View>(n.work)) {
+    if (const auto* view = std::get_if<View>(&n.work)) {
       blocks_[static_cast<std::size_t>(n.outputs[0])] = block(n.inputs[0]);
+      offsets_[static_cast<std::size_t>(n.outputs[0])] =
+          offset(n.inputs[0]) + static_cast<std::size_t>(view->offset) * size_of(g.value(n.outputs[0]).type);
       continue;
     }
     for (const Id out : n.outputs) {
@@ -75,6 +78,36 @@ void Lifetimes::make_blocks(const Mutable& g) {
       naive_ += list_.back().bytes;
     }
   }
+}
+
+bool Lifetimes::alone(const Mutable& g, Id id) const {
+  return list_[static_cast<std::size_t>(block(id))].bytes == bytes_of(g.value(id));
+}
+
+// What is put behind one another where each part keeps its order in memory is written there at once, by those who make the parts.
+void Lifetimes::make_parts(const Mutable& g) {
+  for (const Node& n : g.nodes) {
+    const auto* copy = std::get_if<Copy>(&n.work);
+    if (!copy || copy->pieces.size() < 2) continue;
+    for (const Copy::Piece& p : copy->pieces)
+      if (can_be_part(g, n, p))
+        move(block(n.inputs[p.input]), block(n.outputs[0]), static_cast<std::size_t>(p.move.to) * sizeof(float));
+  }
+}
+
+bool Lifetimes::can_be_part(const Mutable& g, const Node& n, const Copy::Piece& piece) const {
+  const Id id = n.inputs[piece.input];
+  if (id < 0 || block(id) < 0 || block(id) == block(n.outputs[0]) || !alone(g, id)) return false;
+  return piece.move.straight() && piece.move.from == 0 && piece.move.elements() == g.shape(id).elements() && offset(id) == 0 &&
+         !g.value(n.outputs[0]).constant;
+}
+
+void Lifetimes::move(int from, int to, std::size_t offset) {
+  Block &part = list_[static_cast<std::size_t>(from)], &whole = list_[static_cast<std::size_t>(to)];
+  whole.first = std::min(whole.first, part.first), whole.last = std::max(whole.last, part.last);
+  part.bytes = 0;
+  for (std::size_t id = 0; id < blocks_.size(); ++id)
+    if (blocks_[id] == from) blocks_[id] = to, offsets_[id] += offset;
 }
 
 void Lifetimes::extend(const Mutable& g) {
@@ -109,18 +142,16 @@ void Lifetimes::overwrite(const Mutable& g, const std::function<bool(const Node&
     if (std::holds_alternative<Sweep>(n.work)) target = n.inputs[0];
     if (std::holds_alternative<Convolve>(n.work)) target = n.inputs[3];
     if (!dies(g, n, static_cast<int>(step), target)) continue;
-    if (std::holds_alternative<Sweep>(n.work) || in_place(n)) join(n, target);
+    if (std::holds_alternative<Sweep>(n.work) || in_place(n)) join(g, n, target);
   }
 }
 
-void Lifetimes::join(const Node& n, Id id) {
-  const int from = block(n.outputs[0]), to = block(id);
-  list_[static_cast<std::size_t>(to)].last = list_[static_cast<std::size_t>(from)].last;
-  list_[static_cast<std::size_t>(from)].bytes = 0;
-  for (int& b : blocks_)
-    if (b == from) b = to;
+void Lifetimes::join(const Mutable& g, const Node& n, Id id) {
+  if (alone(g, n.outputs[0])) move(block(n.outputs[0]), block(id), offset(id));
 }
 
-bool Lifetimes::over(const Node& n, Id id) const { return id >= 0 && block(id) >= 0 && block(id) == block(n.outputs[0]); }
+bool Lifetimes::over(const Node& n, Id id) const {
+  return id >= 0 && block(id) >= 0 && block(id) == block(n.outputs[0]) && offset(id) == offset(n.outputs[0]);
+}
 
 }  // namespace fovea::plan

@@ -118,10 +118,13 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
   drop_dead(g);
   fold_constants(g);
   lower(g);
+  drop_dead(g);
   fold_norms(g);
   sink_views(g);
   join_statistics(g);
   fuse_convolutions(g);
+  split_transposed(g);
+  turn_planes(g);
   fuse_chains(g);
   repeat_gates(g);
   fuse_chains(g);

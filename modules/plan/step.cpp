@@ -22,7 +22,7 @@ const void* Run::source(const Place& p) {
   switch (p.kind) {
     case Place::Kind::absent: return nullptr;
     case Place::Kind::arena: return target(p);
-    case Place::Kind::input: return inputs_[p.at].raw();
+    case Place::Kind::input: return inputs_[p.at].data<float>() + p.offset;
     case Place::Kind::constant: return (*constants_)[p.at].raw();
     case Place::Kind::held: break;
   }
@@ -34,8 +34,8 @@ Tensor Run::tensor(const Place& p) const {
   switch (p.kind) {
     case Place::Kind::absent: return {};
     case Place::Kind::arena: return Tensor::over(target(p), p.shape, p.type, p.layout());
-    case Place::Kind::input:  // perhaps under another shape
-      return Tensor::over(const_cast<void*>(inputs_[p.at].raw()), p.shape, DType::f32, p.layout());
+    case Place::Kind::input:  // perhaps a part of it or under another shape
+      return Tensor::over(const_cast<float*>(inputs_[p.at].data<float>()) + p.offset, p.shape, DType::f32, p.layout());
     case Place::Kind::constant: return (*constants_)[p.at];
     case Place::Kind::held: return held_[p.at];
   }

@@ -16,7 +16,9 @@ struct Place {
   std::size_t at = 0;  // offset in the arena, else an index
   Shape shape;
   DType type = DType::f32;  // f32 or bf16
-  Layout layout() const { return shape.rank() == 4 ? Layout::channels_last : Layout::row_major; }
+  std::int64_t offset = 0;  // in elements, behind the beginning of an input
+  bool rows = false;        // row-major though of rank 4
+  Layout layout() const { return shape.rank() == 4 && !rows ? Layout::channels_last : Layout::row_major; }
 };
 
 // One run's memory; used by one thread at a time and kept for the next run.

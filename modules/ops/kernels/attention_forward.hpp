@@ -41,14 +41,22 @@ FOVEA_SIMD void store_line(T* to, const C* from, std::int64_t n, C factor) {
   for (std::int64_t j = 0; j < n; ++j) to[j] = static_cast<T>(from[j] * factor);
 }
 
+// Memory that a thread keeps from one call to the next.
+template <class C>
+C* thread_memory(std::int64_t elements) {
+  thread_local std::vector<C> memory;
+  if (static_cast<std::int64_t>(memory.size()) < elements) memory.resize(static_cast<std::size_t>(elements));
+  return memory.data();
+}
+
 template <class C>
 struct ForwardPass {
-  const Tensor &q, &k, &v;
+  Heads q, k, v;
   const Extras& extras;
   const WeightDrops& drops;
   double scale;
-  Tensor &out,
-      &tops;  // N x h x Lq x dv dense, of q's type; N x h x Lq x 2 of C: each row's maximum, and 1 / sum exp(s - maximum)
+  void* out;  // N x h x Lq x dv dense, of q's type
+  C* tops;    // N x h x Lq x 2: each row's maximum, and 1 / sum exp(s - maximum); null where nobody wants them
 
   std::int64_t heads() const { return q.dim(1); }
   std::int64_t keys() const { return k.dim(2); }
@@ -61,29 +69,30 @@ struct ForwardPass {
 
   std::int64_t blocks() const { return (q.dim(2) + kQueryTile - 1) / kQueryTile; }
 
-  void run() const {
-    if (out.size() == 0) return;
-    groups([&](std::int64_t first, std::int64_t count, const C* packed) {
+  // Heads at once: as many as 8 MB of packed keys and values hold, so that all threads work on them, and memory is bounded.
+  std::int64_t group() const {
+    const std::int64_t bytes = packed_size() * static_cast<std::int64_t>(sizeof(C));
+    return q.shape.elements() == 0 ? 0 : std::clamp<std::int64_t>((8 << 20) / bytes, 1, q.dim(0) * heads());
+  }
+  std::int64_t workspace() const { return group() * packed_size(); }  // elements
+
+  void run(C* workspace) const {
+    groups(workspace, [&](std::int64_t first, std::int64_t count, const C* packed) {
       parallel_for(count * blocks(), 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<C> memory(static_cast<std::size_t>(kQueryTile * kKeyTile + room_size()));
-        const Room room = room_in(memory.data() + kQueryTile * kKeyTile);
+        C* memory = thread_memory<C>(kQueryTile * kKeyTile + room_size());
+        const Room room = room_in(memory + kQueryTile * kKeyTile);
         for (std::int64_t j = begin; j < end; ++j)
-          block(first + j / blocks(), j % blocks() * kQueryTile, packed + j / blocks() * packed_size(), memory.data(), room);
+          block(first + j / blocks(), j % blocks() * kQueryTile, packed + j / blocks() * packed_size(), memory, room);
       });
     });
   }
 
-  // f(first head, heads, their packed keys and values): as many at once as 8 MB hold, so that all threads work on them, and
-  // memory is bounded.
+  // f(first head, heads, their packed keys and values, which lie at `data`).
   template <class F>
-  void groups(const F& f) const {
+  void groups(C* data, const F& f) const {
     const std::int64_t units = q.dim(0) * heads();
-    const std::int64_t group =
-        std::clamp<std::int64_t>((8 << 20) / (packed_size() * static_cast<std::int64_t>(sizeof(C))), 1, units);
-    Tensor packed = Tensor::empty({group, packed_size()}, dtype_of<C>::value);
-    for (std::int64_t first = 0; first < units; first += group) {
-      const std::int64_t count = std::min(group, units - first);
-      C* data = packed.data<C>();
+    for (std::int64_t first = 0; group() > 0 && first < units; first += group()) {
+      const std::int64_t count = std::min(group(), units - first);
       parallel_for(count * tiles(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t j = begin; j < end; ++j) pack(first + j / tiles(), j % tiles(), data + j / tiles() * packed_size());
       });
@@ -143,14 +152,14 @@ struct ForwardPass {
 
   void finish(std::int64_t unit, std::int64_t row, std::int64_t rows, const C* sums, const C* top, const C* total) const {
     const std::int64_t dv = v.dim(3), at = unit * q.dim(2) + row;
-    for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t r = 0; tops && r < rows; ++r) {
       // Apart, not as top + log sum: near -1e9 f32 has no room for the logarithm.
-      tops.data<C>()[2 * (at + r)] = top[r] == -std::numeric_limits<C>::infinity() ? C(0) : top[r];
-      tops.data<C>()[2 * (at + r) + 1] = C(1) / total[r];
+      tops[2 * (at + r)] = top[r] == -std::numeric_limits<C>::infinity() ? C(0) : top[r];
+      tops[2 * (at + r) + 1] = C(1) / total[r];
     }
-    dispatch_compute(out.dtype(), "attention", [&](auto zero) {
+    dispatch_compute(q.type, "attention", [&](auto zero) {
       using T = decltype(zero);
-      for (std::int64_t r = 0; r < rows; ++r) store_line(out.data<T>() + (at + r) * dv, sums + r * width(), dv, C(1) / total[r]);
+      for (std::int64_t r = 0; r < rows; ++r) store_line(static_cast<T*>(out) + (at + r) * dv, sums + r * width(), dv, C(1) / total[r]);
     });
   }
 };

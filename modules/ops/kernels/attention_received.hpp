@@ -22,34 +22,32 @@ FOVEA_SIMD void add_columns(C* __restrict to, const C* __restrict from, const C*
 template <class C>
 struct ReceivedPass {
   const ForwardPass<C>& pass;
-  Tensor& received;  // N x h x 1 x Lk of C
+  C* received;  // N x h x 1 x Lk
 
   // Blocks of rows are dealt out in parts that depend on the shape alone: sums are the same for every number of threads.
   static constexpr std::int64_t kParts = 8;
   std::int64_t parts() const { return std::min(kParts, pass.blocks()); }
   static constexpr std::int64_t kTile = kQueryTile * kKeyTile;
 
-  void run() const {
-    std::fill_n(received.data<C>(), received.size(), C(0));
-    if (pass.q.size() == 0) return;
+  std::int64_t workspace() const { return pass.workspace() + pass.group() * parts() * pass.keys(); }  // elements
+
+  void run(C* workspace) const {
     const std::int64_t keys = pass.keys();
-    pass.groups([&](std::int64_t first, std::int64_t count, const C* packed) {
-      Tensor sums = Tensor::empty({count * parts(), keys}, dtype_of<C>::value);
-      C* at = sums.data<C>();
+    std::fill_n(received, pass.q.dim(0) * pass.heads() * keys, C(0));
+    pass.groups(workspace, [&](std::int64_t first, std::int64_t count, const C* packed) {
+      C* at = workspace + pass.workspace();
       parallel_blocks(count * parts(), [&](std::int64_t i) {
         part(first + i / parts(), i % parts(), packed + i / parts() * pass.packed_size(), at + i * keys);
       });
       for (std::int64_t i = 0; i < count * parts(); ++i) {
-        C* to = received.data<C>() + (first + i / parts()) * keys;
+        C* to = received + (first + i / parts()) * keys;
         for (std::int64_t j = 0; j < keys; ++j) to[j] += at[i * keys + j] / static_cast<C>(pass.q.dim(2));
       }
     });
   }
 
   void part(std::int64_t unit, std::int64_t p, const C* packed, C* sums) const {
-    Tensor memory =
-        Tensor::empty({pass.tiles() * kTile + pass.room_size() + (pass.tiles() + 1) * kQueryTile}, dtype_of<C>::value);
-    C *s = memory.data<C>(), *tops = s + pass.tiles() * kTile, *factor = tops + pass.tiles() * kQueryTile;
+    C *s = thread_memory<C>(pass.tiles() * kTile + pass.room_size() + (pass.tiles() + 1) * kQueryTile), *tops = s + pass.tiles() * kTile, *factor = tops + pass.tiles() * kQueryTile;
     const auto room = pass.room_in(factor + kQueryTile);
     std::fill_n(sums, pass.keys(), C(0));
     for (std::int64_t b = pass.blocks() * p / parts(); b < pass.blocks() * (p + 1) / parts(); ++b)

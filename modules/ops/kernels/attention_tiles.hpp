@@ -20,6 +20,19 @@ struct Rows {
   std::int64_t row, column, width;
 };
 
+// All heads of q, k or v: N x h x L x d, any strides.
+struct Heads {
+  const void* data;
+  DType type;
+  Shape shape, strides;
+  std::int64_t dim(int i) const { return shape[i]; }
+};
+inline Heads heads_of(const Tensor& t) { return {t.raw(), t.dtype(), t.shape(), t.strides()}; }
+
+inline Rows rows_of(const Heads& t, std::int64_t n, std::int64_t h) {
+  const auto offset = (n * t.strides[0] + h * t.strides[1]) * static_cast<std::int64_t>(size_of(t.type));
+  return {static_cast<const char*>(t.data) + offset, t.type, t.strides[2], t.strides[3], t.shape[3]};
+}
 inline Rows rows_of(const Tensor& t, std::int64_t n, std::int64_t h) {
   const auto offset = (n * t.strides()[0] + h * t.strides()[1]) * static_cast<std::int64_t>(size_of(t.dtype()));
   return {static_cast<const char*>(t.raw()) + offset, t.dtype(), t.strides()[2], t.strides()[3], t.dim(3)};

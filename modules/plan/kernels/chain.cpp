@@ -25,11 +25,29 @@ FOVEA_SIMD void plus(float* y, const float* x, const float* g, const PlaceRow& r
       y, x, g, r, [](float a, float b) __attribute__((always_inline)) { return a + b; });
 }
 
+// y = first + x * g: a chain beside another that is one product, and its join, as one step.
+FOVEA_SIMD void add_products(float* y, const float* first, const float* x, const float* g, const PlaceRow& r) {
+  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, first += r.width, x += r.width, g += r.sp) {
+    if (r.su) {
+      for (std::int64_t i = 0; i < r.width; ++i) y[i] = first[i] + x[i] * g[i];
+    } else {
+      const float one = *g;
+      for (std::int64_t i = 0; i < r.width; ++i) y[i] = first[i] + x[i] * one;
+    }
+  }
+}
+
 void repeat(float* y, const float*, const float* g, const PlaceRow& r) {
   for (std::int64_t p = 0; p < r.places; ++p, y += r.width, g += r.sp) {
     if (r.su) std::copy_n(g, r.width, y);
     else std::fill_n(y, r.width, *g);
   }
+}
+
+// Whether from link `i` on the chain adds the product of a map and something that is spread over it.
+bool is_sum_of_products(const Links& links, std::size_t i) {
+  return i + 2 < links.size() && links[i].kind == Link::Kind::aside && links[i + 1].kind == Link::Kind::binary &&
+         links[i + 1].binary.product && links[i + 2].kind == Link::Kind::back && links[i + 2].binary.sum;
 }
 
 // Strides of an operand along the dimensions of `full`, both in memory order: 0 where it is spread. Per-channel values (rank 1) of an
@@ -56,6 +74,8 @@ Shape spread_strides(const Shape& operand, const Shape& full, bool channels) {
 
 }  // namespace
 
+bool Chain::reads(const Step& s) { return s.kind == Link::Kind::binary || s.product; }
+
 role::Binary sum_of_two() { return {.row = plus, .swapped = plus, .sum = true}; }
 
 Shape memory_order(const Shape& s) { return s.rank() == 4 ? Shape{s[0], s[2], s[3], s[1]} : s; }
@@ -65,15 +85,23 @@ Chain::Chain(const Links& links, const Shape& full, const std::vector<Operand>& 
   const Shape lies = memory_order(full);
   spreads_ = !links.empty() && links.front().kind == Link::Kind::spread;
   std::vector<Shape> strides;
+  const auto narrow = [&](std::size_t operand) { return operands[operand].type == DType::bf16; };
   const auto add = [&](role::Binary::Row row, std::size_t operand, bool channels) {
-    steps_.push_back({.row = row, .operand = operand, .narrow = operands[operand].type == DType::bf16});
+    steps_.push_back({.kind = Link::Kind::binary, .row = row, .operand = operand, .narrow = narrow(operand)});
     strides.push_back(spread_strides(operands[operand].shape, lies, channels));
   };
-  for (const Link& l : links) {
-    if (l.kind == Link::Kind::affine) add(times, l.operand, true), add(plus, l.shift, true);
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const Link& l = links[i];
+    if (is_sum_of_products(links, i) && !narrow(links[i + 1].operand)) {
+      add(nullptr, links[i + 1].operand, false);
+      steps_.back().kind = Link::Kind::back, steps_.back().product = l.operand, steps_.back().narrow = narrow(l.operand);
+      i += 2;
+    } else if (l.kind == Link::Kind::aside) {
+      steps_.push_back({.kind = l.kind, .operand = l.operand, .narrow = narrow(l.operand)}), strides.emplace_back();
+    } else if (l.kind == Link::Kind::affine) add(times, l.operand, true), add(plus, l.shift, true);
     else if (l.kind == Link::Kind::spread) add(repeat, 0, false);
     else if (l.kind == Link::Kind::binary) add(l.binary.row, l.operand, false);
-    else steps_.push_back({.pointwise = l.pointwise}), strides.emplace_back();
+    else steps_.push_back({.kind = l.kind, .pointwise = l.pointwise, .row = l.binary.row}), strides.emplace_back();
   }
   // Neighbouring dimensions become one where no operand tells them apart.
   std::vector<std::int64_t> dims;
@@ -83,11 +111,11 @@ Chain::Chain(const Links& links, const Shape& full, const std::vector<Operand>& 
     if (lies[i] == 1 && !channel) continue;
     bool joins = !dims.empty() && !channel;
     for (std::size_t k = 0; k < steps_.size() && joins; ++k)
-      if (steps_[k].row) joins = merged[k].back() == strides[k][i] * lies[i];
+      if (reads(steps_[k])) joins = merged[k].back() == strides[k][i] * lies[i];
     if (!joins) dims.push_back(1);
     dims.back() *= lies[i];
     for (std::size_t k = 0; k < steps_.size(); ++k) {
-      if (!steps_[k].row) continue;
+      if (!reads(steps_[k])) continue;
       if (!joins) merged[k].push_back(0);
       merged[k].back() = strides[k][i];
     }
@@ -116,32 +144,41 @@ Chain::Tile Chain::tile(std::int64_t i) const {
   return {i / pieces_ * places_ * width_ + at * unit_, std::min(piece_, places_ * width_ / unit_ - at) * unit_};
 }
 
-void Chain::narrow_operand(const Step& s, const Tile& t, float* out, const float* from, const void* operand,
-                           const PlaceRow& row) const {
-  std::array<float, kTile> wide;
-  widen(wide.data(), static_cast<const bf16*>(operand) + t.first, t.size);
-  s.row(out, from, wide.data(), row);
+// The tile of an operand of the full shape; `room` takes it where it is bf16.
+const float* Chain::whole(const Step& s, const Tile& t, const void* operand, float* room) const {
+  if (!s.narrow) return static_cast<const float*>(operand) + t.first;
+  widen(room, static_cast<const bf16*>(operand) + t.first, t.size);
+  return room;
+}
+
+// Where a tile's part of an operand begins that is spread over the map.
+const float* Chain::spread(const Step& s, std::int64_t index, const void* operand) const {
+  const std::int64_t within = tile(index).first % (places_ * width_);
+  std::int64_t rest = index / pieces_, offset = within / width_ * s.sp + within % width_ * s.su;
+  for (std::size_t d = dims_.size(); d-- > 0; rest /= dims_[d]) offset += rest % dims_[d] * s.outer[d];
+  return static_cast<const float*>(operand) + offset;
 }
 
 void Chain::run(std::int64_t index, float* out, const void* x, const void* const* operands) const {
   const Tile t = tile(index);
-  const std::int64_t within = t.first % (places_ * width_), place = within / width_, column = within % width_;
   const std::int64_t width = t.size < width_ ? t.size : width_;
-  const float* from = out;
+  std::array<float, kTile> second, wide;
+  const float *from = out, *first = nullptr;
+  float* to = out;
   if (!spreads_ && from_ == DType::bf16) widen(out, static_cast<const bf16*>(x) + t.first, t.size);
   else if (!spreads_) from = static_cast<const float*>(x) + t.first;
   for (const Step& s : steps_) {
     const PlaceRow row{t.size / width, width, s.sp, s.su};
-    if (!s.row) {
-      s.pointwise.row(out, from, t.size, s.pointwise.a, s.pointwise.b);
-    } else if (s.narrow) {
-      narrow_operand(s, t, out, from, operands[s.operand], row);
-    } else {
-      std::int64_t rest = index / pieces_, offset = place * s.sp + column * s.su;
-      for (std::size_t d = dims_.size(); d-- > 0; rest /= dims_[d]) offset += rest % dims_[d] * s.outer[d];
-      s.row(out, from, static_cast<const float*>(operands[s.operand]) + offset, row);
+    if (s.kind == Link::Kind::aside) {
+      first = from, from = whole(s, t, operands[s.operand], second.data()), to = second.data();
+      continue;
     }
-    from = out;
+    if (s.kind == Link::Kind::pointwise) s.pointwise.row(to, from, t.size, s.pointwise.a, s.pointwise.b);
+    else if (s.product)
+      add_products(to, from, whole(s, t, operands[s.product], wide.data()), spread(s, index, operands[s.operand]), row);
+    else if (s.kind == Link::Kind::back) s.row(to = out, first, from, {1, t.size, 0, 1});
+    else s.row(to, from, s.narrow ? whole(s, t, operands[s.operand], wide.data()) : spread(s, index, operands[s.operand]), row);
+    from = to;
   }
   if (from != out) std::copy_n(from, t.size, out);
 }

@@ -36,15 +36,18 @@ class Chain {
 
  private:
   struct Step {
+    Link::Kind kind = Link::Kind::pointwise;  // binary, aside, back too
     role::Pointwise pointwise = {};
-    role::Binary::Row row = nullptr;  // null: pointwise
+    role::Binary::Row row = nullptr;
     std::size_t operand = 0;
+    std::size_t product = 0;               // of a sum of products: the operand that has the full shape
     std::vector<std::int64_t> outer = {};  // the operand's step along each outer dimension
     std::int64_t sp = 0, su = 0;
     bool narrow = false;  // the operand is bf16
   };
-  void narrow_operand(const Step& s, const Tile& t, float* out, const float* from, const void* operand,
-                      const PlaceRow& row) const;
+  static bool reads(const Step& s);  // an operand that is spread over the map
+  const float* whole(const Step& s, const Tile& t, const void* operand, float* room) const;
+  const float* spread(const Step& s, std::int64_t index, const void* operand) const;
 
   std::vector<std::int64_t> dims_;  // outer dimensions, outermost first
   std::int64_t outer_ = 1, places_ = 1, width_ = 1;

@@ -1,6 +1,7 @@
 #include "modules/plan/kernels/planes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "modules/core/threads.hpp"
 #include "modules/ops/kernels/lanes.hpp"
@@ -9,60 +10,84 @@ namespace fovea::plan {
 namespace {
 
 using L = kernels::Lanes16;
-constexpr std::int64_t kSums = 4;  // vectors of results whose sums stay in registers: of one row, or of several narrow ones
+constexpr std::int64_t kRows = 4, kVectors = 2;  // of results whose sums stay in registers
+constexpr std::int64_t kBand = 16, kStrip = 256;
+constexpr std::int64_t kGrain = 1 << 20;  // multiply-adds worth a thread
 
-// Results of `Rows` rows, Vectors side by side; what lies behind a row's end is computed on padding and thrown away.
-template <int Rows, int Vectors>
-FOVEA_INLINE void results(const Planes& p, const float* padded, const float* w, float bias, float* y, std::int64_t from) {
-  const std::int64_t rows = p.height + p.kernel_rows - 1, row = p.row();
-  L::Floats sum[Rows * Vectors], v;
-  for (L::Floats& s : sum) s = L::Floats{} + bias;
+struct Part {
+  std::int64_t row, rows;                     // elements of a padded row, padded rows of a plane
+  std::int64_t planes, kernel_rows, columns;  // of the kernel
+};
+
+// Results of kRows rows and kVectors vectors. Each value of x is loaded once for all the rows that it adds to; what lies behind an end
+// is computed on padding and thrown away. K: rows of the kernel, 0 for any number.
+template <int K>
+FOVEA_INLINE void results(const Part& p, const float* x, const float* w, float bias, float (&out)[kRows][kVectors * L::count]) {
+  const std::int64_t kernel_rows = K ? K : p.kernel_rows;
+  L::Floats sum[kRows][kVectors], v[kVectors];
+  for (auto& row : sum)
+    for (L::Floats& s : row) s = L::Floats{} + bias;
   for (std::int64_t k = 0; k < p.planes; ++k)
-    for (std::int64_t i = 0; i < p.kernel_rows; ++i)
-      for (std::int64_t j = 0; j < p.kernel_columns; ++j, ++w) {
-        const float* x = padded + (k * rows + i) * row + from + j;
-        for (int r = 0; r < Rows; ++r)
-          for (int m = 0; m < Vectors; ++m) {
-            L::load(v, x + r * row + m * L::count);
-            sum[r * Vectors + m] += v * *w;
-          }
+    for (std::int64_t j = 0; j < p.columns; ++j, w += kernel_rows) {
+      const float* from = x + k * p.rows * p.row + j;
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < kernel_rows + kRows - 1; ++i) {
+#pragma GCC unroll 2
+        for (int m = 0; m < kVectors; ++m) L::load(v[m], from + i * p.row + m * L::count);
+#pragma GCC unroll 4
+        for (std::int64_t r = 0; r < kRows; ++r) {
+          if (i < r || i - r >= kernel_rows) continue;
+#pragma GCC unroll 2
+          for (int m = 0; m < kVectors; ++m) sum[r][m] += v[m] * w[i - r];
+        }
       }
-  float out[Vectors * L::count];
-  for (int r = 0; r < Rows; ++r) {
-    for (int m = 0; m < Vectors; ++m) L::store(out + m * L::count, sum[r * Vectors + m]);
-    std::copy_n(out, std::min<std::int64_t>(Vectors * L::count, p.out_width - from), y + r * p.out_width + from);
-  }
+    }
+  for (std::int64_t r = 0; r < kRows; ++r)
+    for (int m = 0; m < kVectors; ++m) L::store(out[r] + m * L::count, sum[r][m]);
 }
 
-template <int Rows, int Vectors>
-FOVEA_INLINE void band(const Planes& p, const float* padded, const float* w, float bias, float* y, std::int64_t rows) {
-  std::int64_t r = 0;
-  for (; r + Rows <= rows; r += Rows)
-    for (std::int64_t from = 0; from < p.out_width; from += Vectors * L::count)
-      results<Rows, Vectors>(p, padded + r * p.row(), w, bias, y + r * p.out_width, from);
-  for (; r < rows; ++r)
-    for (std::int64_t from = 0; from < p.out_width; from += Vectors * L::count)
-      results<1, Vectors>(p, padded + r * p.row(), w, bias, y + r * p.out_width, from);
+struct Window {
+  std::int64_t rows, columns, step;  // of the result, which is part of a wider one
+};
+
+template <int K>
+FOVEA_INLINE void part_of(const Part& p, const float* padded, const float* w, float bias, float* y, const Window& size) {
+  float out[kRows][kVectors * L::count];
+  for (std::int64_t r = 0; r < size.rows; r += kRows)
+    for (std::int64_t c = 0; c < size.columns; c += kVectors * L::count) {
+      results<K>(p, padded + r * p.row + c, w, bias, out);
+      const std::int64_t columns = std::min<std::int64_t>(kVectors * L::count, size.columns - c);
+      for (std::int64_t k = 0; k < std::min(kRows, size.rows - r); ++k) std::copy_n(out[k], columns, y + (r + k) * size.step + c);
+    }
 }
 
-// `rows` rows of results.
-FOVEA_SIMD void convolve_rows(const Planes& p, const float* padded, const float* w, float bias, float* y, std::int64_t rows) {
-  if (p.out_width <= L::count) band<4, 1>(p, padded, w, bias, y, rows);
-  else if (p.out_width <= 2 * L::count) band<2, 2>(p, padded, w, bias, y, rows);
-  else band<1, 4>(p, padded, w, bias, y, rows);
+FOVEA_SIMD void compute(const Part& p, const float* padded, const float* w, float bias, float* y, const Window& size) {
+  if (p.kernel_rows == 7) part_of<7>(p, padded, w, bias, y, size);
+  else if (p.kernel_rows == 3) part_of<3>(p, padded, w, bias, y, size);
+  else part_of<0>(p, padded, w, bias, y, size);
 }
 
-// Row `r` of a sample's padded planes, one plane behind the other.
-void spread_row(const Planes& p, std::int64_t r, const float* x, float* padded) {
-  const std::int64_t rows = p.height + p.kernel_rows - 1, from = r - p.pad[0];
-  for (std::int64_t k = 0; k < p.planes; ++k) {
-    float* to = padded + (k * rows + r) * p.row();
-    std::fill_n(to, p.row(), 0.0f);
-    if (from < 0 || from >= p.height) continue;
-    const float* source = x + from * p.width * p.planes + k;
-    for (std::int64_t i = 0; i < p.width; ++i) to[p.pad[1] + i] = source[i * p.planes];
-  }
+// The planes under a part of the result that begins at (row, column), with zeros around them.
+void spread(const Planes& p, const float* x, std::int64_t row, std::int64_t column, float* padded) {
+  const std::int64_t rows = kBand + p.kernel_rows - 1, width = p.row(), first = column - p.pad[1];
+  const std::int64_t begin = std::max<std::int64_t>(0, first), end = std::min(p.width, first + width);
+  for (std::int64_t k = 0; k < p.planes; ++k)
+    for (std::int64_t r = 0; r < rows; ++r, padded += width) {
+      const std::int64_t at = row + r - p.pad[0];
+      if (at < 0 || at >= p.height || begin >= end) {
+        std::fill_n(padded, width, 0.0f);
+        continue;
+      }
+      std::fill_n(padded, begin - first, 0.0f);
+      std::fill(padded + (end - first), padded + width, 0.0f);
+      const float* from = x + k * p.steps[1] + at * p.steps[2];
+      if (p.steps[3] == 1) std::copy(from + begin, from + end, padded + (begin - first));
+      else
+        for (std::int64_t i = begin; i < end; ++i) padded[i - first] = from[i * p.steps[3]];
+    }
 }
+
+std::int64_t parts(std::int64_t size, std::int64_t part) { return (size + part - 1) / part; }
 
 }  // namespace
 
@@ -72,7 +97,7 @@ bool Planes::fits(const dnn::Conv& c, const Shape& x, const Shape& w) {
          c.dilation == std::array<std::int64_t, 2>{1, 1};
 }
 
-Planes::Planes(const dnn::Conv& c, const Shape& x, const Shape& w, const Shape& y)
+Planes::Planes(const dnn::Conv& c, const Shape& x, const Shape& w, const Shape& lies, std::int64_t first, bool turn)
     : samples(x[0]),
       planes(x[1]),
       height(x[2]),
@@ -80,28 +105,39 @@ Planes::Planes(const dnn::Conv& c, const Shape& x, const Shape& w, const Shape& 
       kernel_rows(w[2]),
       kernel_columns(w[3]),
       pad(c.pad_begin),
-      out_height(y[2]),
-      out_width(y[3]) {}
-
-std::int64_t Planes::row() const {
-  const std::int64_t wide = out_width <= L::count ? L::count : out_width <= 2 * L::count ? 2 * L::count : kSums * L::count;
-  return (out_width + wide - 1) / wide * wide + kernel_columns;
+      steps{lies[0], lies[1], lies[2], lies[3]},
+      from(first),
+      turned(turn) {
+  if (!turned) return;
+  std::swap(height, width), std::swap(kernel_rows, kernel_columns);
+  std::swap(pad[0], pad[1]), std::swap(steps[2], steps[3]);
 }
-std::int64_t Planes::workspace() const { return samples * planes * (height + kernel_rows - 1) * row(); }
+
+std::int64_t Planes::bands() const { return parts(height, kBand); }
+std::int64_t Planes::strips() const { return parts(width, kStrip); }
+std::int64_t Planes::row() const {
+  return parts(std::min(width, kStrip), kVectors * L::count) * kVectors * L::count + kernel_columns;
+}
+std::int64_t Planes::part() const { return planes * (kBand + kernel_rows - 1) * row(); }
+std::int64_t Planes::workspace() const { return samples * bands() * strips() * part(); }
+
+Tensor Planes::weight(const Tensor& w) const {
+  const Tensor dense = w.to(DType::f32).contiguous(Layout::row_major);
+  return dense.permute(turned ? Shape{0, 1, 2, 3} : Shape{0, 1, 3, 2}).contiguous(Layout::row_major);
+}
 
 void convolve_planes(const Planes& p, const float* x, const float* w, const float* bias, float* y, float* workspace) {
-  const std::int64_t rows = p.height + p.kernel_rows - 1, sample = p.planes * rows * p.row();
-  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / (p.planes * p.row()));
-  parallel_for(p.samples * rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      spread_row(p, i % rows, x + i / rows * p.planes * p.height * p.width, workspace + i / rows * sample);
-  });
-  // Bands of rows: the split is fixed by the shape.
-  const std::int64_t band = std::max<std::int64_t>(kSums, grain / kSums * kSums), bands = (p.out_height + band - 1) / band;
-  parallel_blocks(p.samples * bands, [&](std::int64_t i) {
-    const std::int64_t sample_of = i / bands, r = i % bands * band;
-    convolve_rows(p, workspace + sample_of * sample + r * p.row(), w, bias ? *bias : 0.0f,
-                  y + (sample_of * p.out_height + r) * p.out_width, std::min(band, p.out_height - r));
+  const Part part{p.row(), kBand + p.kernel_rows - 1, p.planes, p.kernel_rows, p.kernel_columns};
+  const std::int64_t bands = p.bands(), strips = p.strips();
+  const std::int64_t work = kBand * std::min(p.width, kStrip) * p.planes * p.kernel_rows * p.kernel_columns;
+  parallel_for(p.samples * bands * strips, std::max<std::int64_t>(1, kGrain / work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t job = begin; job < end; ++job) {
+      const std::int64_t sample = job / (bands * strips), row = job / strips % bands * kBand, column = job % strips * kStrip;
+      float* padded = workspace + job * p.part();
+      spread(p, x + p.from + sample * p.steps[0], row, column, padded);
+      compute(part, padded, w, bias ? *bias : 0.0f, y + (sample * p.height + row) * p.width + column,
+              {std::min(kBand, p.height - row), std::min(kStrip, p.width - column), p.width});
+    }
   });
 }
 

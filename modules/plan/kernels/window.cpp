@@ -1,7 +1,6 @@
 #include "modules/plan/kernels/window.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
@@ -9,49 +8,54 @@
 namespace fovea::plan {
 namespace {
 
-constexpr std::int64_t kTogether = 1024;  // channels whose results stay in the first cache
-
-template <class T>
-FOVEA_SIMD void keep_larger(float* best, const T* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float v = x[i];
-    best[i] = (v > best[i]) | ((v != v) & (best[i] == best[i])) ? v : best[i];
-  }
-}
-template <class T>
-FOVEA_SIMD void add(float* sum, const T* x, float scale, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) sum[i] += static_cast<float>(x[i]) * scale;
-}
-template <class T, class U>
-FOVEA_SIMD void copy(U* to, const T* from, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
-}
-
 struct Span {
   std::int64_t begin, end;
   double padded;  // length with the padding that counts
-  Span(const role::Pool& p, std::int64_t o, std::int64_t size) {
+  FOVEA_INLINE Span(const role::Pool& p, std::int64_t o, std::int64_t size) {
     const std::int64_t from = o * p.stride - p.pad;
     begin = std::max<std::int64_t>(0, from), end = std::min(size, from + p.kernel);
     padded = static_cast<double>(p.count_pad ? std::min(from + p.kernel, size + p.pad) - from : end - begin);
   }
 };
 
-// One place's result for at most kTogether of the channels. sample: at the first of them.
-template <class T, class U>
-void pool_place(const role::Pool& pool, const Span& rows, const Span& columns, std::int64_t w, std::int64_t c, std::int64_t n,
-                const T* sample, U* y) {
-  std::array<float, kTogether> result;
-  const auto scale = static_cast<float>(1 / (rows.padded * columns.padded));
-  if (pool.maximum) copy(result.data(), sample + (rows.begin * w + columns.begin) * c, n);
-  else std::fill_n(result.data(), n, 0.0f);
-  for (std::int64_t a = rows.begin; a < rows.end; ++a)
-    for (std::int64_t b = columns.begin; b < columns.end; ++b) {
-      const T* from = sample + (a * w + b) * c;
-      if (pool.maximum) keep_larger(result.data(), from, n);
-      else add(result.data(), from, scale, n);
+// What lies under one result: rows and columns of the map.
+struct Under {
+  std::int64_t rows, columns, row;  // row: elements from one to the next
+  float scale;
+};
+
+constexpr std::int64_t kBlock = 32;  // channels whose running values stay in registers
+
+FOVEA_INLINE float keep_larger(float best, float x) { return (x > best) | ((x != x) & (best == best)) ? x : best; }
+
+template <bool maximum, class T, class U>
+FOVEA_INLINE void block(const Under& u, const T* x, std::int64_t c, std::int64_t n, U* y) {
+  float best[kBlock];
+  for (std::int64_t i = 0; i < n; ++i) best[i] = maximum ? static_cast<float>(x[i]) : 0;
+  for (std::int64_t a = 0; a < u.rows; ++a)
+    for (std::int64_t b = 0; b < u.columns; ++b) {
+      const T* from = x + a * u.row + b * c;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const float v = from[i];
+        best[i] = maximum ? keep_larger(best[i], v) : best[i] + v * u.scale;
+      }
     }
-  copy(y, result.data(), n);
+  for (std::int64_t i = 0; i < n; ++i) y[i] = best[i];
+}
+
+// One row of results; `rows` lie under it.
+template <bool maximum, class T, class U>
+FOVEA_SIMD void reduce_row(const role::Pool& pool, const Span& rows, const T* x, std::int64_t width, std::int64_t c, U* y,
+                           std::int64_t count) {
+  for (std::int64_t o = 0; o < count; ++o, y += c) {
+    const Span columns(pool, o, width);
+    const Under u{rows.end - rows.begin, columns.end - columns.begin, width * c,
+                  static_cast<float>(1 / (rows.padded * columns.padded))};
+    const T* from = x + (rows.begin * width + columns.begin) * c;
+    std::int64_t i = 0;
+    for (; i + kBlock <= c; i += kBlock) block<maximum>(u, from + i, c, kBlock, y + i);
+    if (i < c) block<maximum>(u, from + i, c, c - i, y + i);
+  }
 }
 
 }  // namespace
@@ -62,10 +66,9 @@ void pool_windows(const role::Pool& pool, const Shape& in, const Shape& out, con
   parallel_for(out[0] * out[2], std::max<std::int64_t>(1, 16384 / (out[3] * c)), [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t r = first; r < last; ++r) {
       const Span rows(pool, r % out[2], h);
-      for (std::int64_t o = 0; o < out[3]; ++o)
-        for (std::int64_t k = 0; k < c; k += kTogether)
-          pool_place(pool, rows, Span(pool, o, w), w, c, std::min(kTogether, c - k), x + r / out[2] * h * w * c + k,
-                     y + (r * out[3] + o) * c + k);
+      const T* sample = x + r / out[2] * h * w * c;
+      if (pool.maximum) reduce_row<true>(pool, rows, sample, w, c, y + r * out[3] * c, out[3]);
+      else reduce_row<false>(pool, rows, sample, w, c, y + r * out[3] * c, out[3]);
     }
   });
 }

@@ -32,13 +32,14 @@ class Assignment {
  private:
   bool narrow(const Node& n) const {  // whether it multiplies in bf16
     const auto i = static_cast<std::size_t>(&n - g_.nodes.data());
-    return std::holds_alternative<Convolve>(n.work) && !refused_[i] &&
-           (large(g_.shape(n.inputs[0])) || large(g_.shape(n.outputs[0])));
+    const auto* c = std::get_if<Convolve>(&n.work);
+    return c && !c->planes && !refused_[i] && (large(g_.shape(n.inputs[0])) || large(g_.shape(n.outputs[0])));
   }
 
   // Whether input i may come as bf16 when the outputs have the types that they have.
   bool reads(const Node& n, std::size_t i) const {
-    if (std::holds_alternative<Eager>(n.work)) return false;
+    if (std::holds_alternative<Eager>(n.work) || std::holds_alternative<Copy>(n.work) || std::holds_alternative<Compute>(n.work))
+      return false;
     if (std::holds_alternative<View>(n.work)) return g_.value(n.outputs[0]).type == DType::bf16;
     if (std::holds_alternative<Convolve>(n.work))
       return narrow(n) && (i == 0 || (i == 3 && g_.value(n.outputs[0]).type == DType::bf16));

@@ -16,7 +16,7 @@ bool takes(const Mutable& g, const Node& sweep, Node& conv) {
     work.after = link.pointwise;
     return true;
   }
-  const bool residual = link.kind == Link::Kind::binary && link.binary.sum && conv.inputs[3] < 0 &&
+  const bool residual = !work.planes && link.kind == Link::Kind::binary && link.binary.sum && conv.inputs[3] < 0 &&
                         !g.constant(sweep.inputs[1]) && g.shape(sweep.inputs[1]) == g.shape(sweep.inputs[0]);
   if (residual) conv.inputs[3] = sweep.inputs[1];
   return residual;

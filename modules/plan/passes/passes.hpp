@@ -12,6 +12,8 @@ void fold_norms(Mutable& g);
 void sink_views(Mutable& g);
 void join_statistics(Mutable& g);
 void fuse_convolutions(Mutable& g);
+void split_transposed(Mutable& g);
+void turn_planes(Mutable& g);
 void fuse_chains(Mutable& g);
 void repeat_gates(Mutable& g);
 void assign_precision(Mutable& g);  // where bf16 is asked for

@@ -8,7 +8,8 @@ namespace {
 // Whether `id` is a view that only `reader` looks at.
 Node* own_view(Mutable& g, Id id, const Node& reader) {
   Node* n = g.producer(id);
-  return as<View>(n) && g.only_for(id, reader) ? n : nullptr;
+  const bool whole = as<View>(n) && g.shape(n->inputs[0]).elements() == g.shape(id).elements();
+  return whole && g.only_for(id, reader) ? n : nullptr;
 }
 
 bool sink(Mutable& g, Node& n) {

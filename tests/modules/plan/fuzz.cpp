@@ -2,16 +2,27 @@
 #include <map>
 
 #include "modules/core/random.hpp"
+#include "modules/ops/attention.hpp"
 #include "modules/ops/batch_norm.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/concat.hpp"
 #include "modules/ops/conv2d.hpp"
 #include "modules/ops/global_pool.hpp"
+#include "modules/ops/global_sums.hpp"
+#include "modules/ops/l2_normalize.hpp"
+#include "modules/ops/layer_norm.hpp"
 #include "modules/ops/matmul.hpp"
 #include "modules/ops/max_mean.hpp"
+#include "modules/ops/mix.hpp"
+#include "modules/ops/pad.hpp"
 #include "modules/ops/permute.hpp"
+#include "modules/ops/pixel_shuffle.hpp"
 #include "modules/ops/pool2d.hpp"
+#include "modules/ops/reduce.hpp"
 #include "modules/ops/reshape.hpp"
+#include "modules/ops/resize.hpp"
+#include "modules/ops/slice.hpp"
+#include "modules/ops/softmax.hpp"
 #include "modules/ops/unary.hpp"
 #include "modules/plan/plan.hpp"
 #include "tests/support/bf16.hpp"
@@ -77,10 +88,18 @@ class Drawn {
     if (random_.below(4) == 0 && out == c) o.groups = c;
     if (!residual.defined() && random_.below(5) == 0) o.stride = {2, 2};
     o.transposed = random_.below(5) == 0 && o.stride[0] == 1;
+    if (!residual.defined() && x.dim(2) * x.dim(3) < 200 && random_.below(6) == 0) return doubled(x, out);
     if (random_.below(4) == 0) o.activation = random_.below(2) ? Activation::leaky_relu : Activation::sigmoid;
     const Shape w = o.transposed ? Shape{c, out / o.groups, k, k} : Shape{out, c / o.groups, k, k};
     const Var kernel = weight(w), bias = random_.below(2) ? weight({out}) : Var();
     return conv2d(x, kernel, bias, o, residual);
+  }
+
+  Var doubled(const Var& x, std::int64_t out) {
+    const std::int64_t k = 2 + random_.below(3);
+    const std::array<std::int64_t, 2> before{(k - 1) / 2, (k - 1) / 2}, after{k - 2 - before[0], k - 2 - before[0]};
+    return conv2d(x, weight({x.dim(1), out, k, k}), random_.below(2) ? weight({out}) : Var(),
+                  {.stride = {2, 2}, .pad_begin = before, .pad_end = after, .transposed = true});
   }
 
   Var norm(const Var& x) {
@@ -128,13 +147,61 @@ class Drawn {
     return conv2d(planes, weight({1, planes.dim(1), 3, 3}), {}, o);
   }
 
+  // Elements that change places.
+  Var moved(const Var& x, const Var& other) {
+    const std::int64_t c = x.dim(1), h = x.dim(2), w = x.dim(3);
+    switch (random_.below(8)) {
+      case 0: return permute(x, {0, 1, 3, 2});
+      case 1: return h * w * c < 4000 ? concat({x, other, tanh(x)}, 2 + static_cast<int>(random_.below(2))) : x;
+      case 2: return h > 3 ? slice(x, 2, 1, h, 1 + random_.below(2)) : x;
+      case 3: return c > 1 ? split(x, 1, {c / 2, c - c / 2})[static_cast<std::size_t>(random_.below(2))] : x;
+      case 4:
+        if (h < 4 || w < 4) return x;
+        return pixel_unshuffle(slice(slice(x, 2, 0, h / 2 * 2, 1), 3, 0, w / 2 * 2, 1), 2);
+      case 5: return c % 4 == 0 ? pixel_shuffle(x, 2) : x;
+      case 6: return h * w < 400 ? resize(x, 2 * h, 2 * w, random_.below(2) ? Resize::nearest : Resize::bilinear) : x;
+      default: return pad2d(x, {1, 0, 0, 2}, random_.below(2) ? PadMode::constant : PadMode::replicate, 0.3);
+    }
+  }
+
+  // Statistics along one or several axes, spread over the map again.
+  Var by_axes(const Var& x) {
+    const int axis = 1 + static_cast<int>(random_.below(3));
+    switch (random_.below(6)) {
+      case 0: return x * sigmoid(mean(x, {axis}));
+      case 1: return x - sum(x, {2, 3}) * weight({1}, 0.01, 0.02);
+      case 2: return x * sigmoid(scale(global_sum_squares(x), 0.01));
+      case 3: return softmax(x, axis);
+      case 4: return layer_norm_channels(x, weight({x.dim(1)}, 0.5, 1.5), random_.below(2) ? weight({x.dim(1)}) : Var(), 0.1);
+      default: return l2_normalize(x, 1, 0.5);
+    }
+  }
+
+  // Triplet attention's gate and the plain sums behind it.
+  Var turned(const Var& x) {
+    const Shape order = random_.below(2) ? Shape{0, 2, 1, 3} : Shape{0, 3, 2, 1};
+    const Var g = permute(sigmoid(convolution_to_one(permute(max_mean(x, order[1] == 2 ? 2 : 3), order))), order);
+    return random_.below(2) ? x * scale(g, 0.5) + x * sigmoid(global_avg_pool(x)) : x * g;
+  }
+
+  Var tokens(const Var& x) {
+    const std::int64_t n = x.dim(0), c = x.dim(1), length = x.dim(2) * x.dim(3);
+    Var t = permute(reshape(x, {n, c, length}), {0, 2, 1});
+    t = layer_norm(t, weight({c}, 0.5, 1.5), weight({c}), 1, 0.1);
+    const auto heads = [&](const Var& v) { return permute(reshape(v, {n, length, 2, 4}), {0, 2, 1, 3}); };
+    const Var q = heads(linear(t, weight({8, c}), weight({8}))), k = heads(linear(t, weight({8, c}), Var()));
+    const Var y = random_.below(2) ? attention(q, k, q) : matmul(attention_weights(q, k), k);
+    t = t + gelu(linear(reshape(permute(y, {0, 2, 1, 3}), {n, length, 8}), weight({c, 8}), Var()));
+    return reshape(permute(t, {0, 2, 1}), x.shape());
+  }
+
   Var step(const Var& x, const Vars& pool) {
     Vars alike;
     for (const Var& v : pool)
       if (v.shape() == x.shape()) alike.push_back(v);
     const Var other = alike[pick(alike.size())];
     const bool spacious = x.dim(2) > 4 && x.dim(3) > 4;
-    switch (random_.below(12)) {
+    switch (random_.below(17)) {
       case 0: return norm(convolution(x, 1 + random_.below(20)));
       case 1: return pointwise(norm(convolution(x, x.dim(1))));
       case 2: return convolution(x, x.dim(1), random_.below(3) ? Var() : other);
@@ -148,7 +215,15 @@ class Drawn {
       case 10:
         return spacious ? (random_.below(2) ? max_pool2d(x, {3, 2, 1}) : avg_pool2d(x, {.kernel = 2, .ceil = true}))
                         : pointwise(x);
-      default: return permute(x, {0, 1, 3, 2});  // no role: runs as it does outside a plan
+      case 11: return permute(x, {0, 1, 3, 2});
+      case 12: return moved(x, other);
+      case 13: return by_axes(x);
+      case 14: return turned(x);
+      case 15: {
+        const Var both = reshape(global_avg_pool(concat({x, other}, 1)), {x.dim(0), 2 * x.dim(1)});
+        return mix(softmax(linear(both, weight({2, 2 * x.dim(1)}), Var()), 1), {x, other}, 0.2);
+      }
+      default: return tokens(x);
     }
   }
 

@@ -73,6 +73,32 @@ TEST_CASE("plan: a norm folds into a convolution that has a bias, transposed and
   }
 }
 
+TEST_CASE("plan: a transposed convolution is a plain one for all phases and a copy") {
+  struct Case {
+    std::int64_t rows, columns;
+    std::array<std::int64_t, 2> stride, before, after;
+    bool split;
+  };
+  for (const Case& c : {Case{4, 4, {2, 2}, {1, 1}, {1, 1}, true}, Case{3, 3, {2, 2}, {1, 1}, {0, 0}, true},
+                        Case{2, 2, {2, 2}, {0, 0}, {0, 0}, true}, Case{5, 3, {3, 1}, {1, 1}, {1, 1}, true},
+                        Case{3, 3, {2, 2}, {1, 1}, {1, 1}, false}, Case{3, 3, {1, 1}, {1, 1}, {1, 1}, false}}) {
+    INFO(c.rows << "x" << c.columns << " stride " << c.stride[0] << "x" << c.stride[1]);
+    const std::int64_t in = 20, out = 6;
+    const Conv2dOptions o{.stride = c.stride, .pad_begin = c.before, .pad_end = c.after, .transposed = true};
+    const auto f = [&](const Var& x, DType type) {
+      const auto as = [&](const Tensor& t) { return Var(t.to(type)); };
+      const Var y = conv2d(x, as(uniform({in, out, c.rows, c.columns}, 1)), as(uniform({out}, 2)), o);
+      return relu(batch_norm(y, as(uniform({out}, 3)), as(uniform({out}, 4)), uniform({out}, 5).to(type),
+                             uniform({out}, 6, 0.5, 2).to(type)));
+    };
+    const Tensor x = uniform({3, in, 7, 5}, 7).contiguous(Layout::channels_last);
+    const auto plan = plan::compile([&](const Vars& v) { return Vars{f(v[0], DType::f32)}; }, {x.shape()});
+    CHECK(plan.steps().size() == (c.split ? 2 : 1));
+    // As above, with sums of at most 20 x 25 products.
+    CHECK(max_difference(plan.run({x}).outputs[0], exact(f, x)) <= 500 * std::sqrt(2.0) * 503 / 16777216 * 1.5);
+  }
+}
+
 TEST_CASE("plan: a norm stays where somebody else sees the convolution") {
   const auto f = [](const Vars& in) {
     const Var y = conv2d(in[0], fixed({4, 4, 1, 1}, 1), {}, {});

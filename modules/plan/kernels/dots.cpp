@@ -1,0 +1,72 @@
+#include "modules/plan/kernels/dots.hpp"
+
+#include <algorithm>
+
+#include "modules/core/threads.hpp"
+#include "modules/ops/kernels/lanes.hpp"
+
+namespace fovea::plan {
+namespace {
+
+using L = kernels::Lanes16;
+constexpr std::int64_t kTogether = 4;  // rows that share the loads of the other factor
+constexpr std::int64_t kFewPlaces = 4, kLargest = 65536;
+constexpr std::int64_t kGrain = 65536;  // products worth a thread
+
+FOVEA_INLINE float total(const L::Floats& v) {
+  using Eight = float __attribute__((vector_size(32)));
+  using Four = float __attribute__((vector_size(16)));
+  Eight a, b;
+  __builtin_memcpy(&a, &v, sizeof a), __builtin_memcpy(&b, reinterpret_cast<const char*>(&v) + sizeof a, sizeof b);
+  a += b;
+  Four c, d;
+  __builtin_memcpy(&c, &a, sizeof c), __builtin_memcpy(&d, reinterpret_cast<const char*>(&a) + sizeof c, sizeof d);
+  c += d;
+  return (c[0] + c[1]) + (c[2] + c[3]);
+}
+
+template <int Rows>
+FOVEA_INLINE void dots(const float* many, const float* one, std::int64_t n, float* out) {
+  L::Floats sum[Rows]{}, a, b;
+  std::int64_t i = 0;
+  for (; i + L::count <= n; i += L::count) {
+    L::load(b, one + i);
+    for (int r = 0; r < Rows; ++r) L::load(a, many + r * n + i), sum[r] += a * b;
+  }
+  for (int r = 0; r < Rows; ++r) {
+    float rest = 0;
+    for (std::int64_t k = i; k < n; ++k) rest += many[r * n + k] * one[k];
+    out[r] = total(sum[r]) + rest;
+  }
+}
+
+// out[r] = many[r] . one
+FOVEA_SIMD void dot_rows(const float* many, const float* one, std::int64_t rows, std::int64_t n, float* out) {
+  std::int64_t r = 0;
+  for (; r + kTogether <= rows; r += kTogether) dots<kTogether>(many + r * n, one, n, out + r);
+  for (; r < rows; ++r) dots<1>(many + r * n, one, n, out + r);
+}
+
+}  // namespace
+
+bool Dots::fits(std::int64_t places, std::int64_t in, std::int64_t out) {
+  return places == 1 || (places <= kFewPlaces && in * out <= kLargest) || out == 1;
+}
+
+void dot_products(const Dots& d, const float* x, const float* w, const float* bias, const std::optional<role::Pointwise>& after,
+                  float* y) {
+  const bool by_place = d.out == 1;
+  const std::int64_t rows = by_place ? d.places : d.out, times = by_place ? 1 : d.places;
+  const float *many = by_place ? x : w, *one = by_place ? w : x;
+  parallel_for(rows, std::max<std::int64_t>(1, kGrain / (d.in * times)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = 0; t < times; ++t) {
+      float* out = y + t * rows;
+      dot_rows(many + begin * d.in, one + t * d.in, end - begin, d.in, out + begin);
+      if (bias)
+        for (std::int64_t r = begin; r < end; ++r) out[r] += bias[by_place ? 0 : r];
+      if (after) after->row(out + begin, out + begin, end - begin, after->a, after->b);
+    }
+  });
+}
+
+}  // namespace fovea::plan

@@ -1,0 +1,25 @@
+#include "modules/plan/kernels/dots.hpp"
+
+#include "modules/plan/steps/steps.hpp"
+
+namespace fovea::plan {
+namespace {
+
+class DotsStep final : public Step {
+ public:
+  explicit DotsStep(DotsParts p) : p_(std::move(p)) {}
+
+  void run(Run& r) const override {
+    dot_products(p_.problem, r.read(p_.x), r.read(p_.weight), r.read(p_.bias), p_.after, r.write(p_.y));
+  }
+  std::string how() const override { return "scalar products"; }
+
+ private:
+  DotsParts p_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> dots_step(DotsParts parts) { return std::make_unique<DotsStep>(std::move(parts)); }
+
+}  // namespace fovea::plan
