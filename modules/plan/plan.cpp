@@ -94,7 +94,7 @@ Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) cons
   return result;
 }
 
-const std::vector<Plan::StepInfo>& Plan::steps() const { return state_->infos; }
+const std::vector<Plan::StepInfo>& Plan::steps() const& { return state_->infos; }
 
 Plan::Memory Plan::memory() const {
   Memory m = state_->memory;
@@ -110,7 +110,7 @@ int Plan::threads() const { return state_->threads; }
 
 Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
   const Lane lane(options.threads);
-  Mutable g = import_trace(forward, inputs, options.keep);
+  Mutable g = import_trace(forward, inputs, options);
   drop_dead(g);
   fold_constants(g);
   lower(g);

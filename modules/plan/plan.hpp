@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,8 +24,9 @@ bool tuning();
 void set_tuning(bool on);
 
 struct Options {
-  std::string keep = {};  // glob of taps that become outputs; empty: none
-  int threads = 0;        // that one run uses; 0: as many as the thread that compiles
+  std::string keep = {};                   // glob of taps that become outputs; empty: none
+  std::map<std::string, Shape> pins = {};  // taps that become inputs: behind the others, in the order of their names
+  int threads = 0;                         // that one run uses; 0: as many as the thread that compiles
   // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
   // Different ways round differently: untuned, a network's result is the same bits for every number of threads.
   bool tune = tuning();
@@ -56,7 +58,8 @@ class Plan {
   // Shapes as compiled for; any floating type and layout. `seconds`, where given, becomes the time of each step.
   Result run(const Tensors& inputs, std::vector<double>* seconds = nullptr) const;
 
-  const std::vector<StepInfo>& steps() const;
+  const std::vector<StepInfo>& steps() const&;
+  const std::vector<StepInfo>& steps() const&& = delete;  // of a plan that is gone with the expression
   Memory memory() const;
   bool lowered() const;  // whether every step is; else some run an op's own forward, which allocates
   int threads() const;
