@@ -1,8 +1,6 @@
 // Attention as it was computed: gates of places as maps, gates of channels as bars, self-attention as how much each place is looked at.
 #include "modules/explain/attention.hpp"
 
-#include "modules/autograd/apply.hpp"
-#include "modules/autograd/tap.hpp"
 #include "modules/explain/activations.hpp"
 #include "modules/explain/methods.hpp"
 
@@ -59,12 +57,10 @@ std::vector<double> received(const AttentionMatrix& m, std::int64_t head, std::i
 }
 
 Explanation attention(const Request& r) {
-  NoGrad no_grad;
-  TapScope taps(glob_of(r.layers));
-  r.network(Var(r.x));
+  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
   Explanation out;
   for (const Layer& l : r.layers) {
-    const Tensor value = taps.kept[find_kept(taps.kept, l.name)].second.value().to(DType::f32);
+    const Tensor value = find_kept(v.taps, l.name).to(DType::f32);
     if (l.kind == LayerKind::attention || l.kind == LayerKind::received) add_attention(out, r, l, value);
     else if (l.kind == LayerKind::spatial) add_spatial(out, l, value);
     else out.bars.push_back({l.name, value.values()});
