@@ -138,19 +138,21 @@ plan::Plan Model::compile(const Shape& input, const CompileOptions& options) con
   check(state_->all_f32(), "compile: expected parameters in f32");
   check(!Training::active(), "compile: expected a network in use, this thread is training it");
   const auto network = [&](const Vars& in) { return Vars{forward(in[0])}; };
-  return plan::compile(network, {input}, {.keep = options.keep, .threads = options.threads, .precision = options.precision});
+  return plan::compile(
+      network, {input}, {.keep = options.keep, .pins = options.pins, .threads = options.threads, .precision = options.precision});
 }
 
 Model::Result Model::run(const Tensor& x, const RunOptions& options) const {
-  const bool planned =
-      options.pins.empty() && x.dtype() == DType::f32 && state_->all_f32() && !Training::active() && !Observer::active();
+  const bool planned = x.dtype() == DType::f32 && state_->all_f32() && !Training::active() && !Observer::active();
   return planned ? run_planned(x, options) : run_eager(x, options);
 }
 
 Model::Result Model::run_planned(const Tensor& x, const RunOptions& options) const {
-  const plan::Cache::Key key{x.shape(), options.keep, threads(), options.precision, state_->parameter_identity()};
-  const CompileOptions wanted{.keep = options.keep, .precision = options.precision};
-  auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run({x});
+  CompileOptions wanted{.keep = options.keep, .precision = options.precision};
+  Tensors inputs{x};
+  for (const auto& [name, value] : options.pins) wanted.pins[name] = value.shape(), inputs.push_back(value);
+  const plan::Cache::Key key{x.shape(), wanted.keep, wanted.pins, threads(), wanted.precision, state_->parameter_identity()};
+  auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run(inputs);
   Result result{made.outputs.at(0).to(DType::f32), {}};
   for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
   return result;
@@ -160,7 +162,7 @@ Model::Result Model::run_eager(const Tensor& x, const RunOptions& options) const
   NoGrad no_grad;
   Lane lane;
   Precision precision(options.precision);
-  TapScope taps(options.keep, options.pins);
+  TapScope taps(options.keep, {options.pins.begin(), options.pins.end()});
   Result result;
   result.output = forward(Var(x)).value().to(DType::f32);
   for (const auto& [name, value] : taps.kept) result.taps.push_back({name, value.value().to(DType::f32)});

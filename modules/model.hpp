@@ -58,15 +58,16 @@ class Model {
 
   Var forward(const Var& x) const;  // for training: records on the tape; in the precision of the thread (autograd/apply.hpp)
   // Through a compiled plan, made at the first run of a shape and kept (the last few are): the same values as `forward` but for
-  // rounding. Op by op instead, as `forward` runs, where a plan cannot: with pins, for inputs or parameters that are not f32, while
+  // rounding. Op by op instead, as `forward` runs, where a plan cannot: for inputs or parameters that are not f32, while
   // training or observing ranges.
   Tensor run(const Tensor& x) const;
   Result run(const Tensor& x, const RunOptions& options) const;
 
   struct CompileOptions {
-    std::string keep = {};         // glob of taps that become outputs of the plan
-    DType precision = DType::f32;  // or bf16 (plan::Options); Error where the processor cannot
-    int threads = 0;               // that one run uses; 0: as many as this thread
+    std::string keep = {};                   // glob of taps that become outputs of the plan
+    std::map<std::string, Shape> pins = {};  // taps that become inputs behind the picture, in the order of their names
+    DType precision = DType::f32;            // or bf16 (plan::Options); Error where the processor cannot
+    int threads = 0;                         // that one run uses; 0: as many as this thread
   };
   // A plan of one's own, for an input N x 3 x H x W: plan.run({x}).outputs[0]. It follows later changes of the parameters.
   plan::Plan compile(const Shape& input) const { return compile(input, {}); }

@@ -18,10 +18,10 @@ PictureModel::PictureModel(Model model, Options options)
 PictureModel::Answer PictureModel::answer(const Model::Result& result, std::int64_t index, const Geometry& geometry) const {
   Answer a{result.output.slice(0, index, index + 1), {}, {}, geometry};
   if (model_.classifies()) a.top = likeliest(a.output, model_.classes(), options_.top);
-  std::vector<std::pair<std::string, Var>> kept;
-  for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, Var(t.value));
+  std::vector<std::pair<std::string, Tensor>> kept;
+  for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, t.value);
   for (const explain::Layer& layer : layers_) {
-    const Tensor value = kept[explain::find_kept(kept, layer.name)].second.value();
+    const Tensor value = explain::find_kept(kept, layer.name);
     explain::Map map = explain::attention_map(layer, value.slice(0, index, index + 1));
     a.maps.push_back({layer.name, place_map(map, geometry), std::move(map)});
   }

@@ -88,13 +88,21 @@ Jobs parse_jobs(const std::string& text) {
   return {.load = numbers[0], .process = numbers[1], .save = numbers[2]};
 }
 
-Jobs plan_jobs(int threads, std::size_t items, const std::optional<Jobs>& asked) {
+Hint parse_hint(const std::string& text) {
+  if (text == "auto") return Hint::automatic;
+  if (text == "latency") return Hint::latency;
+  check(text == "throughput", "hint: expected auto, latency or throughput, got '", text, "'");
+  return Hint::throughput;
+}
+
+Jobs plan_jobs(int threads, std::size_t items, Hint hint, const std::optional<Jobs>& asked) {
   Jobs jobs;
   if (asked) {
     jobs = *asked;
   } else {
     // Codecs cost a fraction of a network; their threads also wait for the disk, so they come on top of the process lanes.
-    jobs.process = static_cast<int>(std::clamp<std::size_t>(items, 1, static_cast<std::size_t>(threads)));
+    const auto few = static_cast<int>(std::clamp<std::size_t>(items, 1, static_cast<std::size_t>(threads)));
+    jobs.process = hint == Hint::latency ? 1 : hint == Hint::throughput ? threads : few;
     jobs.load = jobs.save = 1 + (jobs.process - 1) / 4;
   }
   jobs.width = std::max(1, threads / jobs.process);

@@ -1,6 +1,7 @@
 // Runs a linear chain of stages over TBB with a bounded number of frames in flight: memory does not grow with the number of inputs.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,9 +22,15 @@ struct Jobs {
 // "2:4:2". Error: not three numbers from 1 to 1024.
 Jobs parse_jobs(const std::string& text);
 
-// Lanes for `threads` processors and `items` inputs: many inputs take one thread each (no waiting inside a network), a few share
-// the processors. `asked` (from --jobs) wins, with widths that keep within the budget.
-Jobs plan_jobs(int threads, std::size_t items, const std::optional<Jobs>& asked = std::nullopt);
+// What the processors are shared out for. latency: one input at a time on all of them; throughput: a lane of one thread for each (no
+// waiting inside a network, more memory); automatic: throughput as far as there are inputs, a few of which share the processors.
+enum class Hint : std::uint8_t { automatic, latency, throughput };
+
+// "auto", "latency" or "throughput". Error for anything else.
+Hint parse_hint(const std::string& text);
+
+// Lanes for `threads` processors and `items` inputs. `asked` (from --jobs) wins, with widths that keep within the budget.
+Jobs plan_jobs(int threads, std::size_t items, Hint hint = Hint::automatic, const std::optional<Jobs>& asked = std::nullopt);
 
 // One stage and how many threads may be inside it at once, each as wide as `width`.
 struct Step {

@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/lanes.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/batch.hpp"
@@ -38,14 +39,14 @@ Exit codes: 0 all done, 3 done but some inputs were quarantined, 64 wrong usage,
 
 struct Arguments {
   std::vector<std::string> inputs;
-  std::string out, model, jobs, precision = "f32";
-  int top = 5, threads = 0;
+  std::string out, model, precision = "f32";
+  int top = 5;
+  LaneArguments lanes;
   bool report = false, quiet = false, json = false;
 };
 
 struct Prepared {
   ClassifyOptions options;
-  int threads;
   Model model;
   Plan plan;
   Jobs jobs;
@@ -55,8 +56,6 @@ Prepared prepare(const Arguments& a) try {
   std::string warning;
   const ClassifyOptions options{a.top, parse_precision(a.precision, &warning)};
   if (!warning.empty()) fmt::print(stderr, "fovea: {}\n", warning);
-  const std::optional<Jobs> asked = a.jobs.empty() ? std::nullopt : std::optional(parse_jobs(a.jobs));
-  const int threads = a.threads > 0 ? a.threads : cpu_budget();
   check(!a.out.empty() || !a.report, "--report: needs a folder for it: -o OUT");
   check(a.out.empty() || !fs::exists(a.out) || fs::is_directory(a.out), "-o ", a.out, ": expected a folder, this is a file");
   Model model = Model::load(a.model);
@@ -64,8 +63,8 @@ Prepared prepare(const Arguments& a) try {
   preprocess_of(model);
   Plan plan(Inputs(a.inputs, a.out, &std::cin), a.out, "+json");
   check(plan.count() > 0, "classify: no images found in ", fmt::format("{}", fmt::join(a.inputs, ", ")));
-  const Jobs jobs = plan_jobs(threads, plan.count(), asked);
-  return {options, threads, std::move(model), std::move(plan), jobs};
+  const Jobs jobs = lanes_for(a.lanes, plan.count());
+  return {options, std::move(model), std::move(plan), jobs};
 } catch (const Error& e) { throw UsageError(e.what()); }
 
 std::vector<Step> steps_of(const Prepared& p) {
@@ -202,8 +201,8 @@ int run_to_folder(Prepared& p, const Arguments& a) {
 
 int run(const Arguments& a) {
   Prepared p = prepare(a);
-  set_threads(p.threads);
-  cv::setNumThreads(p.threads);
+  set_threads(a.lanes.budget());
+  cv::setNumThreads(a.lanes.budget());
   return a.out.empty() ? run_to_output(p, a) : run_to_folder(p, a);
 }
 
@@ -219,10 +218,7 @@ void add_classify(CLI::App& app, Run& run_chosen) {
   options.add_option("--precision", a->precision, "f32, bf16, or auto (bf16 where the processor has AMX)")
       ->check(CLI::IsMember({"f32", "bf16", "auto"}))
       ->capture_default_str();
-  options.add_option("-j,--jobs", a->jobs,
-                     "Images read:computed:written at once, for example 1:2:1 (default: by the processors)");
-  options.add_option("-t,--threads", a->threads, "Processors to use (default: all that this process may use)")
-      ->check(CLI::Range(1, 1024));
+  add_lane_options(options, a->lanes);
   options.add_flag("--report", a->report, "Write OUT/report.html: thumbnails with the likeliest classes");
   options.add_flag("-q,--quiet", a->quiet, "With -o: say nothing but errors");
   options.add_flag("--json", a->json, "One JSON object a picture (with -o: an event) on standard output");

@@ -74,7 +74,6 @@ std::vector<Step> steps_of(const ExplainArguments& a, std::shared_ptr<const Expl
 
 // Everything that can be found wrong before any work.
 struct Prepared {
-  int threads;
   Jobs jobs;
   fs::path out;
   std::shared_ptr<const Explainer> explainer;
@@ -86,13 +85,11 @@ Prepared prepare(const ExplainArguments& a) try {
   check(!a.out.empty(), "explain: expected -o FOLDER");
   check(!fs::exists(a.out) || fs::is_directory(a.out), "-o ", a.out, ": expected a folder, this is a file");
   check(a.boxes.empty() || fs::is_regular_file(a.boxes), "--boxes ", a.boxes, ": no such file");
-  const std::optional<Jobs> asked = a.jobs.empty() ? std::nullopt : std::optional(parse_jobs(a.jobs));
-  const int threads = a.threads > 0 ? a.threads : cpu_budget();
   auto explainer = std::make_shared<Explainer>(Model::load(a.model), a.options);
   if (a.statistics) explainer->check_statistics();
   Plan plan(Inputs(a.inputs, a.out, &std::cin), a.out, "+json");
   check(plan.count() > 0, "explain: no images found in ", fmt::format("{}", fmt::join(a.inputs, ", ")));
-  return {threads, plan_jobs(threads, plan.count(), asked), a.out, std::move(explainer), std::move(plan)};
+  return {lanes_for(a.lanes, plan.count()), a.out, std::move(explainer), std::move(plan)};
 } catch (const Error& e) { throw UsageError(e.what()); }
 
 void print_json(const ExplainArguments& a, const BatchResult& r, const nlohmann::ordered_json& faithfulness) {
@@ -132,13 +129,13 @@ int run(const ExplainArguments& a) {
   for (const fs::path& folder : p.plan.folders()) remove_stale_temporaries(folder);
   remove_stale_temporaries(p.out);
   Ledger ledger(p.out);
-  set_threads(p.threads);
-  cv::setNumThreads(p.threads);
+  set_threads(a.lanes.budget());
+  cv::setNumThreads(a.lanes.budget());
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);
   const nlohmann::json settings = settings_of(a, p.explainer->model());
   const BatchResult result = run_batch(p.plan, ledger, settings, steps_of(a, p.explainer, p.jobs), *progress);
 
-  ReportFacts facts{settings, model_facts(p.explainer->model()), result, p.threads, "Fovea explain", explained_entry, {}};
+  ReportFacts facts{settings, model_facts(p.explainer->model()), result, a.lanes.budget(), "Fovea explain", explained_entry, {}};
   if (a.statistics && result.left == 0)
     facts.extra = "<h2>Heads</h2>\n<div style=\"overflow:auto\">" + write_statistics(p.out, ledger, *p.explainer) + "</div>\n";
   write_report(p.out, ledger, facts);
@@ -199,10 +196,7 @@ void add_explain(CLI::App& app, Run& run_chosen) {
       ->check(CLI::IsMember({"turbo", "viridis", "inferno"}))
       ->capture_default_str();
   options.add_option("--opacity", a->opacity, "Of the colours, 0 to 1")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  options.add_option("-j,--jobs", a->jobs,
-                     "Images read:computed:written at once, for example 1:2:1 (default: by the processors)");
-  options.add_option("-t,--threads", a->threads, "Processors to use (default: all that this process may use)")
-      ->check(CLI::Range(1, 1024));
+  add_lane_options(options, a->lanes);
   options.add_flag("-q,--quiet", a->quiet, "Say nothing but errors");
   options.add_flag("--json", a->json, "One JSON object an event on standard output, a summary last");
   options.footer(kExamples);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/fovea/lanes.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/stages/explain.hpp"
 
@@ -11,10 +12,10 @@ namespace fovea {
 
 struct ExplainArguments {
   std::vector<std::string> inputs;
-  std::string out, model, raw = "npy", colours = "turbo", jobs, boxes;
+  std::string out, model, raw = "npy", colours = "turbo", boxes;
   ExplainOptions options;
   double opacity = 0.5;
-  int threads = 0;
+  LaneArguments lanes;
   bool statistics = false, list_layers = false, quiet = false, json = false;
 };
 

@@ -9,6 +9,7 @@
 
 #include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/median.hpp"
 #include "apps/fovea/plan_table.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
@@ -43,11 +44,6 @@ Shape input_of(const Settings& s, const Model& model) {
   if (!s.size.empty() && std::sscanf(s.size.c_str(), "%ldx%ld%c", &height, &width, &end) != 2)
     throw UsageError(fmt::format("--size: expected HxW, as in 224x224, got '{}'", s.size));
   return {s.batch, 3, height, width};
-}
-
-double median(std::vector<double> v) {
-  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
-  return v[v.size() / 2];
 }
 
 // Median seconds of each step.

@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/median.hpp"
 #include "apps/fovea/train_run.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
@@ -103,10 +104,7 @@ void measure_latency(std::vector<StudyRow>& rows, const std::vector<Model>& mode
       if (round >= kWarm)
         times[i].push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::nth_element(times[i].begin(), times[i].begin() + kRounds / 2, times[i].end());
-    rows[i].latency = times[i][kRounds / 2];
-  }
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].latency = median(times[i]);
 }
 
 struct Study {

@@ -95,7 +95,6 @@ Model load_model(const UpscaleArguments& a) {
 // Everything that can be found wrong before any work.
 struct Prepared {
   UpscaleOptions options;
-  int threads;
   Jobs jobs;
   fs::path out;
   Model model;
@@ -106,13 +105,11 @@ Prepared prepare(const UpscaleArguments& a) try {
   std::string warning;
   const UpscaleOptions options{parse_tile(a.tile), a.self_ensemble, parse_precision(a.precision, &warning), !a.maps.empty()};
   if (!warning.empty()) fmt::print(stderr, "fovea: {}\n", warning);
-  const std::optional<Jobs> asked = a.jobs.empty() ? std::nullopt : std::optional(parse_jobs(a.jobs));
-  const int threads = a.threads > 0 ? a.threads : cpu_budget();
   const fs::path out = checked_folder(a.out);
   const Model model = load_model(a);
   Plan plan(Inputs(a.inputs, out, &std::cin), out, a.format);
   check(plan.count() > 0, "upscale: no images found in ", fmt::format("{}", fmt::join(a.inputs, ", ")));
-  return {options, threads, plan_jobs(threads, plan.count(), asked), out, model, std::move(plan)};
+  return {options, lanes_for(a.lanes, plan.count()), out, model, std::move(plan)};
 } catch (const Error& e) { throw UsageError(e.what()); }
 
 int run(const UpscaleArguments& a) {
@@ -122,14 +119,14 @@ int run(const UpscaleArguments& a) {
   for (const fs::path& folder : p.plan.folders()) remove_stale_temporaries(folder);
   remove_stale_temporaries(p.out);
   Ledger ledger(p.out);
-  set_threads(p.threads);
-  cv::setNumThreads(p.threads);
+  set_threads(a.lanes.budget());
+  cv::setNumThreads(a.lanes.budget());
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);
   const nlohmann::json settings = settings_of(a, p.model, p.options);
   const BatchResult result = run_batch(p.plan, ledger, settings, steps_of(a, p.model, p.options, p.jobs), *progress);
 
-  UpscaleSummary summary{a, p.model, p.options, result, p.threads, {}};
-  if (a.report) summary.report = write_report(p.out, ledger, {settings, model_facts(p.model), result, p.threads}).string();
+  UpscaleSummary summary{a, p.model, p.options, result, a.lanes.budget(), {}};
+  if (a.report) summary.report = write_report(p.out, ledger, {settings, model_facts(p.model), result, a.lanes.budget()}).string();
   if (a.json) print_json_summary(summary);
   if (!a.json && !a.quiet) print_summary(summary);
   return result.exit_code();
@@ -167,10 +164,7 @@ void add_upscale(CLI::App& app, Run& run_chosen) {
   options.add_option("--precision", a->precision, "f32, bf16, or auto (bf16 where the processor has AMX)")
       ->check(CLI::IsMember({"f32", "bf16", "auto"}))
       ->capture_default_str();
-  options.add_option("-j,--jobs", a->jobs,
-                     "Images read:computed:written at once, for example 1:2:1 (default: by the processors)");
-  options.add_option("-t,--threads", a->threads, "Processors to use (default: all that this process may use)")
-      ->check(CLI::Range(1, 1024));
+  add_lane_options(options, a->lanes);
   options.add_flag("--report", a->report, "Write OUT/report.html: before and after, maps, times");
   options.add_flag("-q,--quiet", a->quiet, "Say nothing but errors");
   options.add_flag("--json", a->json,

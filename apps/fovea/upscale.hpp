@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/fovea/lanes.hpp"
 #include "modules/model.hpp"
 #include "pipeline/batch.hpp"
 #include "pipeline/stages/upscale.hpp"
@@ -13,9 +14,9 @@ namespace fovea {
 
 struct UpscaleArguments {
   std::vector<std::string> inputs;
-  std::string out, model, tile = "auto", jobs, precision = "f32", maps, format = "same";
-  int scale = 0, threads = 0;
-  int quality = 95;
+  std::string out, model, tile = "auto", precision = "f32", maps, format = "same";
+  LaneArguments lanes;
+  int scale = 0, quality = 95;
   bool self_ensemble = false, report = false, quiet = false, json = false;
 };
 

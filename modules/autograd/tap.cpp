@@ -69,7 +69,7 @@ std::string full_name(std::string_view name) {
 
 bool glob_match(std::string_view glob, std::string_view path) { return !glob.empty() && match(glob, path); }
 
-TapScope::TapScope(std::string keep, std::map<std::string, Tensor> pins, bool gradients)
+TapScope::TapScope(std::string keep, std::map<std::string, Var> pins, bool gradients)
     : keep_(std::move(keep)), pins_(std::move(pins)), gradients_(gradients), previous_(std::exchange(current_scope, this)) {}
 TapScope::~TapScope() { current_scope = previous_; }
 
@@ -80,7 +80,8 @@ Var tap(std::string_view name, const Var& v) {
   Var out = v;
   if (auto pin = scope->pins_.find(full); pin != scope->pins_.end()) {
     check(pin->second.shape() == v.shape(), full, ": a pinned tap wants shape ", v.shape(), ", got ", pin->second.shape());
-    out = Var(pin->second.to(v.dtype()));
+    out = pin->second;
+    if (v.state()->value.defined() && out.state()->value.defined()) out = Var(out.value().to(v.dtype()));
   }
   if (glob_match(scope->keep_, full)) {
     if (scope->gradients_) {

@@ -1,8 +1,6 @@
 // Attention as it was computed: gates of places as maps, gates of channels as bars, self-attention as how much each place is looked at.
 #include "modules/explain/attention.hpp"
 
-#include "modules/autograd/apply.hpp"
-#include "modules/autograd/tap.hpp"
 #include "modules/explain/activations.hpp"
 #include "modules/explain/methods.hpp"
 
@@ -62,12 +60,10 @@ Map attention_map(const Layer& layer, const Tensor& value) {
 }
 
 Explanation attention(const Request& r) {
-  NoGrad no_grad;
-  TapScope taps(glob_of(r.layers));
-  r.network(Var(r.x));
+  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
   Explanation out;
   for (const Layer& l : r.layers) {
-    const Tensor value = taps.kept[find_kept(taps.kept, l.name)].second.value().to(DType::f32);
+    const Tensor value = find_kept(v.taps, l.name).to(DType::f32);
     const bool heads = l.kind == LayerKind::attention || l.kind == LayerKind::received;
     if (heads && r.options.heads) add_heads(out, l, value);
     else if (heads || l.kind == LayerKind::spatial) out.maps.push_back(attention_map(l, value));

@@ -88,6 +88,17 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
+Network::Network(Forward forward, Run run) : forward_(std::move(forward)), run_(std::move(run)) {
+  if (run_) return;
+  run_ = [forward = forward_](const Tensor& x, const std::string& keep) {
+    NoGrad no_grad;
+    TapScope scope(keep);
+    Values out{forward(Var(x)).value(), {}};
+    for (const auto& [name, value] : scope.kept) out.taps.emplace_back(name, value.value());
+    return out;
+  };
+}
+
 const char* name_of(LayerKind kind) {
   switch (kind) {
     case LayerKind::map: return "map";
@@ -144,12 +155,12 @@ std::string deepest_map(const std::vector<Layer>& layers) {
   fail("explain: this network has no layer that holds a map with places");
 }
 
-std::size_t find_kept(const std::vector<std::pair<std::string, Var>>& kept, const std::string& layer) {
+std::size_t find_name(const std::vector<std::string>& kept, const std::string& layer) {
   const auto hash = layer.rfind('#');
   const std::string name = layer.substr(0, hash);
   int left = hash == std::string::npos ? 1 : std::stoi(layer.substr(hash + 1));
   for (std::size_t i = 0; i < kept.size(); ++i)
-    if (kept[i].first == name && --left == 0) return i;
+    if (kept[i] == name && --left == 0) return i;
   fail("explain: the network did not compute the layer ", layer);
 }
 

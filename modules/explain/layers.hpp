@@ -2,13 +2,38 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "modules/autograd/var.hpp"
 #include "modules/explain/grid.hpp"
 
 namespace fovea::explain {
 
-using Network = std::function<Var(const Var&)>;
+// A network that is explained. `forward` records on the tape; what needs no gradients asks for `values`, which a compiled plan may give.
+class Network {
+ public:
+  using Forward = std::function<Var(const Var&)>;
+  struct Values {
+    Tensor output;
+    std::vector<std::pair<std::string, Tensor>> taps;  // that match a glob, in order of computation
+  };
+  using Run = std::function<Values(const Tensor& x, const std::string& keep)>;
+
+  template <class F>
+  requires(!std::is_same_v<std::decay_t<F>, Network>) Network(F forward)
+      : Network(Forward(std::move(forward)), Run()) {}  // values: without a tape, op by op
+  Network(Forward forward, Run run);
+
+  Var operator()(const Var& x) const { return forward_(x); }
+  Values values(const Tensor& x, const std::string& keep = {}) const { return run_(x, keep); }
+
+ private:
+  Forward forward_;
+  Run run_;
+};
 
 enum class LayerKind : std::uint8_t {
   map,        // N x C x H x W
@@ -42,7 +67,13 @@ std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::st
 std::string deepest_map(const std::vector<Layer>& layers);
 
 // The value of a layer that was kept, by name and occurrence; index into `kept`. Error when the network did not compute it this time.
-std::size_t find_kept(const std::vector<std::pair<std::string, Var>>& kept, const std::string& layer);
+std::size_t find_name(const std::vector<std::string>& kept, const std::string& layer);
+template <class T>
+const T& find_kept(const std::vector<std::pair<std::string, T>>& kept, const std::string& layer) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : kept) names.push_back(name);
+  return kept[find_name(names, layer)].second;
+}
 // A glob for TapScope that keeps these layers.
 std::string glob_of(const std::vector<Layer>& layers);
 

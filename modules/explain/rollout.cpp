@@ -1,7 +1,5 @@
 // Attention rollout: what reaches the last layer from each place, through self-attention and the residual ways beside it.
 // Abnar & Zuidema 2020, arXiv:2005.00928.
-#include "modules/autograd/apply.hpp"
-#include "modules/autograd/tap.hpp"
 #include "modules/explain/attention.hpp"
 #include "modules/explain/methods.hpp"
 
@@ -46,11 +44,9 @@ AttentionMatrix rolled_out(const std::vector<AttentionMatrix>& layers) {
 }
 
 Explanation rollout(const Request& r) {
-  NoGrad no_grad;
-  TapScope taps(glob_of(r.layers));
-  r.network(Var(r.x));
+  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
   std::vector<AttentionMatrix> matrices;
-  for (const Layer& l : r.layers) matrices.push_back(attention_matrix(taps.kept[find_kept(taps.kept, l.name)].second.value()));
+  for (const Layer& l : r.layers) matrices.push_back(attention_matrix(find_kept(v.taps, l.name)));
   const Layer& last = r.layers.back();
   return {{{"rollout", last.grid, received(rolled_out(matrices), 0, last.prefix)}}, {}, {}};
 }

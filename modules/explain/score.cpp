@@ -25,9 +25,9 @@ void check_finite(const std::vector<double>& scores) {
           "): its weights are damaged or its values overflow");
 }
 
-Var scored(const Network& network, const Score& score, const Var& x) {
-  Var s = score(network(x));
-  check(s.shape() == Shape{x.dim(0)}, "explain: expected one score a sample, got ", s.shape());
+Var scored(const Score& score, const Var& output, std::int64_t samples) {
+  Var s = score(output);
+  check(s.shape() == Shape{samples}, "explain: expected one score a sample, got ", s.shape());
   check_finite(s.value().values());
   return s;
 }
@@ -44,7 +44,7 @@ Score class_probability(std::int64_t index) {
 
 std::vector<double> scores_of(const Network& network, const Score& score, const Tensor& x) {
   NoGrad no_grad;
-  return scored(network, score, Var(x)).value().values();
+  return scored(score, Var(network.values(x).output), x.dim(0)).value().values();
 }
 
 std::int64_t top_class(const Tensor& logits) {
@@ -78,14 +78,14 @@ Gradients gradients_of(const Network& network, const Score& score, const Tensor&
   const FrozenParameters frozen;
   TapScope taps(glob_of(layers), {}, true);
   const Var leaf(x, true);  // so that a layer is on the tape wherever its tap stands
-  const Var s = scored(network, score, leaf);
+  const Var s = scored(score, network(leaf), x.dim(0));
   Gradients g;
   for (const double one : s.value().values()) g.score += one;
   check(s.requires_grad(), "explain: the score depends on none of the layers asked for");
   s.backward(Tensor::full(s.shape(), 1.0, s.dtype()));
   if (input) g.input = leaf.grad().defined() ? leaf.grad() : Tensor::zeros(x.shape(), x.dtype(), x.layout());
   for (const Layer& l : layers) {
-    const Var& v = taps.kept[find_kept(taps.kept, l.name)].second;
+    const Var& v = find_kept(taps.kept, l.name);
     g.values.push_back(v.value());
     g.gradients.push_back(v.grad().defined() ? v.grad() : Tensor::zeros(v.shape(), v.dtype()));
   }

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "modules/autograd/apply.hpp"
-#include "modules/autograd/tap.hpp"
 #include "modules/explain/activations.hpp"
 #include "modules/explain/methods.hpp"
 
@@ -61,17 +59,11 @@ std::vector<double> weights_of(const Request& r, const Activations& a, const Lay
 }  // namespace
 
 Explanation score_cam(const Request& r) {
-  std::vector<Tensor> values;
-  {
-    NoGrad no_grad;
-    TapScope taps(glob_of(r.layers));
-    r.network(Var(r.x));
-    for (const Layer& l : r.layers) values.push_back(taps.kept[find_kept(taps.kept, l.name)].second.value());
-  }
+  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
   Explanation out;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const Activations a = activations_of(values[i], r.layers[i]);
-    out.maps.push_back(weighted_map(a, r.layers[i], weights_of(r, a, r.layers[i])));
+  for (const Layer& l : r.layers) {
+    const Activations a = activations_of(find_kept(v.taps, l.name), l);
+    out.maps.push_back(weighted_map(a, l, weights_of(r, a, l)));
   }
   return out;
 }

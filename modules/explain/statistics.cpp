@@ -6,8 +6,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "modules/autograd/apply.hpp"
-#include "modules/autograd/tap.hpp"
 #include "modules/explain/activations.hpp"
 
 namespace fovea::explain {
@@ -152,10 +150,8 @@ void Statistics::add(const Layer& layer, const Tensor& value) {
 }
 
 void Statistics::add(const Network& network, const Tensor& x, const std::vector<Layer>& layers) {
-  NoGrad no_grad;
-  TapScope taps(glob_of(layers));
-  network(Var(x));
-  for (const Layer& l : layers) add(l, taps.kept[find_kept(taps.kept, l.name)].second.value());
+  const Network::Values v = network.values(x, glob_of(layers));
+  for (const Layer& l : layers) add(l, find_kept(v.taps, l.name));
 }
 
 std::vector<Statistics::Row> Statistics::rows() const {

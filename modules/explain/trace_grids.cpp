@@ -53,11 +53,9 @@ Grids follow(const Graph& graph, const Shape& input) {
 }
 
 std::vector<TracedTap> by_running(const Network& network, const Shape& input) {
-  NoGrad no_grad;
-  TapScope taps("**");
-  network(Var(Tensor::zeros(input, DType::f32, Layout::channels_last)));
   std::vector<TracedTap> out;
-  for (const auto& [name, value] : taps.kept) out.push_back({name, value.shape(), std::nullopt});
+  for (const auto& [name, value] : network.values(Tensor::zeros(input, DType::f32, Layout::channels_last), "**").taps)
+    out.push_back({name, value.shape(), std::nullopt});
   return out;
 }
 

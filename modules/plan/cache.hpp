@@ -16,12 +16,11 @@ class Cache {
   struct Key {
     Shape input;
     std::string keep;
+    std::map<std::string, Shape> pins;
     int threads = 1;
     DType precision = DType::f32;
     std::uint64_t parameters = 0;
-    bool operator==(const Key& o) const {
-      return input == o.input && keep == o.keep && threads == o.threads && precision == o.precision && parameters == o.parameters;
-    }
+    bool operator==(const Key&) const = default;
   };
 
   // The plan for `key`, or what `make` gives. Two threads that want a new one at once may both make it.

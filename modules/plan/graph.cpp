@@ -51,15 +51,17 @@ void Mutable::sweep_dead() {
   nodes.erase(std::remove_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.dead; }), nodes.end());
 }
 
-Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const std::string& keep) {
+Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
   Graph traced;
   Mutable g;
   {
     NoGrad no_grad;
     TraceScope scope(traced);
-    TapScope taps(keep);
     Vars in;
     for (const Shape& s : inputs) in.push_back(scope.input(s));
+    std::map<std::string, Var> pins;
+    for (const auto& [name, shape] : options.pins) pins[name] = scope.input(shape);
+    TapScope taps(options.keep, pins);
     for (const Var& out : forward(in)) g.outputs.push_back(scope.index_of(out));
     for (const auto& [name, v] : taps.kept) g.taps.push_back({name, scope.index_of(v)});
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/plan/plan.hpp"
 #include "modules/plan/strided.hpp"
 
 namespace fovea::plan {
@@ -129,8 +130,8 @@ T* as(Node* node) {
   return node && !node->dead ? std::get_if<T>(&node->work) : nullptr;
 }
 
-// Runs `forward` on shapes alone, with the taps that match `keep` as further outputs.
-Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const std::string& keep);
+// Runs `forward` on shapes alone, with the taps that are kept as further outputs and those that are pinned as further inputs.
+Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options);
 
 // Gives a role to every node whose op offers one that fits its shapes and inputs.
 void lower(Mutable& g);

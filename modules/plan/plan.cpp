@@ -95,7 +95,7 @@ Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) cons
   return result;
 }
 
-const std::vector<Plan::StepInfo>& Plan::steps() const { return state_->infos; }
+const std::vector<Plan::StepInfo>& Plan::steps() const& { return state_->infos; }
 
 Plan::Memory Plan::memory() const {
   Memory m = state_->memory;
@@ -114,7 +114,7 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
         name_of(options.precision));
   if (options.precision == DType::bf16) parse_precision("bf16");  // refuses where the processor cannot
   const Lane lane(options.threads);
-  Mutable g = import_trace(forward, inputs, options.keep);
+  Mutable g = import_trace(forward, inputs, options);
   drop_dead(g);
   fold_constants(g);
   lower(g);

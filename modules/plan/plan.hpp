@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ bool tuning();
 void set_tuning(bool on);
 
 struct Options {
-  std::string keep = {};         // glob of taps that become outputs; empty: none
-  int threads = 0;               // that one run uses; 0: as many as the thread that compiles
-  DType precision = DType::f32;  // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
+  std::string keep = {};                   // glob of taps that become outputs; empty: none
+  std::map<std::string, Shape> pins = {};  // taps that become inputs: behind the others, in the order of their names
+  int threads = 0;                         // that one run uses; 0: as many as the thread that compiles
+  DType precision = DType::f32;            // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
   // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
   // Different ways round differently: untuned, a network's result is the same bits for every number of threads.
   bool tune = tuning();
@@ -59,7 +61,8 @@ class Plan {
   // becomes the time of each of steps(), wall clock. The first run after compiling or after a change of weights lays these out: it is slower.
   Result run(const Tensors& inputs, std::vector<double>* seconds = nullptr) const;
 
-  const std::vector<StepInfo>& steps() const;
+  const std::vector<StepInfo>& steps() const&;
+  const std::vector<StepInfo>& steps() const&& = delete;  // of a plan that is gone with the expression
   Memory memory() const;
   bool lowered() const;  // whether every step is; else some run an op's own forward, which allocates
   int threads() const;

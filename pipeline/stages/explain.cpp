@@ -50,6 +50,16 @@ struct Explainer::Prepared {
   std::vector<Layer> layers;
 };
 
+explain::Network explained(const Model& model) {
+  return {[model](const Var& x) { return model.forward(x); },
+          [model](const Tensor& x, const std::string& keep) {
+            Model::Result r = model.run(x, {.keep = keep});
+            explain::Network::Values v{std::move(r.output), {}};
+            for (Model::Tap& t : r.taps) v.taps.emplace_back(std::move(t.name), std::move(t.value));
+            return v;
+          }};
+}
+
 cv::Mat place_map(const explain::Map& map, const Geometry& g) {
   cv::Mat heat(g.source, CV_32F, cv::Scalar(std::numeric_limits<float>::quiet_NaN()));
   constexpr double kEdge = 1e-9;
@@ -64,10 +74,7 @@ cv::Mat place_map(const explain::Map& map, const Geometry& g) {
 }
 
 Explainer::Explainer(Model model, ExplainOptions options)
-    : model_(std::move(model)),
-      options_(std::move(options)),
-      network_([m = model_](const Var& x) { return m.forward(x); }),
-      preprocess_(preprocess_for(model_)) {
+    : model_(std::move(model)), options_(std::move(options)), network_(explained(model_)), preprocess_(preprocess_for(model_)) {
   const explain::Method& method = explain::method(options_.method);
   check_weights(model_);
   check(model_.classifies() || !method.needs_score, "explain: ", model_.name(), " does not classify, and ", method.name,

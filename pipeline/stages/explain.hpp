@@ -38,6 +38,9 @@ struct Explained {
   std::vector<explain::Bars> bars;
 };
 
+// A model as what is explained: gradients op by op on the tape, everything else through compiled plans.
+explain::Network explained(const Model& model);
+
 // The values of a map at the centres of the source's pixels; NaN outside what the network saw.
 cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
 

@@ -17,6 +17,7 @@
 using namespace fovea;
 using fovea::test::fails_with;
 using fovea::test::max_difference;
+using fovea::test::message_of;
 using fovea::test::rounding_bounds;
 
 namespace {
@@ -58,6 +59,11 @@ TEST_CASE("model: a wrong recipe fails at once, with its line and what was meant
   CHECK(refused(recipe("{type: a2n, scale: 2, widht: 8}"), "did you mean 'width'?"));
   CHECK(refused(recipe("{type: a2n, scale: 2, widht: [8]}"), "did you mean 'width'?"));
   CHECK(refused(recipe("{type: a2n, scale: 2, channels: 1}"), "1 channels"));
+  const std::string blocks = "\n  attention: [{at: '**.pre_add',\n    type: cbam, reductoin: 2}]\n";
+  CHECK(message_of([&] {
+          Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18}" + blocks +
+                             "  head: {type: classify, classes: [a, b]}\n");
+        }) == "recipe:4: unknown option 'reductoin'; did you mean 'reduction'?");
   CHECK(refused("fovea: 1\nmodel: [", "recipe:"));
 }
 
@@ -152,7 +158,7 @@ TEST_CASE("model: taps are kept by glob, and pinned values take their place") {
   CHECK(pinned.taps.at(0).value.values() == pin.values());
   const auto same =
       model.run(x, {.pins = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
-  // With pins it runs op by op, without them through a plan: rounding apart, of sums of 32 channels x 9 places.
+  // With its own statistics given: another plan of the same function, rounding apart, of sums of 32 channels x 9 places.
   Tensors parameters;
   for (const auto& e : model.params()->entries()) parameters.push_back(e.value.value());
   const double bound = rounding_bounds(parameters, 32 * 9, [&] { return Tensors{model.run(x)}; })[0];

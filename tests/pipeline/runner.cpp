@@ -172,12 +172,20 @@ TEST_CASE("jobs are parsed and planned within the budget", "[pipeline]") {
     CHECK_THROWS_WITH(parse_jobs(bad), Catch::Matchers::ContainsSubstring("load:process:save"));
   for (const int budget : {1, 2, 3, 8, 64}) {
     for (const std::size_t items : {0, 1, 2, 5, 1000}) {
-      const Jobs planned = plan_jobs(budget, items);
-      CHECK(planned.process * planned.width <= budget);
-      CHECK((planned.load >= 1 && planned.save >= 1 && planned.process >= 1));
+      for (const Hint hint : {Hint::automatic, Hint::latency, Hint::throughput}) {
+        const Jobs planned = plan_jobs(budget, items, hint);
+        CHECK(planned.process * planned.width <= budget);
+        CHECK((planned.load >= 1 && planned.save >= 1 && planned.process >= 1));
+      }
+      CHECK(plan_jobs(budget, items, Hint::latency).process == 1);
+      CHECK(plan_jobs(budget, items, Hint::latency).width == budget);
+      CHECK(plan_jobs(budget, items, Hint::throughput).process == budget);
+      CHECK(plan_jobs(budget, items, Hint::throughput).width == 1);
     }
     CHECK(plan_jobs(budget, 1).width == budget);
     CHECK(plan_jobs(budget, 1000).process == budget);
   }
-  CHECK(plan_jobs(8, 1000, parse_jobs("1:2:1")).width == 4);
+  CHECK(plan_jobs(8, 1000, Hint::throughput, parse_jobs("1:2:1")).width == 4);
+  CHECK(parse_hint("throughput") == Hint::throughput);
+  CHECK_THROWS_WITH(parse_hint("fast"), Catch::Matchers::ContainsSubstring("auto, latency or throughput, got 'fast'"));
 }

@@ -1,4 +1,4 @@
-// Whether f() raises an Error whose message contains `text`.
+// The message of the Error that f() raises, and whether it contains a text.
 #pragma once
 
 #include <string>
@@ -7,12 +7,18 @@
 
 namespace fovea::test {
 
+// Empty where there is none.
 template <class F>
-bool fails_with(const F& f, const std::string& text) {
+std::string message_of(const F& f) {
   try {
     f();
-  } catch (const Error& e) { return std::string(e.what()).find(text) != std::string::npos; }
-  return false;
+  } catch (const Error& e) { return e.what(); }
+  return {};
+}
+
+template <class F>
+bool fails_with(const F& f, const std::string& text) {
+  return message_of(f).find(text) != std::string::npos;
 }
 
 }  // namespace fovea::test

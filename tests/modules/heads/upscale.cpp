@@ -32,12 +32,12 @@ std::int64_t reach(const Network& n) {
   const UpscaleFacts facts = n.facts();
   const std::int64_t side = 2 * facts.radius + 7, middle = side / 2, s = facts.scale;
   Tensor x = test::random_tensor({1, 3, side, side}, 1, 0.5, 0.2);
-  std::map<std::string, Tensor> pins;
+  std::map<std::string, Var> pins;
   Tensor before;
   {
     TapScope taps(facts.statistics);
     before = (*n.block)(Var(x)).value();
-    for (const auto& [name, value] : taps.kept) pins[name] = value.value();
+    for (const auto& [name, value] : taps.kept) pins[name] = value;
   }
   CHECK(!pins.empty());
   Tensor changed = x.clone();

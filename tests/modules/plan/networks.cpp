@@ -115,6 +115,39 @@ TEST_CASE("plan: kept taps are eager's, and fusion goes on around them") {
   CHECK(model.compile(x.shape()).run({x}).taps.empty());
 }
 
+TEST_CASE("plan: pinned taps are inputs, and one plan serves all their values") {
+  const Model model = Model::from_recipe(kCbam, 3);
+  scatter(model, 9);
+  const Tensor x = pictures({2, 3, 37, 41}, 4);
+  const std::string gate = "backbone.layer2.0.pre_add.cbam.channel";
+  const Shape shape{2, 128, 1, 1};
+  const plan::Plan plan = model.compile(x.shape(), {.keep = "**.spatial", .pins = {{gate, shape}}});
+  Tensors parameters;
+  for (const auto& e : model.params()->entries()) parameters.push_back(e.value.value());
+  std::vector<double> before;
+  for (std::uint64_t seed = 1; seed < 4; ++seed) {
+    const Tensor pin = random_tensor(shape, seed).to(DType::f32).contiguous(Layout::channels_last);
+    const auto pinned = [&] {
+      NoGrad no_grad;
+      const Lane lane;
+      TapScope taps("**.spatial", {{gate, pin}});
+      Tensors out{model.forward(Var(x)).value()};
+      for (const auto& [name, v] : taps.kept) out.push_back(v.value());
+      return out;
+    };
+    const auto bounds = rounding_bounds(parameters, longest_sum(model, x.shape()), pinned);
+    const auto r = plan.run({x, pin});
+    const Tensors want = pinned();
+    REQUIRE(r.taps.size() + 1 == want.size());
+    CHECK(max_difference(r.outputs[0], want[0]) <= bounds[0]);
+    for (std::size_t i = 0; i < r.taps.size(); ++i) CHECK(max_difference(r.taps[i].value, want[i + 1]) <= bounds[i + 1]);
+    CHECK(r.outputs[0].values() != before);
+    before = r.outputs[0].values();
+    CHECK(model.run(x, {.keep = "**.spatial", .pins = {{gate, pin}}}).output.values() == before);
+  }
+  CHECK(fails_with([&] { model.compile(x.shape(), {.pins = {{gate, {2, 64, 1, 1}}}}); }, "a pinned tap wants shape 2x128x1x1"));
+}
+
 TEST_CASE("plan: follows a change of the weights") {
   const Model model = Model::from_recipe(kCbam, 3);
   const Tensor x = pictures({1, 3, 33, 33}, 4);
