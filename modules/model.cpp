@@ -14,6 +14,7 @@
 #include "modules/network.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/plan/cache.hpp"
+#include "modules/weights.hpp"
 
 namespace fovea {
 
@@ -25,19 +26,8 @@ struct Model::State {
   std::shared_ptr<ParamStore> params;
   std::size_t own = 0;  // parameters of the network; a training may declare more behind them, which are not saved
   std::unique_ptr<Network> network;
+  std::unique_ptr<Weights> weights;
   plan::Cache plans;
-
-  // Changes when a parameter's memory does, as opposed to its values.
-  std::uint64_t parameter_identity() const {
-    std::uint64_t hash = 1469598103934665603u;
-    for (const auto& e : params->entries()) hash = (hash ^ e.value.value().storage()->id) * 1099511628211u;
-    return hash;
-  }
-  bool all_f32() const {
-    const auto& entries = params->entries();
-    return std::all_of(entries.begin(), entries.end(),
-                       [](const auto& e) { return e.value.dtype() == DType::f32 || !is_floating(e.value.dtype()); });
-  }
 };
 
 namespace {
@@ -68,6 +58,7 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_->recipe = recipe.str();
   model.state_->name = name_of(recipe);
   model.state_->params = std::make_shared<ParamStore>(seed);
+  model.state_->weights = std::make_unique<Weights>(model.state_->params);
   model.state_->network = build(recipe, model.state_->params);
   model.state_->own = model.state_->params->entries().size();
   return model;
@@ -112,12 +103,13 @@ Model Model::load(const std::string& name_or_file) {
   model.state_->metadata = content.metadata;
   PathScope where(file.string());
   for (const auto& [key, value] : content.tensors) check_finite(key, value);
-  model.state_->params->load(content.tensors);
+  model.state_->weights->load(file, content.tensors);
   return model;
 }
 
 void Model::save(const fs::path& file, DType storage, std::map<std::string, std::string> metadata) const {
   check(storage == DType::f32 || storage == DType::f16, "save: expected f32 or f16, got ", name_of(storage));
+  const auto there = state_->weights->use();
   TensorFile content;
   for (std::size_t i = 0; i < state_->own; ++i) {
     const ParamStore::Entry& e = state_->params->entries()[i];
@@ -135,23 +127,40 @@ Var Model::forward(const Var& x) const { return (*state_->network)(x); }
 Tensor Model::run(const Tensor& x) const { return run(x, {}).output; }
 
 plan::Plan Model::compile(const Shape& input, const CompileOptions& options) const {
-  check(state_->all_f32(), "compile: expected parameters in f32");
+  check(state_->weights->facts().f32, "compile: expected parameters in f32");
   check(!Training::active(), "compile: expected a network in use, this thread is training it");
   const auto network = [&](const Vars& in) { return Vars{forward(in[0])}; };
-  return plan::compile(
-      network, {input}, {.keep = options.keep, .pins = options.pins, .threads = options.threads, .precision = options.precision});
+  const plan::Options wanted{.keep = options.keep,
+                             .pins = options.pins,
+                             .threads = options.threads,
+                             .precision = options.precision,
+                             .shared = state_->plans.shared()};
+  std::optional<plan::Plan> made;
+  state_->weights->with_making([&](bool released) {
+    made = plan::compile(network, {input}, wanted);
+    if (released) made->let_go();
+  });
+  return *made;
 }
+
+void Model::release_weights() const {
+  state_->weights->release();
+  state_->plans.clear();  // they follow the parameters
+}
+
+std::string Model::fingerprint() const { return state_->weights->fingerprint(); }
 
 Model::Result Model::run(const Tensor& x, const RunOptions& options) const {
-  const bool planned = x.dtype() == DType::f32 && state_->all_f32() && !Training::active() && !Observer::active();
-  return planned ? run_planned(x, options) : run_eager(x, options);
+  const bool planned = x.dtype() == DType::f32 && !Training::active() && !Observer::active();
+  const Weights::Facts facts = state_->weights->facts();
+  return planned && facts.f32 ? run_planned(x, options, facts.identity) : run_eager(x, options);
 }
 
-Model::Result Model::run_planned(const Tensor& x, const RunOptions& options) const {
+Model::Result Model::run_planned(const Tensor& x, const RunOptions& options, std::uint64_t parameters) const {
   CompileOptions wanted{.keep = options.keep, .precision = options.precision};
   Tensors inputs{x};
   for (const auto& [name, value] : options.pins) wanted.pins[name] = value.shape(), inputs.push_back(value);
-  const plan::Cache::Key key{x.shape(), wanted.keep, wanted.pins, threads(), wanted.precision, state_->parameter_identity()};
+  const plan::Cache::Key key{x.shape(), wanted.keep, wanted.pins, threads(), wanted.precision, parameters};
   auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run(inputs);
   Result result{made.outputs.at(0).to(DType::f32), {}};
   for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
@@ -159,6 +168,7 @@ Model::Result Model::run_planned(const Tensor& x, const RunOptions& options) con
 }
 
 Model::Result Model::run_eager(const Tensor& x, const RunOptions& options) const {
+  const auto there = state_->weights->use();
   NoGrad no_grad;
   Lane lane;
   Precision precision(options.precision);
@@ -195,6 +205,7 @@ std::vector<Feature> Model::features() const {
 const std::vector<SlotRules::Offer>& Model::slots() const { return state_->network->slots().offers(); }
 
 std::int64_t Model::multiply_adds(const Shape& input) const {
+  const auto there = state_->weights->use();
   return trace({input}, [&](const Vars& in) { return Vars{forward(in[0])}; }).multiply_adds();
 }
 

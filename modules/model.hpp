@@ -69,10 +69,20 @@ class Model {
     DType precision = DType::f32;            // or bf16 (plan::Options); Error where the processor cannot
     int threads = 0;                         // that one run uses; 0: as many as this thread
   };
-  // A plan of one's own, for an input N x 3 x H x W: plan.run({x}).outputs[0]. It follows later changes of the parameters.
+  // A plan of one's own, for an input N x 3 x H x W: plan.run({x}).outputs[0]. It follows later changes of the parameters. For one
+  // picture soon, compile it for all threads; for many pictures an hour, for one, and run it from a thread a processor, each within
+  // `const Lane lane(1);`: they share the plan and its weights. run() does as the thread's Lane says.
   plan::Plan compile(const Shape& input) const { return compile(input, {}); }
   plan::Plan compile(const Shape& input, const CompileOptions& options) const;
 
+  // For a program that only runs a model that it loaded from a file: from now on the parameters' memory goes back behind every plan that
+  // is made from them, and the file is read again where another shape or keep wants a new one (Error where it holds other weights by
+  // then). What needs parameters (forward, training, their values) is an Error afterwards, saying so; save() reads them again. Several
+  // threads may run the model; nobody may be using parameters while this is called. Error where they are not the file's.
+  void release_weights() const;
+
+  // Tells one set of parameters from another: 16 hexadecimal digits.
+  std::string fingerprint() const;
   const std::string& recipe() const;                           // resolved YAML
   const std::string& name() const;                             // zoo name or file stem
   const std::map<std::string, std::string>& metadata() const;  // of the file it was loaded from
@@ -86,7 +96,7 @@ class Model {
   std::int64_t multiply_adds(const Shape& input) const;  // of one run; found by tracing shapes
 
  private:
-  Result run_planned(const Tensor& x, const RunOptions& options) const;
+  Result run_planned(const Tensor& x, const RunOptions& options, std::uint64_t parameters) const;
   Result run_eager(const Tensor& x, const RunOptions& options) const;
 
   struct State;

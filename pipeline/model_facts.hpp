@@ -9,9 +9,6 @@
 
 namespace fovea {
 
-// 16 hexadecimal digits over all parameters' names and values: other weights, other outputs.
-std::string model_hash(const Model& model);
-
 // For people, in the order in which to show them: name, scale, parameters, arithmetic for one megapixel, where it comes from.
 std::vector<std::pair<std::string, std::string>> model_facts(const Model& model);
 

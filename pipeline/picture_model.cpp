@@ -10,8 +10,7 @@ PictureModel::PictureModel(Model model, Options options)
   check(!model_.upscales(), model_.name(),
         " enlarges pictures: expected a network that looks at them; upscale_image runs this one");
   if (options_.keep.empty()) return;
-  const explain::Network network([m = model_](const Var& x) { return m.forward(x); });
-  const auto all = explain::layers_of(network, {1, 3, preprocess_.height, preprocess_.width});
+  const auto all = explain::layers_of(explained(model_), {1, 3, preprocess_.height, preprocess_.width});
   layers_ = explain::choose_layers(all, options_.keep, explain::kMapKinds, "keep");
 }
 
@@ -21,8 +20,7 @@ PictureModel::Answer PictureModel::answer(const Model::Result& result, std::int6
   std::vector<std::pair<std::string, Tensor>> kept;
   for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, t.value);
   for (const explain::Layer& layer : layers_) {
-    const Tensor value = explain::find_kept(kept, layer.name);
-    explain::Map map = explain::attention_map(layer, value.slice(0, index, index + 1));
+    explain::Map map = explain::attention_map(layer, explain::find_kept(kept, layer.name).slice(0, index, index + 1));
     a.maps.push_back({layer.name, place_map(map, geometry), std::move(map)});
   }
   return a;

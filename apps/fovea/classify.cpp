@@ -188,9 +188,9 @@ int run_to_folder(Prepared& p, const Arguments& a) {
   remove_stale_temporaries(out);
   Ledger ledger(out);
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);
-  const nlohmann::json settings{{"command", "classify"},          {"model", p.model.name()},
-                                {"weights", model_hash(p.model)}, {"recipe", p.model.recipe()},
-                                {"top", p.options.top},           {"precision", name_of(p.options.precision)}};
+  const nlohmann::json settings{
+      {"command", "classify"},      {"model", p.model.name()}, {"weights", p.model.fingerprint()},
+      {"recipe", p.model.recipe()}, {"top", p.options.top},    {"precision", name_of(p.options.precision)}};
   std::vector<Step> steps = steps_of(p);
   steps.push_back({std::make_unique<SavePredictions>(), p.jobs.save, 1});
   const BatchResult result = run_batch(p.plan, ledger, settings, std::move(steps), *progress);
@@ -201,6 +201,7 @@ int run_to_folder(Prepared& p, const Arguments& a) {
 
 int run(const Arguments& a) {
   Prepared p = prepare(a);
+  p.model.release_weights();
   set_threads(a.lanes.budget());
   cv::setNumThreads(a.lanes.budget());
   return a.out.empty() ? run_to_output(p, a) : run_to_folder(p, a);

@@ -48,6 +48,7 @@ int run_eval(const Settings& s) {
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
+  model.release_weights();
   if (model.classifies()) return evaluate_classifier(model, {s.data, s.teacher, precision, s.batch, s.json, s.confusion});
   check(s.teacher.empty(), "--teacher is for classifiers, and ", model.name(), " is none");
   const int scale = model.upscale().scale;

@@ -32,6 +32,7 @@ Photos pictures(const Model& model, const ClassifierEvaluation& e) {
   check(photos.size() > 0, "no picture can be read; the first reason: ", photos.bad().front().reason);
   if (e.teacher.empty()) return photos;
   const Model teacher = Model::load(e.teacher);
+  teacher.release_weights();
   check(teacher.classes() == model.classes(), "--teacher: the ", teacher.classes().size(), " classes of ", teacher.name(),
         " are not the ", model.classes().size(), " of ", model.name());
   label_by(teacher, photos, e.batch);

@@ -41,7 +41,7 @@ nlohmann::json settings_of(const ExplainArguments& a, const Model& model) {
   const explain::Options& d = a.options.details;
   return {{"command", "explain"},
           {"model", model.name()},
-          {"weights", model_hash(model)},
+          {"weights", model.fingerprint()},
           {"method", a.options.method},
           {"layer", a.options.layer},
           {"class", a.options.target},
@@ -133,6 +133,7 @@ int run(const ExplainArguments& a) {
   cv::setNumThreads(a.lanes.budget());
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);
   const nlohmann::json settings = settings_of(a, p.explainer->model());
+  if (p.explainer->runs_only()) p.explainer->model().release_weights();
   const BatchResult result = run_batch(p.plan, ledger, settings, steps_of(a, p.explainer, p.jobs), *progress);
 
   ReportFacts facts{settings, model_facts(p.explainer->model()), result, a.lanes.budget(), "Fovea explain", explained_entry, {}};

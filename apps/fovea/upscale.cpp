@@ -61,7 +61,7 @@ fs::path checked_folder(const std::string& out) {
 nlohmann::json settings_of(const UpscaleArguments& a, const Model& model, const UpscaleOptions& options) {
   return {{"command", "upscale"},
           {"model", model.name()},
-          {"weights", model_hash(model)},
+          {"weights", model.fingerprint()},
           {"scale", model.upscale().scale},
           {"format", a.format},
           {"quality", a.quality},
@@ -114,6 +114,7 @@ Prepared prepare(const UpscaleArguments& a) try {
 
 int run(const UpscaleArguments& a) {
   Prepared p = prepare(a);
+  p.model.release_weights();
   write_output(p.out / ".", [] {});  // makes the folder
   const FolderLock lock(p.out);
   for (const fs::path& folder : p.plan.folders()) remove_stale_temporaries(folder);

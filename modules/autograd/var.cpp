@@ -75,6 +75,9 @@ Var::Var(Tensor value, bool requires_grad) : state_(std::make_shared<VarState>()
 
 const Tensor& Var::value() const {
   check(defined(), "var: undefined value");
+  check(state_->value.defined() || !is_parameter(),
+        "this model's weights were given back (release_weights); load it once more for "
+        "what needs them: training, gradients, their values");
   check(state_->value.defined(), "a value was read while tracing shapes; control flow must not depend on values here");
   return state_->value;
 }
@@ -83,8 +86,9 @@ void Var::set_requires_grad(bool on) { state_->requires_grad = on; }
 
 void Var::set_value(const Tensor& value) {
   check(value.shape() == shape(), "var: expected a value of shape ", shape(), ", got ", value.shape());
-  state_->value.copy_from(value);
-  state_->value.touch();
+  Tensor mine = this->value();
+  mine.copy_from(value);
+  mine.touch();
 }
 
 Var Var::detach() const { return Var(value()); }

@@ -62,16 +62,6 @@ void trim(WeightCache& cache) {
   }
 }
 
-// Both ends of a reorder, as bytes. dnnl_memory_desc_t is plain data in 2.x; 3.x gives a blob.
-std::string layout_key(const dnnl::memory::desc& desc) {
-#if DNNL_VERSION_MAJOR >= 3
-  const auto blob = dnnl::memory::desc(desc).get_blob();  // not const in 3.x
-  return {reinterpret_cast<const char*>(blob.data()), blob.size()};
-#else
-  return {reinterpret_cast<const char*>(&desc.data), sizeof desc.data};
-#endif
-}
-
 }  // namespace
 
 const dnnl::engine& engine() {
@@ -176,6 +166,16 @@ CacheStats cache_stats() {
   stats.weight_bytes = weights().bytes;
   stats.reorders = weights().reorders;
   return stats;
+}
+
+// dnnl_memory_desc_t is plain data in 2.x; 3.x gives a blob.
+std::string layout_key(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  const auto blob = dnnl::memory::desc(desc).get_blob();  // not const in 3.x
+  return {reinterpret_cast<const char*>(blob.data()), blob.size()};
+#else
+  return {reinterpret_cast<const char*>(&desc.data), sizeof desc.data};
+#endif
 }
 
 void clear_caches() {

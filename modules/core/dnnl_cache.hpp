@@ -49,6 +49,9 @@ HeldMemory reordered_weights(const Tensor& weights, const dnnl::memory::desc& fr
 // This thread's scratch memory, large enough for `desc`.
 dnnl::memory scratchpad(const dnnl::memory::desc& desc);
 
+// A memory layout as bytes that tell it from others.
+std::string layout_key(const dnnl::memory::desc& desc);
+
 dnnl::memory::data_type type_of(DType type);
 dnnl::memory as_memory(const dnnl::memory::desc& desc, const Tensor& t);
 

@@ -35,6 +35,8 @@ class Prepared final : public PreparedConv {
     return copy;
   }
 
+  std::string weight_layout() const override { return layout_key(problem_.user_weights()) + layout_key(primitive_->weights); }
+
   std::unique_ptr<Call> call() const override { return std::make_unique<Handles>(problem_, primitive_); }
 
  private:

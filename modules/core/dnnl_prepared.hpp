@@ -38,6 +38,8 @@ class PreparedConv {
   virtual const std::string& implementation() const = 0;
   // w (f32, row-major, PyTorch's order) in the layout and type that the primitive wants, as bytes.
   virtual Tensor reorder(const Tensor& w) const = 0;
+  // Bytes that name this change: primitives that give the same ones may read one copy.
+  virtual std::string weight_layout() const = 0;
 
   struct Pointers {
     const void *x = nullptr, *w = nullptr, *bias = nullptr, *residual = nullptr;  // w: as reorder gave it

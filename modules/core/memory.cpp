@@ -1,6 +1,9 @@
 #include "modules/core/memory.hpp"
 
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <bit>
@@ -35,6 +38,7 @@ struct Pool {
   Stats stats;
   std::size_t cap = default_cap();
   bool nan = false;
+  std::uint64_t until_failure = 0;  // requests; 0: there is none to come
 };
 
 // Never destroyed: tensors with static lifetime may be released after main.
@@ -53,6 +57,10 @@ void trim_locked(Pool& p, std::size_t down_to) {
   }
 }
 
+void check_there(bool there, std::size_t size) {
+  check(there, "memory: the system refused ", size, " bytes; use smaller tiles, batches or fewer jobs");
+}
+
 void* fresh(Pool& p, std::size_t size) {
   void* block = std::aligned_alloc(kAlign, size);
   if (!block) {
@@ -62,7 +70,7 @@ void* fresh(Pool& p, std::size_t size) {
     }
     block = std::aligned_alloc(kAlign, size);
   }
-  check(block != nullptr, "memory: the system refused ", size, " bytes; use smaller tiles, batches or fewer jobs");
+  check_there(block != nullptr, size);
   return block;
 }
 
@@ -77,6 +85,7 @@ void* allocate(std::size_t bytes) {
     std::lock_guard lock(p.mutex);
     ++p.stats.requests;
     nan = p.nan;
+    if (p.until_failure > 0) check_there(--p.until_failure > 0, size);
     if (auto it = p.free.find(size); it != p.free.end()) {
       block = it->second.back();
       it->second.pop_back();
@@ -128,6 +137,14 @@ void set_cache_cap(std::size_t bytes) {
 void trim() {
   std::lock_guard lock(pool().mutex);
   trim_locked(pool(), 0);
+#ifdef __GLIBC__
+  malloc_trim(0);  // free() keeps what lies below a block that is in use
+#endif
+}
+
+void fail_at(std::uint64_t request) {
+  std::lock_guard lock(pool().mutex);
+  pool().until_failure = request;
 }
 
 void fill_fresh_with_nan(bool on) {

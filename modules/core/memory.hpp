@@ -21,7 +21,8 @@ void release(void* block, std::size_t bytes) noexcept;
 Stats stats();
 void reset_peak();
 void set_cache_cap(std::size_t bytes);  // default 2 GiB, at most an eighth of the machine's memory
-void trim();                            // gives all cached blocks back
+void trim();                            // gives all cached blocks back to the system
+void fail_at(std::uint64_t request);    // for tests: the n-th request from now on is refused, as by the system; 0: none
 void fill_fresh_with_nan(bool on);      // for tests: what is not written shows
 
 }  // namespace fovea::memory

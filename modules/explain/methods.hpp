@@ -44,6 +44,7 @@ struct Method {
   std::vector<LayerKind> kinds;  // of layers that it can use; empty: it needs none
   bool needs_score = true;       // false: shows what was computed, whatever the head
   Explanation (*run)(const Request& request);
+  bool needs_gradients = false;  // else values alone, which plans give
 };
 
 const std::vector<Method>& methods();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
@@ -73,6 +74,17 @@ std::string key_of(const dnn::ConvSpec& s, bool after) {
                      threads());
 }
 
+// Large maps stand for all of about their size, as a square whose side is a power of sqrt(2): a folder of pictures of all sizes must
+// not cost a measurement for each of them.
+dnn::ConvSpec representative(dnn::ConvSpec s) {
+  constexpr double kExact = 64;
+  const double side = std::sqrt(static_cast<double>(s.x[2] * s.x[3]));
+  if (side <= kExact) return s;
+  const std::int64_t rounded = std::lround(std::exp2(std::round(2 * std::log2(side)) / 2));
+  for (const int axis : {2, 3}) s.y[axis] += rounded - s.x[axis], s.x[axis] = rounded;
+  return s;
+}
+
 const std::array<std::pair<const char*, Algorithm>, 4> kNames{{{"direct", Algorithm::direct},
                                                                {"winograd 2x2", Algorithm::winograd2x2},
                                                                {"winograd 2x4", Algorithm::winograd2x4},
@@ -123,7 +135,7 @@ Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool
   if (!few_weights(spec)) return Algorithm::direct;
   // One that oneDNN does not fuse whole takes a pass more over its output: measured bare, it does not come off worse.
   const bool whole = dnn::PreparedConv::make(spec) != nullptr;
-  return tune ? measured(whole ? spec : bare_convolution(g, n, c), c.after) : usual();
+  return tune ? measured(representative(whole ? spec : bare_convolution(g, n, c)), c.after) : usual();
 }
 
 }  // namespace fovea::plan

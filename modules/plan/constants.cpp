@@ -1,22 +1,32 @@
 #include "modules/plan/constants.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace fovea::plan {
 namespace {
 
 constexpr std::size_t kShared = 65536;  // bytes
 
+// One tensor as it stands: its memory, the version of what is in it, and where the view lies.
+std::string key_of(const Tensor& t) {
+  const auto offset = static_cast<const char*>(t.raw()) - static_cast<const char*>(t.storage()->data);
+  std::ostringstream text;
+  text << t.storage()->id << '.' << t.storage()->version << '+' << offset << ':' << name_of(t.dtype()) << t.shape()
+       << t.strides();
+  return text.str();
+}
+
 }  // namespace
 
-std::size_t Constants::want(Id id, std::function<Tensor(const Tensor&)> change) {
-  wanted_.emplace_back(id, std::move(change));
+std::size_t Constants::want(Id id, Change change, std::string key) {
+  wanted_.push_back({id, std::move(change), std::move(key)});
   return wanted_.size() - 1;
 }
 
 void Constants::freeze() {
   std::vector<Id> open;
-  for (const auto& [id, change] : wanted_) open.push_back(id);
+  for (const Wanted& w : wanted_) open.push_back(w.id);
   while (!open.empty()) {
     const Id id = open.back();
     open.pop_back();
@@ -32,7 +42,7 @@ void Constants::freeze() {
 std::shared_ptr<const Tensors> Constants::current() {
   std::lock_guard lock(mutex_);
   if (!ready_ || stale()) make();
-  return ready_;
+  return {ready_, &ready_->values};
 }
 
 bool Constants::stale() const {
@@ -40,19 +50,28 @@ bool Constants::stale() const {
 }
 
 void Constants::make() {
-  for (Source& s : sources_) s.version = s.tensor.storage()->version;
+  std::vector<Source> sources = sources_;
+  for (Source& s : sources) s.version = s.tensor.storage()->version;
   std::map<Id, Tensor> made;
-  auto all = std::make_shared<Tensors>();
-  for (const auto& [id, change] : wanted_) {
-    const Tensor t = value(id, made);
-    all->push_back(change ? change(t) : t);
+  auto all = std::make_shared<Ready>();
+  for (const Wanted& w : wanted_) {
+    const auto here = [&] { return w.change ? w.change(value(w.id, made)) : value(w.id, made); };
+    const bool source = w.id >= 0 && recipes_.at(w.id)->source.defined();
+    if (source && !w.change) {
+      all->values.push_back(recipes_.at(w.id)->source);
+      continue;
+    }
+    const std::string from = key(w.id);
+    const bool named = !from.empty() && (!w.change || !w.key.empty());
+    all->shared.push_back(shared_->get(named ? w.key + "(" + from + ")" : "", here));
+    all->values.push_back(*all->shared.back());
     // Small ones are shared by several; a scaled weight is used once, and all of a network's would be as large as it is.
     std::erase_if(made, [](const auto& m) { return m.second.defined() && m.second.bytes() > kShared; });
   }
-  ready_ = std::move(all);
+  ready_ = std::move(all), sources_ = std::move(sources);  // only now: what fails before is tried again
 }
 
-Tensor Constants::value(Id id, std::map<Id, Tensor>& made) {
+Tensor Constants::value(Id id, std::map<Id, Tensor>& made) const {
   if (id < 0) return {};
   if (const auto it = made.find(id); it != made.end()) return it->second;
   const Recipe& recipe = *recipes_.at(id);
@@ -62,14 +81,35 @@ Tensor Constants::value(Id id, std::map<Id, Tensor>& made) {
   return made[id] = recipe.make(in);
 }
 
+std::string Constants::key(Id id) const {
+  if (id < 0) return "none";
+  const Recipe& recipe = *recipes_.at(id);
+  if (recipe.source.defined()) return key_of(recipe.source);
+  std::string text = recipe.key;
+  for (const Id i : recipe.inputs) {
+    const std::string input = key(i);
+    if (text.empty() || input.empty()) return {};
+    text += "(" + input + ")";
+  }
+  return text;
+}
+
 std::size_t Constants::bytes() {
   const auto all = current();
+  std::set<const Storage*> own;
   std::size_t total = 0;
   for (const Tensor& t : *all) {
     const auto from = [&](const Source& s) { return s.tensor.shares_storage(t); };
-    if (t.defined() && std::none_of(sources_.begin(), sources_.end(), from)) total += t.storage()->bytes;
+    if (!t.defined() || std::any_of(sources_.begin(), sources_.end(), from)) continue;
+    if (own.insert(t.storage().get()).second) total += t.storage()->bytes;
   }
   return total;
+}
+
+void Constants::let_go() {
+  current();
+  std::lock_guard lock(mutex_);
+  sources_.clear(), recipes_.clear(), wanted_.clear();
 }
 
 }  // namespace fovea::plan

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 
@@ -27,12 +29,12 @@ std::vector<Algorithm> algorithms(const Mutable& g, bool tune) {
 
 class Emitter {
  public:
-  Emitter(const Mutable& g, bool tune)
+  Emitter(const Mutable& g, const Options& options)
       : g_(g),
-        algorithms_(algorithms(g, tune)),
+        algorithms_(algorithms(g, options.tune)),
         life_(g, [&](const Node& n) { return winograd(static_cast<std::size_t>(&n - g.nodes.data())) || fused(g, n, true); }),
         blocks_(life_.blocks()),
-        state_(std::make_shared<Plan::State>(g)) {}
+        state_(std::make_shared<Plan::State>(g, options.shared ? options.shared : std::make_shared<SharedConstants>())) {}
 
   std::shared_ptr<Plan::State> run() {
     for (std::size_t i = 0; i < g_.nodes.size(); ++i) prepare(g_.nodes[i], static_cast<int>(i));
@@ -114,11 +116,12 @@ class Emitter {
       for (const auto d : t.shape()) padded.push_back(d);
       return t.to(DType::f32).reshape(padded).contiguous(rank == 4 ? Layout::channels_last : Layout::row_major);
     };
-    return {Place::Kind::constant, state_->constants.want(id, change), g_.shape(id)};
+    return {Place::Kind::constant, state_->constants.want(id, change, fmt::format("operand{}", full.rank())), g_.shape(id)};
   }
 
-  Place constant(Id id, std::function<Tensor(const Tensor&)> change) {
-    return {Place::Kind::constant, state_->constants.want(id, std::move(change)), Shape{}};
+  // `key` names the change, so that plans share its result.
+  Place constant(Id id, std::function<Tensor(const Tensor&)> change, std::string key) {
+    return {Place::Kind::constant, state_->constants.want(id, std::move(change), std::move(key)), Shape{}};
   }
 
   std::vector<Place> operands(const Node& n, const Links& links) {
@@ -158,7 +161,7 @@ class Emitter {
                     .y = at(n.outputs[0]),
                     .scratchpad = workspace(i)};
     state_->calls.push_back(made);
-    p.weight = constant(n.inputs[1], weight);
+    p.weight = constant(n.inputs[1], weight, made->weight_layout());
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     if (std::find(unfused_.begin(), unfused_.end(), static_cast<int>(i)) != unfused_.end()) p.behind = behind(n, c);
     return convolve_step(std::move(p));
@@ -166,7 +169,8 @@ class Emitter {
 
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Planes& problem) {
     PlanesParts p{.problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .workspace = workspace(i), .after = c.after};
-    p.weight = constant(n.inputs[1], [problem](const Tensor& w) { return problem.weight(w); });
+    p.weight = constant(
+        n.inputs[1], [problem](const Tensor& w) { return problem.weight(w); }, problem.turned ? "turned planes" : "planes");
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return planes_step(std::move(p));
   }
@@ -179,14 +183,14 @@ class Emitter {
                     .workspace = workspace(i),
                     .after = c.after};
     const auto weight = [winograd](const Tensor& w) { return winograd.transform(plain_weight(w)); };
-    p.weight = constant(n.inputs[1], weight);
+    p.weight = constant(n.inputs[1], weight, fmt::format("winograd{}x{}", winograd.side().rows, winograd.side().columns));
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return winograd_step(std::move(p));
   }
 
   std::unique_ptr<Step> make(const Node& n, const Convolve& c, const Dots& problem) {
     DotsParts p{.problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .after = c.after};
-    p.weight = constant(n.inputs[1], plain_weight);
+    p.weight = constant(n.inputs[1], plain_weight, "plain");
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return dots_step(std::move(p));
   }
@@ -234,7 +238,8 @@ class Emitter {
     std::vector<Place> in, out;
     const auto by_rows = [](const Tensor& t) { return t.to(DType::f32).contiguous(Layout::row_major); };
     for (const Id id : n.inputs)
-      in.push_back(id >= 0 && c.rows && g_.constant(id) ? constant(id, by_rows) : operand(id, id < 0 ? Shape{} : g_.shape(id)));
+      in.push_back(id >= 0 && c.rows && g_.constant(id) ? constant(id, by_rows, "rows")
+                                                        : operand(id, id < 0 ? Shape{} : g_.shape(id)));
     for (const Id id : n.outputs) out.push_back(at(id));
     return compute_step(c, std::move(in), std::move(out), workspace(i));
   }
@@ -281,6 +286,6 @@ class Emitter {
 
 }  // namespace
 
-std::shared_ptr<Plan::State> emit(const Mutable& g, bool tune) { return Emitter(g, tune).run(); }
+std::shared_ptr<Plan::State> emit(const Mutable& g, const Options& options) { return Emitter(g, options).run(); }
 
 }  // namespace fovea::plan

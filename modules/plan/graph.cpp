@@ -35,9 +35,9 @@ Id Mutable::add(const Shape& shape) {
   return static_cast<Id>(values.size()) - 1;
 }
 
-Id Mutable::add_constant(const Shape& shape, std::vector<Id> from, std::function<Tensor(const Tensors&)> make) {
+Id Mutable::add_constant(const Shape& shape, std::vector<Id> from, std::function<Tensor(const Tensors&)> make, std::string key) {
   const Id id = add(shape);
-  value(id).constant = std::make_shared<Recipe>(Recipe{{}, std::move(from), std::move(make)});
+  value(id).constant = std::make_shared<Recipe>(Recipe{{}, std::move(from), std::move(make), std::move(key)});
   return id;
 }
 

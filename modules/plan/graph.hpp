@@ -84,11 +84,13 @@ struct Node {
   bool dead = false;
 };
 
-// A value that depends on parameters alone. A source is read where it lies; others are made again when a source has changed.
+// A value that depends on parameters alone. A source is read where it lies; others are made again when a source has changed. `key`
+// names what `make` does and all that it depends on besides its inputs: what has one is shared between plans.
 struct Recipe {
   Tensor source;
   std::vector<Id> inputs;
   std::function<Tensor(const Tensors&)> make;
+  std::string key = {};
 };
 
 struct Value {
@@ -120,7 +122,7 @@ struct Mutable {
   std::vector<Node*> users(Id id);      // a node that reads it twice comes once
   bool only_for(Id id, const Node& n);  // nobody but n reads it
   Id add(const Shape& shape);
-  Id add_constant(const Shape& shape, std::vector<Id> inputs, std::function<Tensor(const Tensors&)> make);
+  Id add_constant(const Shape& shape, std::vector<Id> inputs, std::function<Tensor(const Tensors&)> make, std::string key = {});
   Id add_source(const Tensor& t);
   void sweep_dead();  // takes dead nodes out
 };

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 #include <concepts>
@@ -80,8 +82,10 @@ class Lowerer {
     const std::vector<Id> from{n.inputs[1], n.inputs[2], g_.add_source(r.mean), g_.add_source(r.variance)};
     const Shape channels{x[1]};
     const double eps = r.eps;
-    const Id scale = g_.add_constant(channels, from, [eps](const Tensors& t) { return line(t, eps, true); });
-    const Id shift = g_.add_constant(channels, from, [eps](const Tensors& t) { return line(t, eps, false); });
+    const Id scale = g_.add_constant(
+        channels, from, [eps](const Tensors& t) { return line(t, eps, true); }, fmt::format("scale{}", eps));
+    const Id shift = g_.add_constant(
+        channels, from, [eps](const Tensors& t) { return line(t, eps, false); }, fmt::format("shift{}", eps));
     n.inputs = {n.inputs[0], scale, shift};
     return Sweep{{Link{.kind = Link::Kind::affine, .operand = 1, .shift = 2}}};
   }

@@ -109,6 +109,8 @@ bool Plan::lowered() const {
 
 int Plan::threads() const { return state_->threads; }
 
+void Plan::let_go() { state_->constants.let_go(); }
+
 Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
   check(options.precision == DType::f32 || options.precision == DType::bf16, "plan: expected precision f32 or bf16, got ",
         name_of(options.precision));
@@ -130,7 +132,7 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
   fuse_chains(g);
   drop_dead(g);
   if (options.precision == DType::bf16) assign_precision(g);
-  return Plan(emit(g, options.tune));
+  return Plan(emit(g, options));
 }
 
 }  // namespace fovea::plan

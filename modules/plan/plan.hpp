@@ -19,15 +19,18 @@
 
 namespace fovea::plan {
 
+class SharedConstants;
+
 // Whether plans are tuned unless their options say otherwise; for the whole process, true at first. Any thread.
 bool tuning();
 void set_tuning(bool on);
 
 struct Options {
-  std::string keep = {};                   // glob of taps that become outputs; empty: none
-  std::map<std::string, Shape> pins = {};  // taps that become inputs: behind the others, in the order of their names
-  int threads = 0;                         // that one run uses; 0: as many as the thread that compiles
-  DType precision = DType::f32;            // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
+  std::string keep = {};                         // glob of taps that become outputs; empty: none
+  std::map<std::string, Shape> pins = {};        // taps that become inputs: behind the others, in the order of their names
+  int threads = 0;                               // that one run uses; 0: as many as the thread that compiles
+  DType precision = DType::f32;                  // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
+  std::shared_ptr<SharedConstants> shared = {};  // between the plans of one network; none: nothing is
   // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
   // Different ways round differently: untuned, a network's result is the same bits for every number of threads.
   bool tune = tuning();
@@ -66,6 +69,8 @@ class Plan {
   Memory memory() const;
   bool lowered() const;  // whether every step is; else some run an op's own forward, which allocates
   int threads() const;
+  // Forgets the parameters, whose memory may go then: changes of them are not followed from here on.
+  void let_go();
 
   struct State;
   explicit Plan(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -24,7 +24,7 @@ struct Plan::State {
     Place place;
   };
 
-  explicit State(const Mutable& g) : constants(g) {}
+  State(const Mutable& g, std::shared_ptr<SharedConstants> shared) : constants(g, std::move(shared)) {}
 
   Shapes inputs;
   std::vector<Entry> entries;
@@ -45,7 +45,7 @@ struct Plan::State {
   std::vector<std::unique_ptr<Run>> free_;
 };
 
-// Turns the graph, after its passes, into steps and places. `tune`: as Options say.
-std::shared_ptr<Plan::State> emit(const Mutable& g, bool tune);
+// Turns the graph, after its passes, into steps and places.
+std::shared_ptr<Plan::State> emit(const Mutable& g, const Options& options);
 
 }  // namespace fovea::plan

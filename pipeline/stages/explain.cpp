@@ -105,6 +105,8 @@ std::vector<Layer> Explainer::attention_layers(const std::vector<Layer>& all) co
                                 "--statistics");
 }
 
+bool Explainer::runs_only() const { return preprocess_ && !explain::method(options_.method).needs_gradients; }
+
 void Explainer::check_statistics() const { attention_layers(layers_); }
 
 Explainer::Prepared Explainer::prepare(const Image& image) const {

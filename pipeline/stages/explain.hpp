@@ -53,6 +53,8 @@ class Explainer {
   // The layers whose attention can be counted. Error when there are none.
   void add_statistics(const Image& image, explain::Statistics& statistics) const;
   void check_statistics() const;
+  // Whether images are only run, at one size: then the model may give its weights back.
+  bool runs_only() const;
 
   const Model& model() const { return model_; }
   const ExplainOptions& options() const { return options_; }

@@ -1,6 +1,8 @@
 // Folds a norm with fixed statistics into the convolution before it. The norm is a line for each channel, s x + t; the convolution is
 // linear, so s (W * v + b) + t = (s W) * v + (s b + t): scaled weights and another bias, also where there was one already. Products are
 // taken in double precision and rounded once. Only where nobody else sees the convolution's output.
+#include <fmt/core.h>
+
 #include "modules/plan/passes/passes.hpp"
 
 namespace fovea::plan {
@@ -42,9 +44,10 @@ void fold_norms(Mutable& g) {
     if (!conv || conv->after || before->inputs[3] >= 0 || !g.only_for(n.inputs[0], n)) continue;
     const Link& link = sweep->links.front();
     const Id scale = n.inputs[link.operand], shift = n.inputs[link.shift], weight = before->inputs[1];
-    before->inputs[1] = g.add_constant(g.shape(weight), {weight, scale},
-                                       [options = conv->options](const Tensors& t) { return scaled(t[0], t[1], options); });
-    before->inputs[2] = g.add_constant(g.shape(shift), {scale, shift, before->inputs[2]}, moved);
+    before->inputs[1] = g.add_constant(
+        g.shape(weight), {weight, scale}, [options = conv->options](const Tensors& t) { return scaled(t[0], t[1], options); },
+        fmt::format("scaled{}{}", conv->options.groups, conv->options.transposed ? "t" : ""));
+    before->inputs[2] = g.add_constant(g.shape(shift), {scale, shift, before->inputs[2]}, moved, "moved");
     before->outputs = n.outputs;
     before->ops.insert(before->ops.end(), n.ops.begin(), n.ops.end());
     n.dead = true;

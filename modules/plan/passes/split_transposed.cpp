@@ -2,6 +2,8 @@
 // r + pad - s d: for each of the s x s values of r a small plain convolution. All of them together are one, of s x s times the outputs;
 // one copy then puts the phases between each other. oneDNN's transposed convolution of 64 maps to 32 by 4 x 4, stride 2, reaches 9
 // GFLOP/s where plain ones reach 240 (AVX-512, one thread), so that the zeros which this adds do not matter.
+#include <fmt/core.h>
+
 #include <array>
 
 #include "modules/plan/convolution.hpp"
@@ -83,11 +85,14 @@ bool split(Mutable& g, Node& n, Node& copy) {
   plain.options.pad_end = {z[2] - x[2] + rows.last, z[3] - x[3] + columns.last};
   if (plain.options.pad_end[0] < 0 || plain.options.pad_end[1] < 0) return false;
   Node made{plain, n.inputs, {g.add(z)}, n.path, n.ops, n.multiply_adds};
-  made.inputs[1] = g.add_constant({phases * w[1], w[0], rows.size(), columns.size()}, {n.inputs[1]},
-                                  [rows, columns](const Tensors& t) { return by_phases(t[0], rows, columns); });
+  made.inputs[1] = g.add_constant(
+      {phases * w[1], w[0], rows.size(), columns.size()}, {n.inputs[1]},
+      [rows, columns](const Tensors& t) { return by_phases(t[0], rows, columns); },
+      fmt::format("phases{},{},{},{}", rows.stride, rows.pad, columns.stride, columns.pad));
   if (n.inputs[2] >= 0)
-    made.inputs[2] =
-        g.add_constant({phases * w[1]}, {n.inputs[2]}, [phases](const Tensors& t) { return repeated(t[0], phases); });
+    made.inputs[2] = g.add_constant(
+        {phases * w[1]}, {n.inputs[2]}, [phases](const Tensors& t) { return repeated(t[0], phases); },
+        fmt::format("repeated{}", phases));
   if (!dnn::PreparedConv::make(bare_convolution(g, made, plain))) return false;
   copy = {Copy{{{0, interleave(z, rows, columns)}}}, made.outputs, n.outputs, n.path, {"phases"}};
   n = std::move(made);

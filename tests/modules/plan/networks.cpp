@@ -1,7 +1,4 @@
 // Whole networks: what a plan gives is what the eager forward gives but for rounding (tests/support/rounding.hpp says how much that is).
-#include <atomic>
-#include <thread>
-
 #include "modules/autograd/tap.hpp"
 #include "modules/core/memory.hpp"
 #include "modules/core/random.hpp"
@@ -166,25 +163,6 @@ TEST_CASE("plan: one thread and two give the same bits") {
   const Tensor x = pictures({2, 3, 65, 57}, 4);
   const auto with = [&](int threads) { return model.compile(x.shape(), {.threads = threads}).run({x}).outputs[0].values(); };
   CHECK(with(1) == with(2));
-}
-
-TEST_CASE("plan: several threads run one plan at once") {
-  const Model model = Model::from_recipe(kCbam, 3);
-  const plan::Plan plan = model.compile({1, 3, 33, 33}, {.threads = 1});
-  std::vector<Tensor> in;
-  std::vector<std::vector<double>> want;
-  for (std::uint64_t i = 0; i < 3; ++i) {
-    in.push_back(pictures({1, 3, 33, 33}, i));
-    want.push_back(plan.run({in.back()}).outputs[0].values());
-  }
-  std::atomic<int> equal{0};
-  std::vector<std::thread> threads;
-  for (std::size_t t = 0; t < 3; ++t)
-    threads.emplace_back([&, t] {
-      for (std::size_t k = 0; k < 6; ++k) equal += plan.run({in[(t + k) % 3]}).outputs[0].values() == want[(t + k) % 3];
-    });
-  for (std::thread& t : threads) t.join();
-  CHECK(equal == 18);
 }
 
 TEST_CASE("plan: a lowered network allocates its results and nothing else, in an arena smaller than all values together") {

@@ -110,6 +110,26 @@ TEST_CASE("tuning: a broken, foreign or unwritable file costs a measurement, not
   CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
 }
 
+TEST_CASE("tuning: large maps of about one size share a measurement, small ones have their own") {
+  OwnFile file;
+  const Tensor w = Tensor::full({16, 16, 3, 3}, 0.01);
+  const auto network = [&](const Vars& in) {
+    return Vars{conv2d(in[0], Var(w), Var(), {.pad_begin = {1, 1}, .pad_end = {1, 1}})};
+  };
+  const auto remembered = [&](std::int64_t h, std::int64_t w) {
+    plan::compile(network, {{1, 16, h, w}}, {.tune = true});
+    const std::string text = file.text();
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = text.find("convolution", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  CHECK(remembered(90, 91) == 1);
+  CHECK(remembered(100, 84) == 1);  // 128 / sqrt(2), too
+  CHECK(remembered(120, 131) == 2);
+  CHECK(remembered(30, 31) == 3);
+  CHECK(remembered(31, 31) == 4);
+}
+
 TEST_CASE("tuning: a tuned plan gives what an untuned one gives, and remembers its convolutions") {
   OwnFile file;
   const std::int64_t channels = 32;
