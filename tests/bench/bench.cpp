@@ -38,6 +38,10 @@ void Report::at_most(const std::string& name, double value, double limit) {
   add({name, value <= limit ? "ok" : "SHORT", value, limit});
 }
 
+void Report::at_least(const std::string& name, double value, double limit) {
+  add({name, value >= limit ? "ok" : "SHORT", value, limit});
+}
+
 void Report::note(const std::string& name, double value) { add({name, "info", value, kNone}); }
 
 void Report::skip(const std::string& name, const std::string& reason) { add({name, "skipped: " + reason, kNone, kNone}); }

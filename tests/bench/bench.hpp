@@ -20,6 +20,7 @@ class Report {
  public:
   // Prints "name value limit ok", or SHORT where value > limit (or is not a number).
   void at_most(const std::string& name, double value, double limit);
+  void at_least(const std::string& name, double value, double limit);  // SHORT where value < limit
   // Prints "name value - info": what a ratio was made of.
   void note(const std::string& name, double value);
   // Prints "name - - skipped: reason": the machine lacks what the figure needs. Counts neither way.
@@ -71,6 +72,7 @@ void batch(Report& report);
 void compile(Report& report);
 void onnx(Report& report);
 void plan(Report& report);
+void runtime(Report& report);
 void train_networks(Report& report);
 void train_step(Report& report);
 

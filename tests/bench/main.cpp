@@ -22,6 +22,7 @@ const std::vector<std::pair<std::string, Group>> groups = {
     {"train_networks", fovea::bench::train_networks},
     {"plan", fovea::bench::plan},
     {"compile", fovea::bench::compile},
+    {"runtime", fovea::bench::runtime},
     {"batch", fovea::bench::batch},
     {"onnx", fovea::bench::onnx},
 };
