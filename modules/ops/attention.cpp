@@ -15,7 +15,7 @@ struct Attention {
   static constexpr Policy policy = Policy::statistic;  // bf16 in and out, f32 inside
   AttentionOptions o;
   AttentionDropout dropout;
-  Random::State draws;  // where they begin, for both passes
+  Random::State draws;                        // where they begin, for both passes
   bool has_mask, has_bias, received, yes_no;  // the last: the mask is of booleans
 
   Shapes infer(const Shapes& in) const {
@@ -81,9 +81,8 @@ struct Attention {
 
   Lowering lower() const {
     if (dropout.probability > 0 || yes_no) return {};
-    return role::Computation{.bind = [op = *this](const auto& in, const auto&) { return op.bind(in); },
-                             .any_strides = true,
-                             .rows = true};
+    return role::Computation{
+        .bind = [op = *this](const auto& in, const auto&) { return op.bind(in); }, .any_strides = true, .rows = true};
   }
 
   std::optional<role::Computation::Bound> bind(const std::vector<role::Computation::Value>& in) const {
@@ -95,11 +94,13 @@ struct Attention {
       const Shape scores = scores_shape(in[0].shape, in[1].shape);
       const auto extra = [&](std::size_t i) {
         if (!x[i]) return Tensor();
-        return kernels::extra_view(Tensor::over(const_cast<float*>(x[i]), in[i].shape, DType::f32, Layout::row_major), scores, DType::f32);
+        return kernels::extra_view(Tensor::over(const_cast<float*>(x[i]), in[i].shape, DType::f32, Layout::row_major), scores,
+                                   DType::f32);
       };
       const Extras e{extra(3), extra(4), op.o.pattern.get(), op.o.causal, op.o.masked};
       const auto heads = [&](std::size_t i) { return kernels::Heads{x[i], DType::f32, in[i].shape, in[i].strides}; };
-      const kernels::ForwardPass<float> pass{heads(0), heads(1), heads(2), e, none, scale_of(op.o, in[0].shape[3]), y[0], nullptr};
+      const kernels::ForwardPass<float> pass{heads(0), heads(1), heads(2), e, none, scale_of(op.o, in[0].shape[3]),
+                                             y[0],     nullptr};
       const kernels::ReceivedPass<float> both{pass, y[1]};
       const std::int64_t size = op.received ? both.workspace() : pass.workspace();
       if (room && op.received) both.run(room);

@@ -165,10 +165,11 @@ struct Pad {
         if (i + 1 == order.size() && in[0].shape[a] > 1 && in[0].strides[a] != 1) return std::nullopt;
       }
       for (const auto& d : rows.dims) rows.count *= d[0];
-      return Computation::Bound{[rows, size = out[0].shape.elements(), value = static_cast<float>(value)](auto* x, auto* y, float*) {
-        std::fill_n(y[0], size, value);
-        rows.copy(x[0], y[0]);
-      }};
+      return Computation::Bound{
+          [rows, size = out[0].shape.elements(), value = static_cast<float>(value)](auto* x, auto* y, float*) {
+            std::fill_n(y[0], size, value);
+            rows.copy(x[0], y[0]);
+          }};
     }};
   }
   // The input as rows of the padded value.

@@ -26,10 +26,10 @@ bool tuning();
 void set_tuning(bool on);
 
 struct Options {
-  std::string keep = {};                         // glob of taps that become outputs; empty: none
-  std::map<std::string, Shape> pins = {};        // taps that become inputs: behind the others, in the order of their names
-  int threads = 0;                               // that one run uses; 0: as many as the thread that compiles
-  DType precision = DType::f32;                  // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
+  std::string keep = {};                   // glob of taps that become outputs; empty: none
+  std::map<std::string, Shape> pins = {};  // taps that become inputs: behind the others, in the order of their names
+  int threads = 0;                         // that one run uses; 0: as many as the thread that compiles
+  DType precision = DType::f32;            // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
   std::shared_ptr<SharedConstants> shared = {};  // between the plans of one network; none: nothing is
   // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
   // Different ways round differently: untuned, a network's result is the same bits for every number of threads.

@@ -159,7 +159,8 @@ struct ForwardPass {
     }
     dispatch_compute(q.type, "attention", [&](auto zero) {
       using T = decltype(zero);
-      for (std::int64_t r = 0; r < rows; ++r) store_line(static_cast<T*>(out) + (at + r) * dv, sums + r * width(), dv, C(1) / total[r]);
+      for (std::int64_t r = 0; r < rows; ++r)
+        store_line(static_cast<T*>(out) + (at + r) * dv, sums + r * width(), dv, C(1) / total[r]);
     });
   }
 };

@@ -47,7 +47,8 @@ struct ReceivedPass {
   }
 
   void part(std::int64_t unit, std::int64_t p, const C* packed, C* sums) const {
-    C *s = thread_memory<C>(pass.tiles() * kTile + pass.room_size() + (pass.tiles() + 1) * kQueryTile), *tops = s + pass.tiles() * kTile, *factor = tops + pass.tiles() * kQueryTile;
+    C *s = thread_memory<C>(pass.tiles() * kTile + pass.room_size() + (pass.tiles() + 1) * kQueryTile),
+      *tops = s + pass.tiles() * kTile, *factor = tops + pass.tiles() * kQueryTile;
     const auto room = pass.room_in(factor + kQueryTile);
     std::fill_n(sums, pass.keys(), C(0));
     for (std::int64_t b = pass.blocks() * p / parts(); b < pass.blocks() * (p + 1) / parts(); ++b)

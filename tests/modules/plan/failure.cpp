@@ -12,13 +12,13 @@ using namespace fovea::test;
 
 namespace {
 
-// Two of the blocks run by their own forward, so that steps allocate too.
+// Some of the last block's ops run by their own forward, so that steps allocate, too.
 const char* kNetwork = R"(fovea: 1
 model:
   backbone: {type: resnet, layers: [1], widths: [8], stem: cifar}
   attention:
   - {at: "backbone.layer1.0.pre_add", type: cbam}
-  - {at: "backbone.layer1.after_stage", type: triplet}
+  - {at: "backbone.layer1.after_stage", type: linear_attention}
   head: {type: classify, classes: [a, b, c]}
 )";
 const Shape kInput{1, 3, 9, 9};

@@ -113,7 +113,11 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
       {"softmax over rows", [](const Var& x) { return softmax(x, 2); }, 9, 16},
       {"log_softmax over columns", [](const Var& x) { return log_softmax(x, 3); }, 7, 16},
       {"mean over rows", [](const Var& x) { return mean(x, {2}); }, 9, 6},
-      {"sum over places", [](const Var& x) { return sum(x, {2, 3}, false); }, 63, 378},
+      {"sum over places",
+       [](const Var& x) {
+         return sum(x, {2, 3}, false);
+       },
+       63, 378},
       {"mean over channels", [](const Var& x) { return mean(x, {1}); }, 24, 6},
       {"max_mean over rows", [](const Var& x) { return max_mean(x, 2, true); }, 9, 6},
       {"max_mean over columns", [](const Var& x) { return max_mean(x, 3); }, 7, 6},
@@ -124,19 +128,29 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
       {"nearest", [](const Var& x) { return resize(x, 18, 21, Resize::nearest); }, 0, 0},
       {"bilinear", [](const Var& x) { return resize(x, 13, 9, Resize::bilinear); }, 4, 24},
       {"corners", [](const Var& x) { return resize(x, 13, 9, Resize::bilinear_align_corners); }, 4, 24},
-      {"pad2d", [](const Var& x) { return pad2d(x, {1, 2, 0, 3}, PadMode::reflect); }, 0, 0},
-      {"pad", [](const Var& x) { return pad(x, {0, 1, 0, 2}, {0, 0, 3, 0}, 0.5); }, 0, 0},
+      {"pad2d",
+       [](const Var& x) {
+         return pad2d(x, {1, 2, 0, 3}, PadMode::reflect);
+       },
+       0, 0},
+      {"pad",
+       [](const Var& x) {
+         return pad(x, {0, 1, 0, 2}, {0, 0, 3, 0}, 0.5);
+       },
+       0, 0},
       {"index_select", [&](const Var& x) { return index_select(x, 3, Var(index)); }, 0, 0},
       {"attention",
        [](const Var& x) {
          const Var t = permute(reshape(x, {x.dim(0), 2, 12, 63}), {0, 1, 3, 2});
          return attention(t, scale(t, 0.5), t);
-       }, 75, 216},
+       },
+       75, 216},
       {"matmul",
        [](const Var& x) {
          const Var t = reshape(x, {x.dim(0), 24, 63});
          return matmul(t, permute(t, {0, 2, 1}));
-       }, 24, 864},
+       },
+       24, 864},
   };
   for (const Case& c : all)
     for (const std::int64_t n : {1, 2, 3, 8}) {
