@@ -1,8 +1,8 @@
 // FOVEA_SIMD compiles a function for AVX-512, AVX2 and the baseline, and picks at run time: one plain source, vectorised by the
 // compiler, or written with its vector extension (ops/kernels/lanes.hpp) where sums must stay in registers.
 // What it calls must be inlined into it (FOVEA_INLINE), or the callee stays at the baseline.
-// A processor takes one path only: builds with -DFOVEA_SIMD_PATH=avx2 or baseline have no other, so that tests reach those. (The
-// sanitizers' builds are such: AddressSanitizer's of the baseline, ThreadSanitizer's of AVX2, which it then needs.)
+// A processor takes one path only: builds with -DFOVEA_SIMD_PATH=avx2 or baseline have no other, so that tests reach those:
+// AddressSanitizer's is one of the baseline.
 #pragma once
 
 #if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(FOVEA_SIMD_BASELINE)
