@@ -144,7 +144,7 @@ class Harness {
     REQUIRE(got.shape() == want.shape());
     const auto a = got.values(), b = want.values();
     double largest = largest_of(b), worst = 0;
-    if (largest < 1e-12 * cancelled) largest = cancelled;
+    if (largest < (want.dtype() == DType::f64 ? 1e-12 : 0x1p-16) * cancelled) largest = cancelled;
     for (std::size_t i = 0; i < a.size(); ++i) {
       if (a[i] == b[i]) continue;
       const double limit = o_.conditioning * slack * (bound.absolute * largest + bound.relative * std::abs(b[i])) + 1e-37;
