@@ -2,7 +2,7 @@
 // compiler, or written with its vector extension (ops/kernels/lanes.hpp) where sums must stay in registers.
 // What it calls must be inlined into it (FOVEA_INLINE), or the callee stays at the baseline.
 // A processor takes one path only: builds with -DFOVEA_SIMD_PATH=avx2 or baseline have no other, so that tests reach those:
-// AddressSanitizer's is one of the baseline.
+// AddressSanitizer's is one of the baseline; a program under ThreadSanitizer does not start where functions are picked at run time.
 #pragma once
 
 #if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(FOVEA_SIMD_BASELINE)
