@@ -5,6 +5,7 @@
 
 #include "modules/core/threads.hpp"
 #include "modules/ops/kernels/lanes.hpp"
+#include "modules/ops/kernels/tile_product.hpp"
 
 namespace fovea::plan {
 namespace {
@@ -214,13 +215,7 @@ bool Winograd::fits(const dnn::Conv& c, const Shape& w) {
   return !c.transposed && c.groups == 1 && w[2] == 3 && w[3] == 3 && c.stride == one && c.dilation == one;
 }
 
-Winograd::Registers Winograd::registers() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") ? Registers::many : Registers::few;
-#else
-  return Registers::few;
-#endif
-}
+Winograd::Registers Winograd::registers() { return kernels::wide_registers() ? Registers::many : Registers::few; }
 
 Winograd::Winograd(const dnn::Conv& c, const Shape& x, const Shape& y, Side side, Registers registers)
     : side_(side),
