@@ -6,17 +6,48 @@
 
 #include <algorithm>
 #include <charconv>
+#include <list>
+#include <mutex>
 #include <new>
 #include <opencv2/core.hpp>
 #include <semaphore>
 
+#include "modules/core/hand_over.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/clock.hpp"
 
 namespace fovea {
 namespace {
 
-using FramePtr = std::shared_ptr<Frame>;
+// The frames that are in the pipeline, a few at a time. TBB carries their addresses from thread to thread.
+class Underway {
+ public:
+  Frame* add(Frame frame) {
+    const std::lock_guard lock(mutex_);
+    return &frames_.emplace_back(std::move(frame));
+  }
+  void drop(const Frame* frame) {
+    const std::lock_guard lock(mutex_);
+    frames_.remove_if([&](const Frame& f) { return &f == frame; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::list<Frame> frames_;
+};
+
+// While a thread is inside a filter: what others left there is taken over, what it does is handed over.
+class Inside {
+ public:
+  explicit Inside(const void* what) : what_(what) { take_over(what_); }
+  ~Inside() { hand_over(what_); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  const void* what_;
+};
+
 using Places = std::counting_semaphore<4096>;
 
 class Place {
@@ -135,22 +166,30 @@ void Runner::run(const Source& source, const Sink& sink) {
     opened.stages.push_back(step.stage.get());
   }
 
-  auto chain = tbb::make_filter<void, FramePtr>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> FramePtr {
-    if (auto frame = source()) return std::make_shared<Frame>(std::move(*frame));
-    flow.stop();
-    return nullptr;
+  Underway underway;
+  auto chain = tbb::make_filter<void, Frame*>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> Frame* {
+    const Inside inside(&source);
+    auto next = source();
+    if (!next) return flow.stop(), nullptr;
+    Frame* frame = underway.add(std::move(*next));
+    hand_over(frame);
+    return frame;
   });
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    chain &= tbb::make_filter<FramePtr, FramePtr>(tbb::filter_mode::parallel, [&, i](FramePtr frame) {
+    chain &= tbb::make_filter<Frame*, Frame*>(tbb::filter_mode::parallel, [&, i](Frame* frame) {
+      const Inside inside(frame);
       // A thread that waits here holds its own token only: whoever is inside goes on to the end, so nobody waits for ever.
       const Place place(*places[i]);
       process(*steps_[i].stage, steps_[i].width, *frame);
       return frame;
     });
   }
-  const auto all = chain & tbb::make_filter<FramePtr, void>(tbb::filter_mode::serial_out_of_order, [&](FramePtr frame) {
+  const auto all = chain & tbb::make_filter<Frame*, void>(tbb::filter_mode::serial_out_of_order, [&](Frame* frame) {
+                     const Inside inside(&sink);
+                     take_over(frame);
                      frame->results.clear();
                      sink(*frame);
+                     underway.drop(frame);
                    });
 
   // One thread a token: a thread that waits for a place or the disk must not keep a lane of the model empty.
@@ -158,6 +197,7 @@ void Runner::run(const Source& source, const Sink& sink) {
   const tbb::global_control workers(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(tokens) + 1);
   tbb::task_arena arena(tokens);
   arena.execute([&] { tbb::parallel_pipeline(static_cast<std::size_t>(tokens), all); });
+  for (const void* left : {static_cast<const void*>(&source), static_cast<const void*>(&sink)}) take_over(left);
 }
 
 }  // namespace fovea

@@ -10,6 +10,8 @@
 #include <mutex>
 #include <string>
 
+#include "modules/core/hand_over.hpp"
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -57,22 +59,37 @@ void write_csr([[maybe_unused]] unsigned value) {
 }
 
 // OpenMP workers keep their own control register: the caller's is copied to them, and exceptions come back to the caller.
-template <class Body>
-void team(int count, const Body& body) {
-  const unsigned csr = read_csr();
-  std::exception_ptr error;
-  std::mutex mutex;
-#pragma omp parallel num_threads(count)
-  {
-    write_csr(csr);
+class Team {
+ public:
+  void work(const std::function<void(int, int)>& body) {
+    take_over(&csr_);
+    write_csr(csr_);
     try {
       body(omp_get_thread_num(), omp_get_num_threads());
     } catch (...) {
-      std::lock_guard lock(mutex);
-      if (!error) error = std::current_exception();
+      std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::current_exception();
     }
+    hand_over(&error_);
   }
-  if (error) std::rethrow_exception(error);
+  void end() const {
+    take_over(&error_);
+    if (error_) std::rethrow_exception(error_);
+  }
+  void begin() const { hand_over(&csr_); }
+
+ private:
+  unsigned csr_ = read_csr();
+  std::exception_ptr error_;
+  std::mutex mutex_;
+};
+
+FOVEA_CARRIED void team(int count, const std::function<void(int, int)>& body) {
+  Team team;
+  team.begin();
+#pragma omp parallel num_threads(count)
+  team.work(body);
+  team.end();
 }
 
 }  // namespace

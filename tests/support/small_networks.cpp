@@ -3,7 +3,9 @@
 #include <set>
 
 #include "modules/core/random.hpp"
+#include "modules/core/threads.hpp"
 #include "modules/nn/registry.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 
 namespace fovea::test {
@@ -32,6 +34,22 @@ std::string rule(const std::string& at, const std::string& block, bool identity)
 }
 
 Tensor picture(const Small& s) { return pictures({2, 3, s.height, s.width}, 5); }
+
+bool check_block_in(const Small& s, const std::string& at, const std::string& block,
+                    const std::function<void(const Model&, const Tensor&)>& check) {
+  INFO(s.backbone << " " << at << " " << block);
+  std::optional<Model> model;
+  const Tensor x = picture(s);
+  try {
+    model = Model::from_recipe(recipe(s, rule(at, block, false)), 3);
+    const NoGrad no_grad;
+    const Lane lane;
+    model->forward(Var(x));
+  } catch (const Error&) { return false; }  // every_block.cpp looks at the reasons
+  scatter(*model, 5);
+  check(*model, x);
+  return true;
+}
 
 const char* const kCbam = R"(fovea: 1
 model:

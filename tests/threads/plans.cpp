@@ -9,6 +9,7 @@
 #include "modules/plan/cache.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/small_networks.hpp"
 
 using namespace fovea;
 
@@ -95,4 +96,14 @@ TEST_CASE("threads: a plan that several want is made once, and not kept where it
   CHECK((failed == 3 && cache.size() == 0));
   from_threads([&] { return ++made, model.compile(key.input, {.threads = 1}); });
   CHECK((failed == 3 && made == 1 && cache.size() == 1));
+}
+
+TEST_CASE("threads: every block's passes over a map, shared out, give the bits of one thread") {
+  const test::Small s{"resnet50", "layers: [1], widths: [16]", 96, 96};
+  const auto alike = [](const Model& model, const Tensor& x) {
+    const Tensors one = test::planned(model.compile(x.shape(), {.threads = 1}), x),
+                  two = test::planned(model.compile(x.shape(), {.threads = 2}), x);
+    CHECK(two[0].values() == one[0].values());
+  };
+  for (const std::string& block : test::blocks()) CHECK(test::check_block_in(s, "backbone.layer1.0.pre_add", block, alike));
 }
