@@ -94,10 +94,22 @@ struct Computation {
   bool rows = false;         // its outputs are dense row-major even where they are of rank 4
 };
 
+// (N, C, H, W) along an axis (1: channels, 2: rows, 3: columns), which becomes one element, scale * sum, or with `maximum` two, the
+// maximum and scale * sum.
+struct Line {
+  int axis;
+  double scale;
+  bool maximum = false, mean_first = false;
+};
+struct LineStatistic {
+  Line line;                   // axis 2 or 3
+  Computation otherwise = {};  // where x is no map as the plan keeps it
+};
+
 }  // namespace role
 
 using Lowering = std::variant<std::monostate, role::Convolution, role::Dense, role::Affine, role::Pointwise, role::Binary,
                               role::GlobalStatistic, role::ChannelStatistics, role::Pool, role::View, role::Permute, role::Slice,
-                              role::Split, role::Concat, role::Expand, role::Computation>;
+                              role::Split, role::Concat, role::Expand, role::Computation, role::LineStatistic>;
 
 }  // namespace fovea

@@ -65,30 +65,6 @@ FOVEA_SIMD void reduce_columns(C* best, C* sum, std::int32_t* where, const T* x,
     }
 }
 
-// Without positions: maxima and sums of `n` columns over all rows, four of them a turn.
-FOVEA_SIMD void reduce_columns(float* __restrict best, float* __restrict sum, const float* __restrict x, std::int64_t rows,
-                               std::int64_t stride, std::int64_t n) {
-  const auto larger = [](float a, float b) __attribute__((always_inline)) { return a > b ? a : b; };
-  for (std::int64_t i = 0; i < n; ++i) best[i] = -std::numeric_limits<float>::infinity(), sum[i] = 0;
-  std::int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const float *a = x + r * stride, *b = a + stride, *c = b + stride, *d = c + stride;
-    for (std::int64_t i = 0; i < n; ++i) {
-      sum[i] += (a[i] + b[i]) + (c[i] + d[i]);
-      best[i] = larger(larger(larger(a[i], b[i]), larger(c[i], d[i])), best[i]);
-    }
-  }
-  for (; r < rows; ++r)
-    for (std::int64_t i = 0; i < n; ++i) sum[i] += x[r * stride + i], best[i] = larger(x[r * stride + i], best[i]);
-  // Comparisons pass a NaN by; the sum shows where one may be.
-  for (std::int64_t i = 0; i < n; ++i)
-    for (r = 0; r < rows && sum[i] != sum[i]; ++r)
-      if (x[r * stride + i] != x[r * stride + i]) {
-        best[i] = x[r * stride + i];
-        break;
-      }
-}
-
 template <class T, class C = compute_t<T>>
 FOVEA_SIMD void spread_row(T* dx, C top, C mean, std::int32_t where, std::int64_t n) {
   const T plain = static_cast<T>(mean);
@@ -135,12 +111,7 @@ struct MaxMean {
 
   Lowering lower() const {
     if (axis == 1) return role::ChannelStatistics{mean_first};
-    using Computation = role::Computation;
-    return Computation{[*this](const auto& in, const auto&) -> std::optional<Computation::Bound> {
-      if (in[0].shape[1] > 1 && in[0].strides[1] != 1) return std::nullopt;
-      return Computation::Bound{
-          [op = *this, p = Plan(in[0].shape, axis)](auto* x, auto* y, float*) { op.columns(p, x[0], y[0]); }};
-    }};
+    return role::LineStatistic{{axis, 1.0 / static_cast<double>(input[axis]), true, mean_first}};
   }
 
   Tensors backward(Context& c, const Tensors& grads) const {
@@ -166,21 +137,6 @@ struct MaxMean {
         reduce_row(best, sum, where[o], x + o * p.reduced, p.reduced);
         y[2 * o + top_at(1)] = static_cast<T>(best);
         y[2 * o + mean_at(1)] = static_cast<T>(sum / static_cast<C>(p.reduced));
-      }
-    });
-  }
-
-  void columns(const Plan& p, const float* x, float* y) const {
-    const std::int64_t pieces = (p.inner + kColumns - 1) / kColumns;
-    const std::int64_t grain = std::max<std::int64_t>(1, 16384 / (p.reduced * std::min(p.inner, kColumns)));
-    const float scale = static_cast<float>(p.reduced);
-    parallel_for(p.outer * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
-      std::array<float, kColumns> sum;
-      for (std::int64_t job = begin; job < end; ++job) {
-        const std::int64_t o = job / pieces, from = job % pieces * kColumns, n = std::min(kColumns, p.inner - from);
-        float* to = y + 2 * o * p.inner + from;
-        reduce_columns(to + top_at(p.inner), sum.data(), x + o * p.reduced * p.inner + from, p.reduced, p.inner, n);
-        for (std::int64_t i = 0; i < n; ++i) to[mean_at(p.inner) + i] = sum[static_cast<std::size_t>(i)] / scale;
       }
     });
   }

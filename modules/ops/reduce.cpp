@@ -101,8 +101,13 @@ struct Sum : Axes {
     return {sum_over(in[0], flags(in[0].shape(), axes, name), mean ? factor() : 1.0).reshape(result(in[0].shape(), name))};
   }
   Lowering lower() const {
+    const bool line = x_shape.rank() == 4 && keep && (axes == std::vector{2} || axes == std::vector{3});
+    if (line) return role::LineStatistic{{axes.front(), mean ? factor() : 1.0}, computation()};
+    return computation();
+  }
+  role::Computation computation() const {
     using Computation = role::Computation;
-    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+    return {[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
       const auto e = kernels::extent_of(in[0], flags(x_shape, axes, name));
       if (!e || !same_order(in[0], out[0])) return std::nullopt;
       return Computation::Bound{

@@ -62,6 +62,8 @@ class Emitter {
     if (const auto* c = std::get_if<Compute>(&n.work)) bytes = static_cast<std::size_t>(c->bound.workspace) * sizeof(float);
     if (std::holds_alternative<GlobalStatistics>(n.work))
       bytes = static_cast<std::size_t>(global_workspace(g_.shape(n.inputs[0]))) * sizeof(float);
+    if (const auto* l = std::get_if<LineStatistics>(&n.work))
+      bytes = static_cast<std::size_t>(LineKernel(l->lines, g_.shape(n.inputs[0])).workspace()) * sizeof(float);
     workspaces_.push_back(blocks_.size());
     blocks_.push_back({bytes, step, step});
   }
@@ -214,6 +216,11 @@ class Emitter {
   std::unique_ptr<Step> make(const Node& n, std::size_t, const ChannelStatistics& s) {
     return channel_statistics_step(Chain(s.links, g_.shape(n.inputs[0]), of_chain(n), DType::f32, true), operands(n, s.links),
                                    at(n.outputs[0]), s.mean_first);
+  }
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const LineStatistics& s) {
+    std::vector<Place> out;
+    for (const Id id : n.outputs) out.push_back(at(id));
+    return line_statistics_step(LineKernel(s.lines, g_.shape(n.inputs[0])), at(n.inputs[0]), std::move(out), workspace(i));
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Window& w) {
     return window_step(w.pool, at(n.inputs[0]), at(n.outputs[0]));

@@ -55,6 +55,9 @@ struct ChannelStatistics {   // inputs: x, operands
   bool mean_first;
   Links links;
 };
+struct LineStatistics {  // outputs: as `lines` name them
+  std::vector<role::Line> lines;
+};
 struct Window {
   role::Pool pool;
 };
@@ -73,7 +76,8 @@ struct Compute {
   std::vector<std::int64_t> offsets;  // of the first element of each input
   bool rows = false;                  // takes constants of rank 4 row-major
 };
-using Work = std::variant<Eager, Convolve, Sweep, GlobalStatistics, ChannelStatistics, Window, View, Copy, Compute>;
+using Work =
+    std::variant<Eager, Convolve, Sweep, GlobalStatistics, ChannelStatistics, LineStatistics, Window, View, Copy, Compute>;
 
 struct Node {
   Work work;

@@ -38,7 +38,7 @@ class Lowerer {
         if (!parts.empty()) continue;
       }
       // Only moves and computations know other layouts than the plan's.
-      if (!moved(role) && !std::holds_alternative<std::monostate>(role))
+      if (!moved(role) && !std::holds_alternative<role::LineStatistic>(role) && !std::holds_alternative<std::monostate>(role))
         for (Id& id : n.inputs) id = moves_.dense(id, nodes);
       if (std::optional<Work> work = std::visit([&](const auto& r) { return lowered(n, r); }, role)) n.work = std::move(*work);
       add(nodes, std::move(n));
@@ -135,6 +135,13 @@ class Lowerer {
   std::optional<Work> lowered(Node& n, const role::ChannelStatistics& r) {
     if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
     return ChannelStatistics{r.mean_first, {}};
+  }
+
+  std::optional<Work> lowered(Node& n, const role::LineStatistic& r) {
+    const bool as_map = map(in(n, 0)) && known(n, 0) && !g_.value(n.inputs[0]).rows && g_.shape(n.outputs[0]).rank() == 4;
+    if (as_map) return LineStatistics{{r.line}};
+    if (!r.otherwise.bind) return std::nullopt;
+    return lowered(n, r.otherwise);
   }
 
   std::optional<Work> lowered(Node& n, const role::Pool& r) {

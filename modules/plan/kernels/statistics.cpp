@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 
 #include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/plan/kernels/running.hpp"
 
 namespace fovea::plan {
 namespace {
@@ -15,53 +15,24 @@ constexpr std::int64_t kPart = 16384;    // elements: what a second thread is wo
 constexpr std::int64_t kParts = 16;      // of a sample at most: joining them is a pass over this many rows
 constexpr std::int64_t kTogether = 256;  // channels that one join takes
 
-// Of ordinary numbers, as one instruction.
-FOVEA_INLINE float larger(float a, float b) { return a > b ? a : b; }
-
-// Sums and, with `maxima`, maxima of `rows` places; four rows a turn so that the running values are loaded and stored less often.
 template <bool maxima, class T>
-FOVEA_SIMD void add_rows(float* __restrict sum, float* __restrict best, const T* __restrict x, std::int64_t rows,
-                         std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) sum[i] = 0, best[i] = -std::numeric_limits<float>::infinity();
-  std::int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const T *row0 = x + r * n, *row1 = row0 + n, *row2 = row1 + n, *row3 = row2 + n;
-    for (std::int64_t i = 0; i < n; ++i) {
-      const float a = row0[i], b = row1[i], c = row2[i], d = row3[i];
-      sum[i] += (a + b) + (c + d);
-      if (maxima) best[i] = larger(larger(larger(a, b), larger(c, d)), best[i]);
-    }
-  }
-  for (; r < rows; ++r)
-    for (std::int64_t i = 0; i < n; ++i) {
-      const float v = x[r * n + i];
-      sum[i] += v;
-      if (maxima) best[i] = larger(v, best[i]);
-    }
-}
-
-// Comparisons pass a NaN by; the sum shows where one may be.
-template <class T>
-void find_nan(const float* sum, float* best, const T* x, std::int64_t rows, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t r = 0; r < rows && std::isnan(sum[i]); ++r)
-      if (const float v = x[r * n + i]; std::isnan(v)) best[i] = v;
+FOVEA_SIMD void add_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t n) {
+  running::add_rows<maxima>(sum, best, x, rows, n, n, true);
+  if (maxima) running::find_nan(sum, best, x, rows, n, n);
 }
 
 // One sample's parts.
 FOVEA_SIMD void join(const GlobalParts& p, const float* parts, float* mean, float* maximum, std::int64_t from, std::int64_t n) {
   std::array<double, kTogether> total{};
-  std::array<float, kTogether> best;
-  best.fill(-std::numeric_limits<float>::infinity());
+  std::array<float, kTogether> top;
+  top.fill(-std::numeric_limits<float>::infinity());
   for (std::int64_t k = 0; k < p.parts; ++k) {
-    const float *sum = parts + k * 2 * p.channels + from, *top = sum + p.channels;
-    for (std::int64_t i = 0; i < n; ++i) total[static_cast<std::size_t>(i)] += static_cast<double>(sum[i]);
-    for (std::int64_t i = 0; i < n; ++i)
-      if (std::isnan(top[i]) || top[i] > best[static_cast<std::size_t>(i)]) best[static_cast<std::size_t>(i)] = top[i];
+    const float* sum = parts + k * 2 * p.channels + from;
+    running::fold(total.data(), top.data(), sum, maximum ? sum + p.channels : nullptr, n);
   }
   for (std::int64_t i = 0; i < n; ++i) {
     if (mean) mean[from + i] = static_cast<float>(total[static_cast<std::size_t>(i)] / static_cast<double>(p.places));
-    if (maximum) maximum[from + i] = best[static_cast<std::size_t>(i)];
+    if (maximum) maximum[from + i] = top[static_cast<std::size_t>(i)];
   }
 }
 
@@ -109,12 +80,8 @@ void global_statistics(const GlobalParts& p, const T* x, float* mean, float* max
       const std::int64_t first = i % p.parts * p.part, rows = std::min(p.part, p.places - first);
       float *sum = workspace + i * 2 * p.channels, *best = sum + p.channels;
       const T* from = x + (i / p.parts * p.places + first) * p.channels;
-      if (!maximum) {
-        add_rows<false>(sum, best, from, rows, p.channels);
-        continue;
-      }
-      add_rows<true>(sum, best, from, rows, p.channels);
-      find_nan(sum, best, from, rows, p.channels);
+      if (maximum) add_rows<true>(sum, best, from, rows, p.channels);
+      else add_rows<false>(sum, best, from, rows, p.channels);
     }
   });
   for (std::int64_t n = 0; n < p.samples; ++n)

@@ -43,8 +43,9 @@ class Assignment {
     if (std::holds_alternative<View>(n.work)) return g_.value(n.outputs[0]).type == DType::bf16;
     if (std::holds_alternative<Convolve>(n.work))
       return narrow(n) && (i == 0 || (i == 3 && g_.value(n.outputs[0]).type == DType::bf16));
-    const bool sweep = std::holds_alternative<Sweep>(n.work),
-               statistics = std::holds_alternative<ChannelStatistics>(n.work) || std::holds_alternative<GlobalStatistics>(n.work);
+    const bool sweep = std::holds_alternative<Sweep>(n.work), statistics = std::holds_alternative<ChannelStatistics>(n.work) ||
+                                                                           std::holds_alternative<GlobalStatistics>(n.work) ||
+                                                                           std::holds_alternative<LineStatistics>(n.work);
     if (!sweep && !statistics && !std::holds_alternative<Window>(n.work)) return false;
     return i == 0 ? !sweep || g_.shape(n.inputs[0]) == g_.shape(n.outputs[0])
                   : g_.shape(n.inputs[i]) == g_.shape(sweep ? n.outputs[0] : n.inputs[0]);

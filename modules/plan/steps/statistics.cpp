@@ -68,6 +68,27 @@ class ChannelStep final : public Step {
   bool mean_first_;
 };
 
+class LineStep final : public Step {
+ public:
+  LineStep(LineKernel kernel, Place x, std::vector<Place> outputs, Place workspace)
+      : kernel_(std::move(kernel)), x_(std::move(x)), outputs_(std::move(outputs)), workspace_(std::move(workspace)) {}
+
+  void run(Run& r) const override {
+    std::array<float*, LineKernel::kMost> out{};  // on the stack: nothing is allocated while a plan runs
+    for (std::size_t i = 0; i < outputs_.size(); ++i) out[i] = r.write(outputs_[i]);
+    dispatch_map(x_.type, [&](auto zero) {
+      kernel_.run(static_cast<const decltype(zero)*>(r.source(x_)), out.data(), r.write(workspace_));
+    });
+  }
+  std::string how() const override { return "one pass"; }
+
+ private:
+  LineKernel kernel_;
+  Place x_;
+  std::vector<Place> outputs_;
+  Place workspace_;
+};
+
 }  // namespace
 
 std::int64_t global_workspace(const Shape& x) { return parts_of(x).workspace(); }
@@ -78,6 +99,10 @@ std::unique_ptr<Step> global_statistics_step(Place x, Place mean, Place maximum,
 
 std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> places, Place y, bool mean_first) {
   return std::make_unique<ChannelStep>(std::move(before), std::move(places), std::move(y), mean_first);
+}
+
+std::unique_ptr<Step> line_statistics_step(LineKernel kernel, Place x, std::vector<Place> outputs, Place workspace) {
+  return std::make_unique<LineStep>(std::move(kernel), std::move(x), std::move(outputs), std::move(workspace));
 }
 
 }  // namespace fovea::plan

@@ -5,6 +5,7 @@
 
 #include "modules/plan/kernels/chain.hpp"
 #include "modules/plan/kernels/dots.hpp"
+#include "modules/plan/kernels/lines.hpp"
 #include "modules/plan/kernels/planes.hpp"
 #include "modules/plan/kernels/winograd.hpp"
 #include "modules/plan/step.hpp"
@@ -44,6 +45,7 @@ std::unique_ptr<Step> dots_step(DotsParts parts);
 std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> places, Place y);
 std::unique_ptr<Step> global_statistics_step(Place x, Place mean, Place maximum, Place workspace);
 std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> places, Place y, bool mean_first);
+std::unique_ptr<Step> line_statistics_step(LineKernel kernel, Place x, std::vector<Place> outputs, Place workspace);
 std::unique_ptr<Step> window_step(const role::Pool& pool, Place x, Place y);
 std::unique_ptr<Step> copy_step(std::vector<Copy::Piece> pieces, std::vector<Place> inputs, Place y);
 std::unique_ptr<Step> compute_step(Compute work, std::vector<Place> inputs, std::vector<Place> outputs, Place workspace);

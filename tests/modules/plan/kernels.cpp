@@ -3,6 +3,7 @@
 
 #include "modules/core/random.hpp"
 #include "modules/ops/attention.hpp"
+#include "modules/ops/binary.hpp"
 #include "modules/ops/conv2d.hpp"
 #include "modules/ops/global_pool.hpp"
 #include "modules/ops/global_sums.hpp"
@@ -194,9 +195,45 @@ TEST_CASE("plan kernels: pools and statistics of odd maps") {
   }
 }
 
+TEST_CASE("plan kernels: statistics along rows, columns and channels of one map are one step") {
+  const std::vector<std::function<Vars(const Var&)>> sets{
+      [](const Var& x) {
+        return Vars{mean(x, {2}), sum(x, {3})};
+      },
+      [](const Var& x) {
+        return Vars{max_mean(x, 2), max_mean(x, 1, true), max_mean(x, 3)};
+      },
+      [](const Var& x) {
+        return Vars{max_mean(x, 3, true), mean(x, {2}), max_mean(x, 3), mean(x, {3}), max_mean(x, 2, true)};
+      }};
+  for (const Shape& shape : {Shape{1, 16, 1, 1}, Shape{2, 48, 9, 7}, Shape{1, 272, 30, 5}, Shape{3, 17, 8, 40},
+                             Shape{1, 1040, 3, 3}, Shape{1, 32, 60, 600}, Shape{2, 3, 7, 5}})
+    for (const auto& f : sets) {
+      INFO(shape);
+      const Tensor x = map(shape, 4);
+      const auto run = [&](int threads) {
+        const auto plan = plan::compile([&](const Vars& in) { return f(in[0]); }, {shape}, {.threads = threads});
+        CHECK(plan.steps().size() == 1);
+        CHECK(plan.lowered());
+        return plan.run({x}).outputs;
+      };
+      const Tensors got = run(1), again = run(2);
+      NoGrad no_grad;
+      const Vars want = f(Var(x.to(DType::f64)));
+      REQUIRE(got.size() == want.size());
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        INFO("output " << i);
+        REQUIRE(got[i].shape() == want[i].shape());
+        CHECK(got[i].values() == again[i].values());
+        // A sum of at most 1040 values below 6 in size, each addition off by u of what it has reached.
+        CHECK(max_difference(got[i], want[i].value()) <= 6.0 * 1040 * (1040 + 2) / 16777216);
+      }
+    }
+}
+
 TEST_CASE("plan kernels: a NaN wins, as it does outside a plan") {
-  Tensor x = map({1, 20, 6, 6}, 5);
-  x.data<float>()[20 * 17 + 3] = std::numeric_limits<float>::quiet_NaN();
+  Tensor x = map({1, 32, 6, 6}, 5);
+  x.data<float>()[32 * 17 + 3] = std::numeric_limits<float>::quiet_NaN();
   const auto nans = [](const Tensor& t) {
     std::vector<bool> out;
     for (const double v : t.values()) out.push_back(v != v);
@@ -205,6 +242,11 @@ TEST_CASE("plan kernels: a NaN wins, as it does outside a plan") {
   for (const std::function<Var(const Var&)>& f :
        {std::function<Var(const Var&)>(global_max_pool), std::function<Var(const Var&)>(global_avg_pool),
         std::function<Var(const Var&)>([](const Var& v) { return max_mean(v, 1); }),
+        std::function<Var(const Var&)>([](const Var& v) { return max_mean(v, 2); }),
+        std::function<Var(const Var&)>([](const Var& v) { return max_mean(v, 3); }),
+        std::function<Var(const Var&)>([](const Var& v) {
+          return mean(max_mean(v, 2), {2, 3}) + mean(max_mean(v, 3), {2, 3});
+        }),
         std::function<Var(const Var&)>([](const Var& v) { return max_pool2d(v, {.kernel = 2}); })})
     CHECK(nans(planned(f, x)) == nans(eager(f, x)));
 }

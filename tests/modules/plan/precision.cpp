@@ -8,6 +8,7 @@
 #include "modules/ops/global_pool.hpp"
 #include "modules/ops/max_mean.hpp"
 #include "modules/ops/pool2d.hpp"
+#include "modules/ops/reduce.hpp"
 #include "modules/ops/unary.hpp"
 #include "tests/support/bf16.hpp"
 #include "tests/support/catch.hpp"
@@ -143,6 +144,8 @@ TEST_CASE("plan in bf16: pools, statistics and chains are those of f32 on values
       [](const Var& v) { return global_avg_pool(v); },
       [](const Var& v) { return global_max_pool(v); },
       [](const Var& v) { return max_mean(v, 1); },
+      [](const Var& v) { return max_mean(v, 2); },
+      [](const Var& v) { return mean(v, {2}) + mean(v, {3}); },
       [](const Var& v) { return max_mean(v * sigmoid(global_max_pool(v)), 1); },
       [](const Var& v) { return max_pool2d(v, {.kernel = 3, .stride = 2, .pad = 1}); },
       [](const Var& v) { return avg_pool2d(v, {.kernel = 3, .stride = 2, .pad = 1}); },
