@@ -68,6 +68,8 @@ class Emitter {
     blocks_.push_back({bytes, step, step});
   }
 
+  // A kernel of ours that adds a residual, also one that lies where its result goes.
+  bool own(std::size_t step) const { return winograd(step) || algorithms_[step] == Algorithm::dots; }
   bool winograd(std::size_t step) const { return winograd_side(algorithms_[step]).has_value(); }
   Winograd winograd(const Node& n, std::size_t step, const Convolve& c) const {
     return {c.options, g_.shape(n.inputs[0]), g_.shape(n.outputs[0]), *winograd_side(algorithms_[step])};
@@ -191,7 +193,7 @@ class Emitter {
   }
 
   std::unique_ptr<Step> make(const Node& n, const Convolve& c, const Dots& problem) {
-    DotsParts p{.problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .after = c.after};
+    DotsParts p{.problem = problem, .x = at(n.inputs[0]), .residual = at(n.inputs[3]), .y = at(n.outputs[0]), .after = c.after};
     p.weight = constant(n.inputs[1], plain_weight, "plain");
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return dots_step(std::move(p));

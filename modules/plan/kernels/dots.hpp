@@ -14,8 +14,12 @@ struct Dots {
   static bool fits(std::int64_t places, std::int64_t in, std::int64_t out);
 };
 
-// y[p][o] = after(bias[o] + sum over i of w[o][i] x[p][i]); bias may be null.
-void dot_products(const Dots& d, const float* x, const float* w, const float* bias, const std::optional<role::Pointwise>& after,
-                  float* y);
+// y[p][o] = after(bias[o] + sum over i of w[o][i] x[p][i] + residual[p][o]); bias and residual may be null, y may be the residual.
+struct DotArguments {
+  const float *x, *w, *bias, *residual;
+  float* y;
+  std::optional<role::Pointwise> after;
+};
+void dot_products(const Dots& d, const DotArguments& a);
 
 }  // namespace fovea::plan

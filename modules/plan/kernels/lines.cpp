@@ -19,7 +19,8 @@ constexpr std::int64_t kPiece = 512;           // places that are summed in f32 
 constexpr std::int64_t kThread = 16384;        // elements that a second thread is worth while for
 
 template <bool maxima, class T>
-FOVEA_SIMD void add_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t stride, std::int64_t n, bool fresh) {
+FOVEA_SIMD void add_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t stride, std::int64_t n,
+                         bool fresh) {
   running::add_rows<maxima>(sum, best, x, rows, stride, n, fresh);
   if (maxima) running::find_nan(sum, best, x, rows, stride, n);
 }
@@ -60,7 +61,8 @@ FOVEA_SIMD void join_parts(const std::vector<role::Line>& lines, const float* su
                            std::int64_t row, std::int64_t n, float* const* y) {
   Result all;
   all.begin(n);
-  for (std::int64_t k = 0; k < parts; ++k, sum += step) running::fold(all.total, all.top, sum, step > row ? sum + row : nullptr, n);
+  for (std::int64_t k = 0; k < parts; ++k, sum += step)
+    running::fold(all.total, all.top, sum, step > row ? sum + row : nullptr, n);
   for (std::size_t k = 0; k < lines.size(); ++k)
     if (lines[k].axis == 2) all.write(lines[k], y[k], row, n);
 }
@@ -75,7 +77,8 @@ LineKernel::LineKernel(std::vector<role::Line> lines, const Shape& x)
   for (const role::Line& l : lines_) down_ |= l.axis == 2, tops_ |= l.axis == 2 && l.maximum;
   const auto across = [](const role::Line& l) { return l.axis == 3; };
   const auto first = std::find_if(lines_.begin(), lines_.end(), across);
-  if (down_ && std::count_if(lines_.begin(), lines_.end(), across) == 1 && first->maximum == tops_ && Crossed::fits(width_, channels_))
+  if (down_ && std::count_if(lines_.begin(), lines_.end(), across) == 1 && first->maximum == tops_ &&
+      Crossed::fits(width_, channels_))
     crossed_ = static_cast<std::size_t>(first - lines_.begin());
 }
 
@@ -147,13 +150,15 @@ template <class T>
 void LineKernel::run(const T* x, float* const* out, float* workspace) const {
   const std::int64_t step = row_ * (tops_ ? 2 : 1);
   parallel_for(samples_ * parts_, std::max<std::int64_t>(1, kThread / (part_ * row_)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) part(i, x, out, workspace + i * step, tops_ ? workspace + i * step + row_ : nullptr);
+    for (std::int64_t i = begin; i < end; ++i)
+      part(i, x, out, workspace + i * step, tops_ ? workspace + i * step + row_ : nullptr);
   });
   if (!down_) return;
   const std::int64_t strips = (row_ + kStrip - 1) / kStrip;
-  parallel_for(samples_ * strips, std::max<std::int64_t>(1, kThread / (parts_ * kStrip)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) join(i / strips, i % strips * kStrip, workspace, out);
-  });
+  parallel_for(samples_ * strips, std::max<std::int64_t>(1, kThread / (parts_ * kStrip)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) join(i / strips, i % strips * kStrip, workspace, out);
+               });
 }
 
 template void LineKernel::run(const float*, float* const*, float*) const;

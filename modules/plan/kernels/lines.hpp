@@ -38,10 +38,10 @@ class LineKernel {
 
   std::vector<role::Line> lines_;
   std::int64_t samples_, channels_, height_, width_;
-  std::int64_t parts_, part_;         // of a sample, of at most so many rows
-  std::int64_t row_;                  // elements of a row
+  std::int64_t parts_, part_;           // of a sample, of at most so many rows
+  std::int64_t row_;                    // elements of a row
   std::optional<std::size_t> crossed_;  // the line along the columns that is taken together with those along the rows
-  bool down_ = false, tops_ = false;  // something is wanted along the rows, also a maximum
+  bool down_ = false, tops_ = false;    // something is wanted along the rows, also a maximum
 };
 
 }  // namespace fovea::plan

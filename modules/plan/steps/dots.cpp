@@ -10,7 +10,12 @@ class DotsStep final : public Step {
   explicit DotsStep(DotsParts p) : p_(std::move(p)) {}
 
   void run(Run& r) const override {
-    dot_products(p_.problem, r.read(p_.x), r.read(p_.weight), r.read(p_.bias), p_.after, r.write(p_.y));
+    dot_products(p_.problem, {.x = r.read(p_.x),
+                              .w = r.read(p_.weight),
+                              .bias = r.read(p_.bias),
+                              .residual = r.read(p_.residual),
+                              .y = r.write(p_.y),
+                              .after = p_.after});
   }
   std::string how() const override { return "scalar products"; }
 

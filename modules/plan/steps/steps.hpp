@@ -36,7 +36,7 @@ std::unique_ptr<Step> winograd_step(WinogradParts parts);
 
 struct DotsParts {
   Dots problem;
-  Place x = {}, weight = {}, bias = {}, y = {};
+  Place x = {}, weight = {}, bias = {}, residual = {}, y = {};
   std::optional<role::Pointwise> after = {};
 };
 std::unique_ptr<Step> dots_step(DotsParts parts);
