@@ -37,10 +37,11 @@ class Lowerer {
         for (Node& part : parts) add(nodes, std::move(part));
         if (!parts.empty()) continue;
       }
-      // Only moves and computations know other layouts than the plan's.
-      if (!moved(role) && !std::holds_alternative<role::LineStatistic>(role) && !std::holds_alternative<std::monostate>(role))
+      if (!any_layout(role))
         for (Id& id : n.inputs) id = moves_.dense(id, nodes);
-      if (std::optional<Work> work = std::visit([&](const auto& r) { return lowered(n, r); }, role)) n.work = std::move(*work);
+      std::optional<Work> work = std::visit([&](const auto& r) { return lowered(n, r); }, role);
+      if (!work) work = by_rows(n, role, nodes);
+      if (work) n.work = std::move(*work);
       add(nodes, std::move(n));
     }
     g_.nodes = std::move(nodes);
@@ -66,12 +67,16 @@ class Lowerer {
     return c;
   }
 
+  // Over the last axis, which must lie innermost.
   std::optional<Work> lowered(Node& n, const role::Dense&) {
-    const bool constants = g_.constant(n.inputs[1]) && g_.constant(n.inputs[2]);
-    if (g_.constant(n.inputs[0]) || !constants || in(n, 0).rank() > 3 || in(n, 0).rank() < 2 || in(n, 0).elements() == 0)
+    const bool constants = g_.constant(n.inputs[1]) && g_.constant(n.inputs[2]), rows = g_.value(n.inputs[0]).rows;
+    const int rank = in(n, 0).rank();
+    if (g_.constant(n.inputs[0]) || !constants || rank < 2 || (rank > 3 && !rows) || in(n, 0).elements() == 0)
       return std::nullopt;
     if (n.inputs.size() == 3) n.inputs.push_back(-1);  // no residual
-    return computed(n, {.options = {}, .dense = true});
+    auto work = computed(n, {.options = {}, .dense = true});
+    if (work) g_.value(n.outputs[0]).rows = rows;
+    return work;
   }
 
   std::optional<Work> lowered(Node& n, const role::Affine& r) {
@@ -157,9 +162,25 @@ class Lowerer {
   static bool moved(const Lowering& role) {
     return std::visit([]<class Role>(const Role&) { return kMoved<Role>; }, role);
   }
+  // Whether an op takes other layouts than the plan's: moves, computations, and what looks at the layout itself.
+  static bool any_layout(const Lowering& role) {
+    return moved(role) || std::holds_alternative<std::monostate>(role) || std::holds_alternative<role::LineStatistic>(role) ||
+           std::holds_alternative<role::Dense>(role);
+  }
   template <class Role>
   requires kMoved<Role> std::optional<Work> lowered(Node& n, const Role& r) {
     if (!moves_.lower(n, r)) return std::nullopt;
+    return std::move(n.work);
+  }
+
+  // A computation that the plan's layout of maps does not suit.
+  std::optional<Work> by_rows(Node& n, const Lowering& role, std::vector<Node>& nodes) {
+    const auto* computation = std::get_if<role::Computation>(&role);
+    if (!computation) return std::nullopt;
+    Node other = n;
+    for (Id& id : other.inputs) id = moves_.by_rows(id, nodes);
+    if (other.inputs == n.inputs || !moves_.lower(other, *computation)) return std::nullopt;
+    n = std::move(other);
     return std::move(n.work);
   }
 

@@ -29,14 +29,24 @@ bool Moves::change(Node& n, const Change& change) {
 
 void Moves::write(Node& n, const Source& s) {
   const Id out = n.outputs[0];
-  const Shape shape = g_.shape(out);
-  Shape first;
-  for (int i = 0; i < shape.rank(); ++i) first.push_back(0);
-  const Move move = s.view.move(shape, first);
+  Move move = to_dense(s, g_.shape(out), false);
+  // What lies row by row as it is stays so: tokens seen as a map with the channels last.
+  if (const Move by_rows = to_dense(s, g_.shape(out), true); !move.straight() && by_rows.straight())
+    move = by_rows, g_.value(out).rows = true;
+  write(n, s, move);
+}
+
+void Moves::write(Node& n, const Source& s, const Move& move) {
   n.inputs = {s.root};
   if (move.straight()) n.work = View{move.from};
   else n.work = Copy{{{0, move}}};
-  sources_[out] = s;
+  sources_[n.outputs[0]] = s;
+}
+
+Move Moves::to_dense(const Source& s, const Shape& shape, bool rows) {
+  Shape first;
+  for (int i = 0; i < shape.rank(); ++i) first.push_back(0);
+  return s.view.move(shape, first, rows);
 }
 
 bool Moves::lower(Node& n, const role::View&) {
@@ -117,13 +127,22 @@ bool Moves::few_planes(Node& n, Convolve& c) {
   return true;
 }
 
-Id Moves::dense(Id id, std::vector<Node>& nodes) {
-  if (id < 0 || !g_.value(id).rows) return id;
+Id Moves::dense(Id id, std::vector<Node>& nodes) { return id < 0 || !g_.value(id).rows ? id : reordered(id, false, nodes); }
+
+Id Moves::by_rows(Id id, std::vector<Node>& nodes) {
+  const bool other = id >= 0 && !g_.constant(id) && g_.value(id).known && !g_.value(id).rows && g_.shape(id).rank() == 4;
+  return other && g_.shape(id).elements() > 0 ? reordered(id, true, nodes) : id;
+}
+
+Id Moves::reordered(Id id, bool rows, std::vector<Node>& nodes) {
+  const auto [it, fresh] = reordered_.try_emplace({id, rows}, -1);
+  if (!fresh) return it->second;
   Node n{View{}, {id}, {g_.add(g_.shape(id))}, {}, {"reorder"}};
-  const Id out = n.outputs[0];
-  write(n, source(id));
+  it->second = n.outputs[0];
+  g_.value(it->second).rows = rows;
+  write(n, source(id), to_dense(source(id), g_.shape(id), rows));
   nodes.push_back(std::move(n));
-  return out;
+  return it->second;
 }
 
 std::vector<Node> Moves::lower(const Node& n, const role::Split& r) {

@@ -25,6 +25,8 @@ class Moves {
 
   // A value as the plan keeps it: itself, or a copy by a node that goes to `nodes`.
   Id dense(Id id, std::vector<Node>& nodes);
+  // The same row by row, for what works along the last axis of four.
+  Id by_rows(Id id, std::vector<Node>& nodes);
 
  private:
   struct Source {
@@ -36,9 +38,13 @@ class Moves {
   template <class Change>
   bool change(Node& n, const Change& change);
   void write(Node& n, const Source& s);
+  void write(Node& n, const Source& s, const Move& move);
+  static Move to_dense(const Source& s, const Shape& shape, bool rows);
+  Id reordered(Id id, bool rows, std::vector<Node>& nodes);
 
   Mutable& g_;
   std::map<Id, Source> sources_;  // of what is a view of something else
+  std::map<std::pair<Id, bool>, Id> reordered_;
 };
 
 }  // namespace fovea::plan

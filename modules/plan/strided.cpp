@@ -5,7 +5,9 @@
 namespace fovea::plan {
 namespace {
 
-Shape strides_of(const Shape& s) { return dense_strides(s, s.rank() == 4 ? Layout::channels_last : Layout::row_major); }
+Shape strides_of(const Shape& s, bool rows) {
+  return dense_strides(s, s.rank() == 4 && !rows ? Layout::channels_last : Layout::row_major);
+}
 
 }  // namespace
 
@@ -17,7 +19,7 @@ std::int64_t Move::elements() const {
 
 Strided Strided::of(const Shape& shape, bool rows) {
   Strided s;
-  const Shape strides = rows ? dense_strides(shape, Layout::row_major) : strides_of(shape);
+  const Shape strides = strides_of(shape, rows);
   for (int i = 0; i < shape.rank(); ++i) s.axes_.push_back(shape[i] == 1 ? Axis{} : Axis{{shape[i], strides[i]}});
   return s;
 }
@@ -111,8 +113,8 @@ Strided Strided::expanded(const Shape& to) const {
   return out;
 }
 
-Move Strided::move(const Shape& whole, const Shape& to) const {
-  const Shape strides = strides_of(whole);
+Move Strided::move(const Shape& whole, const Shape& to, bool rows) const {
+  const Shape strides = strides_of(whole, rows);
   Move m;
   m.from = offset_;
   for (int i = 0; i < whole.rank(); ++i) {

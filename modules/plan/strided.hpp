@@ -34,8 +34,8 @@ class Strided {
   std::optional<Strided> sliced(int axis, std::int64_t begin, std::int64_t count, std::int64_t step) const;
   Strided permuted(const Shape& order) const;
   Strided expanded(const Shape& to) const;
-  // The copy that makes it dense, at the place of element `to` (an index for every axis) of a value of shape `whole`.
-  Move move(const Shape& whole, const Shape& to) const;
+  // The copy that makes it dense, at the place of element `to` (an index for every axis) of a value of shape `whole`; `rows`: as in of().
+  Move move(const Shape& whole, const Shape& to, bool rows = false) const;
   // One step for every axis; nothing where an axis has no single one.
   std::optional<Shape> strides() const;
   std::int64_t offset() const { return offset_; }

@@ -106,7 +106,7 @@ class Assignment {
         if (type == g_.value(id).type) continue;
         if (const auto it = converted.find(id); it == converted.end()) {
           const Id copy = g_.add(g_.shape(id));
-          g_.value(copy).type = type;
+          g_.value(copy).type = type, g_.value(copy).rows = g_.value(id).rows;
           all.push_back({Sweep{}, {id}, {copy}, n.path, {type == DType::bf16 ? "to bf16" : "to f32"}});
           converted[id] = copy;
         }
