@@ -21,9 +21,13 @@ namespace role {
 
 // y[i] = f(x[i]) on n neighbours; y may be x.
 struct Pointwise {
+  // What a kernel may compute itself, bit for bit as `row` does: x > 0 or NaN ? x : 0; x > 0 ? x : a x; x < a ? a : x > b ? b : x;
+  // a x + b.
+  enum class Plain : std::uint8_t { no, relu, leaky_relu, clip, scale };
   void (*row)(float* y, const float* x, std::int64_t n, float a, float b);
   float a, b;
   std::optional<dnn::Eltwise> eltwise;  // the same function as oneDNN has it behind a convolution
+  Plain plain = Plain::no;
 };
 // Inputs: x, weight, bias or none, residual or none, as conv2d takes them. `after` is the activation that it applies last.
 struct Convolution {

@@ -33,8 +33,7 @@ FOVEA_INLINE float exp(float x) {
   const float scale = std::bit_cast<float>(bits + 0x3f000000u);
   float y = p * scale * 2.0f;
   y = x < -87.33654f ? 0.0f : y;
-  y = x > 88.72283f ? std::numeric_limits<float>::infinity() : y;
-  return x != x ? x : y;
+  return x > 88.72283f ? std::numeric_limits<float>::infinity() : y;  // a NaN has come through p
 }
 
 FOVEA_INLINE float tanh(float x) {

@@ -106,7 +106,9 @@ std::optional<role::Pointwise> activation_role(Activation a, double slope) {
   with_function(a, slope, [&](auto function) {
     const auto s = static_cast<float>(slope);
     const Kind kind = a == Activation::sigmoid ? Kind::sigmoid : a == Activation::tanh ? Kind::tanh : Kind::relu;
-    out = role::Pointwise{lowered_row<decltype(function)>, s, 0, dnn::Eltwise{kind, s}};
+    using Plain = role::Pointwise::Plain;
+    const Plain plain = std::is_same_v<decltype(function), LeakyRelu> ? Plain::leaky_relu : Plain::no;
+    out = role::Pointwise{lowered_row<decltype(function)>, s, 0, dnn::Eltwise{kind, s}, plain};
   });
   return out;
 }

@@ -44,7 +44,7 @@ FOVEA_INLINE C normal_pdf(C x) {
 // In derivatives x is the output where from_output is true, else the input.
 FOVEA_FUNCTION(Relu, "relu", true, x > C(0) ? x : (x != x ? x : C(0)), x > C(0) ? C(1) : C(0))
 FOVEA_FUNCTION(LeakyRelu, "leaky_relu", false, x > C(0) ? x : a * x, x > C(0) ? C(1) : a)
-FOVEA_FUNCTION(Relu6, "relu6", true, clip(x, C(0), C(6)), x > C(0) && x < C(6) ? C(1) : C(0))
+FOVEA_FUNCTION(Relu6, "relu6", true, clip(x, a, b), x > a && x < b ? C(1) : C(0))
 FOVEA_FUNCTION(Sigmoid, "sigmoid", true, math::sigmoid(x), x*(C(1) - x))
 FOVEA_FUNCTION(Tanh, "tanh", true, math::tanh(x), C(1) - x * x)
 FOVEA_FUNCTION(HardSigmoid, "hard_sigmoid", false, hard_gate(x), x > C(-3) && x < C(3) ? C(1) / C(6) : C(0))
@@ -94,13 +94,22 @@ std::optional<dnn::Eltwise> eltwise(float a, float b) {
   using Kind = dnn::Eltwise::Kind;
   if constexpr (std::is_same_v<F, Relu>) return dnn::Eltwise{Kind::relu};
   else if constexpr (std::is_same_v<F, LeakyRelu>) return dnn::Eltwise{Kind::relu, a};
-  else if constexpr (std::is_same_v<F, Relu6>) return dnn::Eltwise{Kind::clip, 0, 6};
-  else if constexpr (std::is_same_v<F, Clamp>) return dnn::Eltwise{Kind::clip, a, b};
+  else if constexpr (std::is_same_v<F, Relu6> || std::is_same_v<F, Clamp>) return dnn::Eltwise{Kind::clip, a, b};
   else if constexpr (std::is_same_v<F, Sigmoid>) return dnn::Eltwise{Kind::sigmoid};
   else if constexpr (std::is_same_v<F, Tanh>) return dnn::Eltwise{Kind::tanh};
   else if constexpr (std::is_same_v<F, HardSwish>) return dnn::Eltwise{Kind::hard_swish};
   else if constexpr (std::is_same_v<F, Silu>) return dnn::Eltwise{Kind::silu};
   else return std::nullopt;
+}
+
+template <class F>
+constexpr role::Pointwise::Plain plain() {
+  using Plain = role::Pointwise::Plain;
+  if constexpr (std::is_same_v<F, Relu>) return Plain::relu;
+  else if constexpr (std::is_same_v<F, LeakyRelu>) return Plain::leaky_relu;
+  else if constexpr (std::is_same_v<F, Relu6> || std::is_same_v<F, Clamp>) return Plain::clip;
+  else if constexpr (std::is_same_v<F, Scale>) return Plain::scale;
+  else return Plain::no;
 }
 
 template <class F>
@@ -112,7 +121,7 @@ struct Unary {
   Shapes infer(const Shapes& in) const { return {in[0]}; }
   Lowering lower() const {
     const auto fa = static_cast<float>(a), fb = static_cast<float>(b);
-    return role::Pointwise{lowered_row<F>, fa, fb, eltwise<F>(fa, fb)};
+    return role::Pointwise{lowered_row<F>, fa, fb, eltwise<F>(fa, fb), plain<F>()};
   }
 
   Tensors forward(Context& c, const Tensors& in) const {
@@ -147,7 +156,7 @@ struct Unary {
 
 Var relu(const Var& x) { return apply(Unary<Relu>{}, {x}); }
 Var leaky_relu(const Var& x, double slope) { return apply(Unary<LeakyRelu>{slope}, {x}); }
-Var relu6(const Var& x) { return apply(Unary<Relu6>{}, {x}); }
+Var relu6(const Var& x) { return apply(Unary<Relu6>{0, 6}, {x}); }
 Var sigmoid(const Var& x) { return apply(Unary<Sigmoid>{}, {x}); }
 Var tanh(const Var& x) { return apply(Unary<Tanh>{}, {x}); }
 Var hard_sigmoid(const Var& x) { return apply(Unary<HardSigmoid>{}, {x}); }

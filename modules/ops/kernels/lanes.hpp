@@ -35,6 +35,7 @@ namespace fovea::kernels {
     }                                                                                                \
   };
 FOVEA_LANES(Lanes16, 16)
+FOVEA_LANES(Lanes8, 8)
 FOVEA_LANES(Lanes4, 4)
 #undef FOVEA_LANES
 

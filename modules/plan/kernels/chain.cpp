@@ -2,46 +2,30 @@
 
 #include <algorithm>
 
-#include "modules/core/simd.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/plan/kernels/convert.hpp"
 
 namespace fovea::plan {
 namespace {
 
-template <class F>
-FOVEA_INLINE void by_channel(float* y, const float* x, const float* g, const PlaceRow& r, const F& f) {
-  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, x += r.width, g += r.sp)
-    for (std::int64_t i = 0; i < r.width; ++i) y[i] = f(x[i], g[i * r.su]);
-}
+// A room for a tile behind whose end a short row may be written.
+struct alignas(64) Repeated : std::array<float, Chain::kTile + kShortRow> {};
 
-// x * scale + shift of a norm as two steps: the tile is in cache.
-FOVEA_SIMD void times(float* y, const float* x, const float* g, const PlaceRow& r) {
-  by_channel(
-      y, x, g, r, [](float a, float b) __attribute__((always_inline)) { return a * b; });
-}
-FOVEA_SIMD void plus(float* y, const float* x, const float* g, const PlaceRow& r) {
-  by_channel(
-      y, x, g, r, [](float a, float b) __attribute__((always_inline)) { return a + b; });
-}
-
-// y = first + x * g: a chain beside another that is one product, and its join, as one step.
-FOVEA_SIMD void add_products(float* y, const float* first, const float* x, const float* g, const PlaceRow& r) {
-  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, first += r.width, x += r.width, g += r.sp) {
-    if (r.su) {
-      for (std::int64_t i = 0; i < r.width; ++i) y[i] = first[i] + x[i] * g[i];
-    } else {
-      const float one = *g;
-      for (std::int64_t i = 0; i < r.width; ++i) y[i] = first[i] + x[i] * one;
-    }
+// An operand that is spread over places of a short row, as a map.
+const float* repeated(Repeated& room, const Source& s, std::int64_t places, std::int64_t width) {
+  const auto* g = static_cast<const float*>(s.at);
+  float* y = room.data();
+  if (s.form == Source::Form::wide && s.step == 0) {  // the same for all places: what there is already is repeated
+    std::copy_n(g, width, y);
+    for (std::int64_t have = width; have < places * width; have *= 2)
+      std::copy_n(y, std::min(have, places * width - have), y + have);
+    return room.data();
   }
-}
-
-void repeat(float* y, const float*, const float* g, const PlaceRow& r) {
-  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, g += r.sp) {
-    if (r.su) std::copy_n(g, r.width, y);
-    else std::fill_n(y, r.width, *g);
+  for (std::int64_t p = 0; p < places; ++p, y += width, g += s.step) {
+    if (s.form == Source::Form::one) std::fill_n(y, kShortRow, *g);  // the next place writes over the rest
+    else std::copy_n(g, width, y);
   }
+  return room.data();
 }
 
 // Whether from link `i` on the chain adds the product of a map and something that is spread over it.
@@ -74,35 +58,72 @@ Shape spread_strides(const Shape& operand, const Shape& full, bool channels) {
 
 }  // namespace
 
-bool Chain::reads(const Step& s) { return s.kind == Link::Kind::binary || s.product; }
+// What goes through the steps of one tile.
+struct Chain::Flow {
+  std::int64_t index;
+  Tile tile;
+  const void* const* operands;
+  Target y;
+  float* room;                   // for the value between steps
+  Source from = {};              // the value; nowhere before a spread link
+  float* to;                     // where a step puts it
+  const float* first = nullptr;  // the value that was put aside
+  Room second;                   // what is beside it
+  Repeated wide;                 // an operand that was bf16 or cramped
+};
 
-role::Binary sum_of_two() { return {.row = plus, .swapped = plus, .sum = true}; }
+bool Chain::reads(const Step& s) { return s.kind == Link::Kind::binary || s.kind == Link::Kind::spread; }
+
+std::optional<Action::Kind> Chain::action_of(const Step& s) {
+  using Plain = role::Pointwise::Plain;
+  if (s.kind == Link::Kind::spread) return Action::Kind::fetch;
+  if (s.kind == Link::Kind::aside) return Action::Kind::aside;
+  if (s.product) return Action::Kind::add_product;
+  if (s.kind != Link::Kind::pointwise && s.binary.sum) return Action::Kind::add;
+  if (s.kind != Link::Kind::pointwise && s.binary.product) return Action::Kind::multiply;
+  switch (s.pointwise.plain) {
+    case Plain::relu: return Action::Kind::relu;
+    case Plain::leaky_relu: return Action::Kind::leaky_relu;
+    case Plain::clip: return Action::Kind::clip;
+    case Plain::scale: return Action::Kind::scale;
+    case Plain::no: break;
+  }
+  return std::nullopt;
+}
+
+role::Binary sum_of_two() { return {.row = nullptr, .swapped = nullptr, .sum = true}; }
 
 Shape memory_order(const Shape& s) { return s.rank() == 4 ? Shape{s[0], s[2], s[3], s[1]} : s; }
 
 Chain::Chain(const Links& links, const Shape& full, const std::vector<Operand>& operands, DType to, bool whole_places)
     : from_(operands.front().type), to_(to) {
   const Shape lies = memory_order(full);
-  spreads_ = !links.empty() && links.front().kind == Link::Kind::spread;
   std::vector<Shape> strides;
   const auto narrow = [&](std::size_t operand) { return operands[operand].type == DType::bf16; };
-  const auto add = [&](role::Binary::Row row, std::size_t operand, bool channels) {
-    steps_.push_back({.kind = Link::Kind::binary, .row = row, .operand = operand, .narrow = narrow(operand)});
-    strides.push_back(spread_strides(operands[operand].shape, lies, channels));
+  const auto add = [&](Step s, bool channels = false) {
+    s.narrow = s.kind != Link::Kind::pointwise && s.kind != Link::Kind::back && narrow(s.product ? s.product : s.operand);
+    strides.push_back(reads(s) ? spread_strides(operands[s.operand].shape, lies, channels) : Shape{});
+    s.registers = action_of(s);
+    steps_.push_back(std::move(s));
   };
+  using Kind = Link::Kind;
   for (std::size_t i = 0; i < links.size(); ++i) {
     const Link& l = links[i];
     if (is_sum_of_products(links, i) && !narrow(links[i + 1].operand)) {
-      add(nullptr, links[i + 1].operand, false);
-      steps_.back().kind = Link::Kind::back, steps_.back().product = l.operand, steps_.back().narrow = narrow(l.operand);
+      add({.kind = Kind::binary, .operand = links[i + 1].operand, .product = l.operand});
       i += 2;
-    } else if (l.kind == Link::Kind::aside) {
-      steps_.push_back({.kind = l.kind, .operand = l.operand, .narrow = narrow(l.operand)}), strides.emplace_back();
-    } else if (l.kind == Link::Kind::affine) add(times, l.operand, true), add(plus, l.shift, true);
-    else if (l.kind == Link::Kind::spread) add(repeat, 0, false);
-    else if (l.kind == Link::Kind::binary) add(l.binary.row, l.operand, false);
-    else steps_.push_back({.kind = l.kind, .pointwise = l.pointwise, .row = l.binary.row}), strides.emplace_back();
+    } else if (l.kind == Kind::affine) {
+      add({.kind = Kind::binary, .binary = {.row = nullptr, .swapped = nullptr, .product = true}, .operand = l.operand}, true);
+      add({.kind = Kind::binary, .binary = sum_of_two(), .operand = l.shift}, true);
+    } else {
+      add({.kind = l.kind, .pointwise = l.pointwise, .binary = l.binary, .operand = l.kind == Kind::spread ? 0 : l.operand});
+    }
   }
+  lay_out(lies, strides, whole_places);
+  group();
+}
+
+void Chain::lay_out(const Shape& lies, const std::vector<Shape>& strides, bool whole_places) {
   // Neighbouring dimensions become one where no operand tells them apart.
   std::vector<std::int64_t> dims;
   std::vector<std::vector<std::int64_t>> merged(steps_.size());
@@ -139,61 +160,131 @@ Chain::Chain(const Links& links, const Shape& full, const std::vector<Operand>& 
   pieces_ = (places_ * width_ / unit_ + piece_ - 1) / piece_;
 }
 
+// Whether a step reads an operand that is spread over places of few neighbours. Registers take it as a map.
+bool Chain::cramped(const Step& s) const {
+  const bool map = (s.narrow && !s.product) || (s.su == 1 && s.sp == width_);
+  return reads(s) && !map && width_ < kShortRow && places_ > 1;
+}
+
+// How many steps from `begin` on run in registers together or not at all: a chain beside another does, since a value that is put away
+// there comes back there. 0: none. There is room for one cramped operand.
+std::size_t Chain::inseparable(std::size_t begin) const {
+  if (!steps_[begin].registers || steps_[begin].kind != Link::Kind::aside) return steps_[begin].registers ? 1 : 0;
+  int rooms = 1;
+  for (std::size_t i = begin + 1; i < steps_.size() && i < begin + kTogether && steps_[i].registers; ++i) {
+    if (cramped(steps_[i]) && --rooms < 0) return 0;
+    if (steps_[i].kind == Link::Kind::back) return i + 1 - begin;
+  }
+  return 0;
+}
+
+// Whether a step that nothing stands beside is as fast by its own loop over the tile, which has less to decide.
+bool Chain::quick_on_tile(const Step& s) const {
+  const bool own = s.kind == Link::Kind::pointwise || s.binary.row;
+  return own && !s.narrow && !cramped(s) && from_ == DType::f32 && to_ == DType::f32;
+}
+
+void Chain::group() {
+  for (std::size_t i = 0; i < steps_.size();) {
+    Step& first = steps_[i];
+    std::int64_t rooms = 1;
+    for (std::size_t more = 0; i < steps_.size(); i += more) {
+      more = inseparable(i);
+      const auto begin = steps_.begin() + static_cast<std::ptrdiff_t>(i), end = begin + static_cast<std::ptrdiff_t>(more);
+      rooms -= std::count_if(begin, end, [&](const Step& s) { return cramped(s); });
+      if (more == 0 || first.together + more > kTogether || rooms < 0) break;
+      first.together += more;
+      if (more > 1) std::prev(end)->registers = std::prev(end)->binary.sum ? Action::Kind::back_sum : Action::Kind::back_product;
+    }
+    if (first.together == 1 && quick_on_tile(first)) first.together = 0;
+    else if (first.together == 0) ++i;
+  }
+}
+
 Chain::Tile Chain::tile(std::int64_t i) const {
   const std::int64_t at = i % pieces_ * piece_;
   return {i / pieces_ * places_ * width_ + at * unit_, std::min(piece_, places_ * width_ / unit_ - at) * unit_};
 }
 
-// The tile of an operand of the full shape; `room` takes it where it is bf16.
-const float* Chain::whole(const Step& s, const Tile& t, const void* operand, float* room) const {
-  if (!s.narrow) return static_cast<const float*>(operand) + t.first;
-  widen(room, static_cast<const bf16*>(operand) + t.first, t.size);
-  return room;
+// The tile of a map of the full shape.
+Source Chain::whole(const Flow& f, const void* map, bool narrow) const {
+  if (narrow) return {Source::Form::narrow, static_cast<const bf16*>(map) + f.tile.first, width_};
+  return {Source::Form::wide, static_cast<const float*>(map) + f.tile.first, width_};
 }
 
-// Where a tile's part of an operand begins that is spread over the map.
-const float* Chain::spread(const Step& s, std::int64_t index, const void* operand) const {
-  const std::int64_t within = tile(index).first % (places_ * width_);
-  std::int64_t rest = index / pieces_, offset = within / width_ * s.sp + within % width_ * s.su;
+// A tile's part of an operand that is spread over the map.
+Source Chain::spread(const Flow& f, const Step& s) const {
+  const std::int64_t within = f.tile.first % (places_ * width_);
+  std::int64_t rest = f.index / pieces_, offset = within / width_ * s.sp + within % width_ * s.su;
   for (std::size_t d = dims_.size(); d-- > 0; rest /= dims_[d]) offset += rest % dims_[d] * s.outer[d];
-  return static_cast<const float*>(operand) + offset;
+  return {s.su ? Source::Form::wide : Source::Form::one, static_cast<const float*>(f.operands[s.operand]) + offset, s.sp};
+}
+
+Action Chain::action(Flow& f, const Step& s) const {
+  Action a{*s.registers, {}, {}, s.pointwise.a, s.pointwise.b};
+  if (s.kind == Link::Kind::aside) a.m = whole(f, f.operands[s.operand], s.narrow);
+  else if (s.kind == Link::Kind::back) a.g = {Source::Form::wide, f.first, width_};
+  else if (reads(s)) a.g = s.narrow && !s.product ? whole(f, f.operands[s.operand], true) : spread(f, s);
+  if (s.product) a.m = whole(f, f.operands[s.product], s.narrow);
+  if (cramped(s)) a.g = {Source::Form::wide, repeated(f.wide, a.g, f.tile.size / width_, width_), width_};
+  return a;
+}
+
+void Chain::in_registers(Flow& f, std::size_t begin, std::size_t count) const {
+  std::array<Action, kTogether> actions;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Step& s = steps_[begin + i];
+    actions[i] = action(f, s);
+    if (s.kind == Link::Kind::back) f.to = f.room;
+  }
+  const Target y = begin + count == steps_.size() ? f.y : Target{f.to, false};
+  const std::int64_t width = width_ < kShortRow ? f.tile.size : std::min(f.tile.size, width_);
+  run_stretches(y, f.from, {actions.data(), count}, f.tile.size / width, width);
+  f.from = {Source::Form::wide, y.at, width_};
+}
+
+void Chain::on_tile(Flow& f, const Step& s) const {
+  const std::int64_t size = f.tile.size, width = std::min(size, width_);
+  const auto wide = [&](const Source& x, float* room) {
+    if (x.form != Source::Form::narrow) return static_cast<const float*>(x.at);
+    widen(room, static_cast<const bf16*>(x.at), size);
+    return static_cast<const float*>(room);
+  };
+  const float* from = wide(f.from, f.to);
+  if (s.kind == Link::Kind::aside) {
+    f.first = from, f.from = whole(f, f.operands[s.operand], s.narrow), f.to = f.second.data();
+    return;
+  }
+  if (s.kind == Link::Kind::pointwise) s.pointwise.row(f.to, from, size, s.pointwise.a, s.pointwise.b);
+  else if (s.kind == Link::Kind::back) s.binary.row(f.to = f.room, f.first, from, {1, size, 0, 1});
+  else
+    s.binary.row(f.to, from, wide(s.narrow ? whole(f, f.operands[s.operand], true) : spread(f, s), f.wide.data()),
+                 {size / width, width, s.sp, s.su});
+  f.from = {Source::Form::wide, f.to, width_};
+}
+
+void Chain::run(std::int64_t index, float* room, const Target& y, const void* x, const void* const* operands) const {
+  Flow f;
+  f.index = index, f.tile = tile(index), f.operands = operands, f.y = y, f.room = f.to = room;
+  if (steps_.empty() || steps_.front().kind != Link::Kind::spread) f.from = whole(f, x, from_ == DType::bf16);
+  for (std::size_t i = 0; i < steps_.size(); i += std::max<std::size_t>(1, steps_[i].together)) {
+    if (steps_[i].together) in_registers(f, i, steps_[i].together);
+    else on_tile(f, steps_[i]);
+  }
+  if (f.from.at != y.at) run_stretches(y, f.from, {}, 1, f.tile.size);
 }
 
 void Chain::run(std::int64_t index, float* out, const void* x, const void* const* operands) const {
-  const Tile t = tile(index);
-  const std::int64_t width = t.size < width_ ? t.size : width_;
-  std::array<float, kTile> second, wide;
-  const float *from = out, *first = nullptr;
-  float* to = out;
-  if (!spreads_ && from_ == DType::bf16) widen(out, static_cast<const bf16*>(x) + t.first, t.size);
-  else if (!spreads_) from = static_cast<const float*>(x) + t.first;
-  for (const Step& s : steps_) {
-    const PlaceRow row{t.size / width, width, s.sp, s.su};
-    if (s.kind == Link::Kind::aside) {
-      first = from, from = whole(s, t, operands[s.operand], second.data()), to = second.data();
-      continue;
-    }
-    if (s.kind == Link::Kind::pointwise) s.pointwise.row(to, from, t.size, s.pointwise.a, s.pointwise.b);
-    else if (s.product)
-      add_products(to, from, whole(s, t, operands[s.product], wide.data()), spread(s, index, operands[s.operand]), row);
-    else if (s.kind == Link::Kind::back) s.row(to = out, first, from, {1, t.size, 0, 1});
-    else s.row(to, from, s.narrow ? whole(s, t, operands[s.operand], wide.data()) : spread(s, index, operands[s.operand]), row);
-    from = to;
-  }
-  if (from != out) std::copy_n(from, t.size, out);
+  run(index, out, {out, false}, x, operands);
 }
 
 void Chain::run(void* y, const void* x, const void* const* operands) const {
   parallel_for(tiles(), 4, [&](std::int64_t begin, std::int64_t end) {
-    std::array<float, kTile> wide;
+    Room room;
     for (std::int64_t i = begin; i < end; ++i) {
-      const Tile t = tile(i);
-      if (to_ == DType::f32) {
-        run(i, static_cast<float*>(y) + t.first, x, operands);
-        continue;
-      }
-      run(i, wide.data(), x, operands);
-      narrow(static_cast<bf16*>(y) + t.first, wide.data(), t.size);
+      const std::int64_t first = tile(i).first;
+      if (to_ == DType::f32) run(i, static_cast<float*>(y) + first, x, operands);
+      else run(i, room.data(), {static_cast<bf16*>(y) + first, true}, x, operands);
     }
   });
 }

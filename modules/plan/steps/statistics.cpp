@@ -51,7 +51,7 @@ class ChannelStep final : public Step {
       });
     }
     parallel_for(before_.tiles(), 4, [&](std::int64_t begin, std::int64_t end) {
-      std::array<float, Chain::kTile> tile;
+      Chain::Room tile;
       for (std::int64_t i = begin; i < end; ++i) {
         const Chain::Tile t = before_.tile(i);
         before_.run(i, tile.data(), operands[0], operands.data());
