@@ -32,7 +32,7 @@ class Emitter {
   Emitter(const Mutable& g, const Options& options)
       : g_(g),
         algorithms_(algorithms(g, options.tune)),
-        life_(g, [&](const Node& n) { return winograd(static_cast<std::size_t>(&n - g.nodes.data())) || fused(g, n, true); }),
+        life_(g, [&](const Node& n) { return in_place(n); }),
         blocks_(life_.blocks()),
         state_(std::make_shared<Plan::State>(g, options.shared ? options.shared : std::make_shared<SharedConstants>())) {}
 
@@ -68,8 +68,12 @@ class Emitter {
     blocks_.push_back({bytes, step, step});
   }
 
-  // A kernel of ours that adds a residual, also one that lies where its result goes.
-  bool own(std::size_t step) const { return winograd(step) || algorithms_[step] == Algorithm::dots; }
+  // Whether a convolution may write over its residual, and a chain over a value that it reads several times.
+  bool in_place(const Node& n) const {
+    if (const auto* s = std::get_if<Sweep>(&n.work)) return chain(n, *s).at_once();
+    const auto step = static_cast<std::size_t>(&n - g_.nodes.data());
+    return winograd(step) || algorithms_[step] == Algorithm::dots || fused(g_, n, true);
+  }
   bool winograd(std::size_t step) const { return winograd_side(algorithms_[step]).has_value(); }
   Winograd winograd(const Node& n, std::size_t step, const Convolve& c) const {
     return {c.options, g_.shape(n.inputs[0]), g_.shape(n.outputs[0]), *winograd_side(algorithms_[step])};
@@ -146,6 +150,11 @@ class Emitter {
     return place;
   }
 
+  Chain chain(const Node& n, const Sweep& s) const {
+    const Id y = n.outputs[0];
+    return Chain(s.links, g_.shape(y), of_chain(n), g_.value(y).type);
+  }
+
   std::vector<Chain::Operand> of_chain(const Node& n) const {
     std::vector<Chain::Operand> out;
     for (const Id id : n.inputs) out.push_back({g_.shape(id), g_.value(id).type});
@@ -209,8 +218,7 @@ class Emitter {
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Sweep& s) {
-    const Id y = n.outputs[0];
-    return sweep_step(Chain(s.links, g_.shape(y), of_chain(n), g_.value(y).type), operands(n, s.links), at(y));
+    return sweep_step(chain(n, s), operands(n, s.links), at(n.outputs[0]));
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const GlobalStatistics&) {
     return global_statistics_step(at(n.inputs[0]), at(n.outputs[0]), at(n.outputs[1]), workspace(i));

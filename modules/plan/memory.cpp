@@ -130,11 +130,12 @@ void Lifetimes::extend(const Mutable& g) {
 
 bool Lifetimes::dies(const Mutable& g, const Node& n, int step, Id id) const {
   if (id < 0 || block(id) < 0 || bytes_of(g.value(id)) != bytes_of(g.value(n.outputs[0]))) return false;
-  const auto mine = [&](Id other) { return other >= 0 && block(other) == block(id); };
-  return list_[static_cast<std::size_t>(block(id))].last == step && std::count_if(n.inputs.begin(), n.inputs.end(), mine) == 1;
+  const auto other = [&](Id i) { return i >= 0 && i != id && block(i) == block(id); };
+  return list_[static_cast<std::size_t>(block(id))].last == step && std::none_of(n.inputs.begin(), n.inputs.end(), other);
 }
 
-// A chain writes over its value, a convolution over its residual, where nobody needs that any more.
+// A chain writes over its value, a convolution over its residual, where nobody needs that any more: not the node itself a second time
+// either, unless it is a chain that has read everything when it writes.
 void Lifetimes::overwrite(const Mutable& g, const std::function<bool(const Node&)>& in_place) {
   for (std::size_t step = 0; step < g.nodes.size(); ++step) {
     const Node& n = g.nodes[step];
@@ -142,7 +143,8 @@ void Lifetimes::overwrite(const Mutable& g, const std::function<bool(const Node&
     if (std::holds_alternative<Sweep>(n.work)) target = n.inputs[0];
     if (std::holds_alternative<Convolve>(n.work)) target = n.inputs[3];
     if (!dies(g, n, static_cast<int>(step), target)) continue;
-    if (std::holds_alternative<Sweep>(n.work) || in_place(n)) join(g, n, target);
+    const bool once = std::count(n.inputs.begin(), n.inputs.end(), target) == 1;
+    if (std::holds_alternative<Sweep>(n.work) ? once || in_place(n) : once && in_place(n)) join(g, n, target);
   }
 }
 

@@ -21,7 +21,7 @@ std::size_t place(std::vector<Block>& blocks);
 // Which values share a block, and how long each block lives. Step i is node i.
 class Lifetimes {
  public:
-  // `in_place`: whether a convolution can add to the residual where it lies.
+  // `in_place`: whether a convolution can add to the residual where it lies, a chain write over a value that it reads more than once.
   Lifetimes(const Mutable& g, const std::function<bool(const Node&)>& in_place);
   // The block of a value; -1 for what lies elsewhere: inputs, constants, and what an op's own forward made.
   int block(Id id) const { return blocks_[static_cast<std::size_t>(id)]; }

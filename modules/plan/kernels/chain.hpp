@@ -36,6 +36,8 @@ class Chain {
   // All tiles, over threads: y may be x where they are of one type.
   void run(void* y, const void* x, const void* const* operands) const;
   bool empty() const { return steps_.empty(); }
+  // Whether y may also be x where x is an operand besides: all of a place is read before it is written.
+  bool at_once() const { return !steps_.empty() && steps_.front().together == steps_.size(); }
 
  private:
   static constexpr std::size_t kTogether = 32;  // steps that run in registers at once

@@ -151,6 +151,29 @@ TEST_CASE("plan chains: sums of products are off by a rounding of each product")
     }
 }
 
+TEST_CASE("plan chains: a value is written over, though it is read several times, where that is safe") {
+  // The map is there before the chain, which alone reads it last.
+  const auto behind_statistics = [](const Case& c) {
+    return Case{c.name, [f = c.f](const In& i) {
+                  const Var t = tanh(i.x);
+                  return f({t, i.r, i.channel + global_max_pool(t), i.place, i.row, i.column});
+                }};
+  };
+  std::vector<Case> all = kExact;
+  all.push_back({"again behind another function", [](const In& i) { return tanh(i.x * i.channel) + i.x; }});
+  all.push_back({"again beside another function", [](const In& i) { return relu(i.x * i.channel) + sigmoid(i.x * i.place); }});
+  for (const std::int64_t width : kWidths)
+    for (const Case& plain : all) {
+      const Case c = behind_statistics(plain);
+      INFO(c.name << ", " << width << " wide");
+      const Tensors in = inputs({2, width, 6, 7});
+      CHECK(same(compiled(c, in, 2).run(in).outputs[0], eager(c, in)));
+    }
+  const Tensors in = inputs({1, 64, 40, 40});
+  const Case twice = behind_statistics({"", [](const In& i) { return relu(i.x * i.channel + i.r + i.x); }});
+  CHECK(compiled(twice, in, 1).memory().arena < 1.5 * static_cast<double>(in[0].bytes()));
+}
+
 TEST_CASE("plan chains: in bf16 those of f32 on values that bf16 holds, written rounded") {
   if (!has_bf16()) return;
   const std::vector<std::function<Var(const Var&, const Var&, const Var&)>> chains{
