@@ -50,6 +50,21 @@ struct GlobalStdPool {
     return {y};
   }
 
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto&) -> std::optional<Computation::Bound> {
+      const ChannelRows s = rows_of(in[0].shape);
+      if (s.channels > 1 && in[0].strides[1] != 1) return std::nullopt;
+      return Computation::Bound{[op = *this, s](auto* x, auto* y, float* room) {
+                                  const kernels::MomentsRoom m(s, room);
+                                  kernels::moments(x[0], s, m.partial, m.mean, m.squares);
+                                  for (std::int64_t i = 0; i < s.segments * s.channels; ++i)
+                                    y[0][i] = static_cast<float>(std::sqrt(m.squares[i] / op.divisor(s) + op.eps));
+                                },
+                                kernels::MomentsRoom::size(s)};
+    }};
+  }
+
   // d std / d x = (x - mean) / (divisor * std)
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor &x = c.saved(0), &mean = c.saved(1), &deviation = c.saved(2);

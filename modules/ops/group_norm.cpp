@@ -2,6 +2,7 @@
 
 #include "modules/autograd/apply.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
+#include "modules/ops/kernels/extent.hpp"
 
 namespace fovea {
 namespace {
@@ -29,20 +30,16 @@ struct GroupNorm {
     return {in[0]};
   }
 
-  // Mean and 1 / sqrt(var + eps) of each (sample, group), repeated for each of its channels.
-  void join(const kernels::Moments& m, const ChannelRows& s, std::vector<double>& mean, std::vector<double>& rstd) const {
-    const auto width = static_cast<std::size_t>(s.channels / groups);
-    const auto rows = static_cast<double>(s.rows);
-    mean = m.mean, rstd = m.squares;
-    for (std::size_t first = 0; first < mean.size(); first += width) {
-      double centre = 0, squares = 0;
-      for (std::size_t c = first; c < first + width; ++c) centre += m.mean[c] / static_cast<double>(width);
-      for (std::size_t c = first; c < first + width; ++c)
-        squares += m.squares[c] + rows * (m.mean[c] - centre) * (m.mean[c] - centre);
-      for (std::size_t c = first; c < first + width; ++c) {
-        mean[c] = centre;
-        rstd[c] = 1 / std::sqrt(squares / (rows * static_cast<double>(width)) + eps);
-      }
+  // Means and squares of channels to mean and 1 / sqrt(var + eps) of their group, repeated for each of its channels.
+  void join(const ChannelRows& s, double* mean, double* squares) const {
+    const std::int64_t width = s.channels / groups;
+    const auto rows = static_cast<double>(s.rows), channels = static_cast<double>(width);
+    for (std::int64_t first = 0; first < s.segments * s.channels; first += width) {
+      double centre = 0, sum = 0;
+      for (std::int64_t c = first; c < first + width; ++c) centre += mean[c] / channels;
+      for (std::int64_t c = first; c < first + width; ++c) sum += squares[c] + rows * (mean[c] - centre) * (mean[c] - centre);
+      for (std::int64_t c = first; c < first + width; ++c)
+        mean[c] = centre, squares[c] = 1 / std::sqrt(sum / (rows * channels) + eps);
     }
   }
 
@@ -53,9 +50,9 @@ struct GroupNorm {
     dispatch_compute(x.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
       using C = compute_t<T>;
-      std::vector<double> mean, rstd;
-      join(kernels::moments(x.data<T>(), s), s, mean, rstd);
-      const std::vector<C> m(mean.begin(), mean.end()), r(rstd.begin(), rstd.end());
+      kernels::Moments moments = kernels::moments(x.data<T>(), s);
+      join(s, moments.mean.data(), moments.squares.data());
+      const std::vector<C> m(moments.mean.begin(), moments.mean.end()), r(moments.squares.begin(), moments.squares.end());
       const auto weight = kernels::values_or<C>(in[1], s.channels, 1), shift = kernels::values_or<C>(in[2], s.channels, 0);
       std::vector<C> scale(r);
       for (std::size_t i = 0; i < scale.size(); ++i) scale[i] *= weight[i % weight.size()];
@@ -67,6 +64,36 @@ struct GroupNorm {
       ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(r, dtype_of<C>::value), in[1], in[2]});
     });
     return {kernels::channels_to_front(y)};
+  }
+
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      const Shape& x = in[0].shape;
+      if (x.rank() != 4 || (x[1] > 1 && in[0].strides[1] != 1) || !kernels::alike(in[0], out[0])) return std::nullopt;
+      const ChannelRows s{x[0], x[2] * x[3], x[1]};
+      const std::int64_t lines = s.segments * s.channels;
+      return Computation::Bound{[op = *this, s](auto* x, auto* y, float* room) { op.normalise(s, x[0], x[1], x[2], y[0], room); },
+                                kernels::MomentsRoom::size(s) + 3 * lines};
+    }};
+  }
+
+  void normalise(const ChannelRows& s, const float* x, const float* weight, const float* bias, float* y, float* room) const {
+    const kernels::MomentsRoom m(s, room);
+    kernels::moments(x, s, m.partial, m.mean, m.squares);
+    join(s, m.mean, m.squares);
+    const std::int64_t lines = s.segments * s.channels;
+    float *mean = room + kernels::MomentsRoom::size(s), *scale = mean + lines, *shift = scale + lines;
+    for (std::int64_t i = 0; i < lines; ++i) {
+      const std::int64_t c = i % s.channels;
+      mean[i] = static_cast<float>(m.mean[i]);
+      scale[i] = static_cast<float>(m.squares[i]) * (weight ? weight[c] : 1.0f);
+      shift[i] = bias ? bias[c] : 0.0f;
+    }
+    kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
+      const std::int64_t at = first * s.channels, sample = n * s.channels;
+      kernels::normalise_rows(y + at, x + at, mean + sample, scale + sample, shift + sample, rows, s.channels);
+    });
   }
 
   // With s = sum dy and q = sum dy * (x - mean) of a sample's channel, A = sum of weight * s and B = sum of weight * q * rstd

@@ -173,15 +173,23 @@ class Lowerer {
     return std::move(n.work);
   }
 
-  // A computation that the plan's layout of maps does not suit.
+  // A layer or a computation that the plan's layout of maps does not suit.
   std::optional<Work> by_rows(Node& n, const Lowering& role, std::vector<Node>& nodes) {
     const auto* computation = std::get_if<role::Computation>(&role);
-    if (!computation) return std::nullopt;
+    const auto* layer = std::get_if<role::Dense>(&role);
+    if (!computation && !layer) return std::nullopt;
     Node other = n;
     for (Id& id : other.inputs) id = moves_.by_rows(id, nodes);
-    if (other.inputs == n.inputs || !moves_.lower(other, *computation)) return std::nullopt;
-    n = std::move(other);
-    return std::move(n.work);
+    if (other.inputs == n.inputs) return std::nullopt;
+    std::optional<Work> work;
+    if (layer) work = lowered(other, *layer);
+    else {
+      role::Computation as_it_lies = *computation;
+      as_it_lies.any_strides = false;  // else it would look through the copy
+      work = lowered(other, as_it_lies);
+    }
+    if (work) n = std::move(other);
+    return work;
   }
 
   void add(std::vector<Node>& nodes, Node n) {

@@ -81,31 +81,49 @@ struct Moments {
   std::vector<double> mean, squares;  // [segment][channel]; squares: sum of squared distances to the mean
 };
 
-// Chan, Golub, LeVeque 1979: joins the blocks' counts, means and squares.
-template <class T>
-Moments moments(const T* x, const ChannelRows& s) {
-  using C = compute_t<T>;
-  const auto channels = static_cast<std::size_t>(s.channels), blocks = static_cast<std::size_t>(s.blocks());
-  std::vector<C> partial(static_cast<std::size_t>(s.segments) * blocks * 3 * channels, C{0});
+// Chan, Golub, LeVeque 1979: joins the blocks' counts, means and squares. mean and squares: a value for each segment and channel;
+// partial: room for three values for each block and channel.
+template <class T, class C = compute_t<T>>
+void moments(const T* x, const ChannelRows& s, C* partial, double* mean, double* squares) {
+  const std::int64_t channels = s.channels, blocks = s.blocks();
   for_each_block(s, [&](std::int64_t, std::int64_t first, std::int64_t rows, std::int64_t block) {
-    C* p = partial.data() + static_cast<std::size_t>(block) * 3 * channels;
-    add_moments(p, p + channels, p + 2 * channels, x + first * s.channels, rows, s.channels);
+    C* p = partial + block * 3 * channels;
+    std::fill_n(p, 3 * channels, C{0});
+    add_moments(p, p + channels, p + 2 * channels, x + first * channels, rows, channels);
   });
-  Moments m{std::vector<double>(static_cast<std::size_t>(s.segments) * channels, 0.0),
-            std::vector<double>(static_cast<std::size_t>(s.segments) * channels, 0.0)};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(s.segments) * blocks; ++i) {
-    const C* p = partial.data() + i * 3 * channels;
-    const auto before = static_cast<double>(static_cast<std::int64_t>(i % blocks) * s.block_rows());
+  std::fill_n(mean, s.segments * channels, 0.0), std::fill_n(squares, s.segments * channels, 0.0);
+  for (std::int64_t i = 0; i < s.segments * blocks; ++i) {
+    const C* p = partial + i * 3 * channels;
+    const auto before = static_cast<double>(i % blocks * s.block_rows());
     const double n = std::min(static_cast<double>(s.block_rows()), static_cast<double>(s.rows) - before);
-    for (std::size_t c = 0; c < channels; ++c) {
-      double& mean = m.mean[i / blocks * channels + c];
-      const double delta = static_cast<double>(p[c]) / n - mean;
-      m.squares[i / blocks * channels + c] += static_cast<double>(p[channels + c]) + delta * delta * before * n / (before + n);
-      mean += delta * n / (before + n);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      double& centre = mean[i / blocks * channels + c];
+      const double delta = static_cast<double>(p[c]) / n - centre;
+      squares[i / blocks * channels + c] += static_cast<double>(p[channels + c]) + delta * delta * before * n / (before + n);
+      centre += delta * n / (before + n);
     }
   }
+}
+
+template <class T>
+Moments moments(const T* x, const ChannelRows& s) {
+  const auto channels = static_cast<std::size_t>(s.segments * s.channels);
+  std::vector<compute_t<T>> partial(static_cast<std::size_t>(s.blocks()) * 3 * channels);
+  Moments m{std::vector<double>(channels), std::vector<double>(channels)};
+  moments(x, s, partial.data(), m.mean.data(), m.squares.data());
   return m;
 }
+
+// Room for the moments of an f32 map where nothing may be allocated, in floats: mean and squares in f64, then what they are joined from.
+struct MomentsRoom {
+  double *mean, *squares;
+  float* partial;
+  MomentsRoom(const ChannelRows& s, float* room)
+      : mean(reinterpret_cast<double*>(room)),
+        squares(mean + s.segments * s.channels),
+        partial(room + 4 * s.segments * s.channels) {}
+  static std::int64_t size(const ChannelRows& s) { return s.segments * s.channels * (4 + 3 * s.blocks()); }
+};
 
 // y = (x - mean) * scale + shift, all per channel.
 template <class T, class C = compute_t<T>>

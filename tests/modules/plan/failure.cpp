@@ -18,7 +18,7 @@ model:
   backbone: {type: resnet, layers: [1], widths: [8], stem: cifar}
   attention:
   - {at: "backbone.layer1.0.pre_add", type: cbam}
-  - {at: "backbone.layer1.after_stage", type: linear_attention}
+  - {at: "backbone.layer1.after_stage", type: adaptive_sparse}
   head: {type: classify, classes: [a, b, c]}
 )";
 const Shape kInput{1, 3, 9, 9};

@@ -6,7 +6,9 @@
 #include "modules/ops/binary.hpp"
 #include "modules/ops/conv2d.hpp"
 #include "modules/ops/global_pool.hpp"
+#include "modules/ops/global_std.hpp"
 #include "modules/ops/global_sums.hpp"
+#include "modules/ops/group_norm.hpp"
 #include "modules/ops/l2_normalize.hpp"
 #include "modules/ops/layer_norm.hpp"
 #include "modules/ops/matmul.hpp"
@@ -136,6 +138,9 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
       {"sum of squares", global_sum_squares, 63, 2268},
       {"layer norm", [&](const Var& x) { return layer_norm_channels(x, Var(weight), Var(bias)); }, 48, 216},
       {"layer norm without parameters", [](const Var& x) { return layer_norm_channels(x, {}, {}); }, 48, 36},
+      {"group norm", [&](const Var& x) { return group_norm(x, 4, Var(weight), Var(bias)); }, 756, 216},
+      {"instance norm", [](const Var& x) { return group_norm(x, 24, {}, {}); }, 126, 64},
+      {"deviation", [](const Var& x) { return global_std_pool(x); }, 126, 6},
       {"l2", [](const Var& x) { return l2_normalize(x, 1); }, 32, 1},
       {"nearest", [](const Var& x) { return resize(x, 18, 21, Resize::nearest); }, 0, 0},
       {"bilinear", [](const Var& x) { return resize(x, 13, 9, Resize::bilinear); }, 4, 24},
