@@ -55,30 +55,40 @@ std::optional<fs::path> file() {
 
 using Choices = std::map<std::string, std::string>;
 
-// What the file holds for this machine; empty where there is none, or none that can be understood.
-Choices read_choices() {
-  Choices choices;
+// What the file holds, an object for each machine; empty where there is none, or none that can be understood.
+nlohmann::json read_file() {
   const auto from = file();
   std::error_code ignored;
-  if (!from || !fs::is_regular_file(*from, ignored)) return choices;
+  if (!from || !fs::is_regular_file(*from, ignored)) return nlohmann::json::object();
   std::ifstream in(*from);
   const nlohmann::json all = nlohmann::json::parse(in, nullptr, false);  // not an exception: a value that is no object
-  if (!all.is_object() || !all.contains(machine()) || !all[machine()].is_object()) return choices;
+  return all.is_object() ? all : nlohmann::json::object();
+}
+
+// Of this machine.
+Choices choices_of(const nlohmann::json& all) {
+  Choices choices;
+  if (!all.contains(machine()) || !all[machine()].is_object()) return choices;
   for (const auto& [key, choice] : all[machine()].items())
     if (choice.is_string()) choices[key] = choice.get<std::string>();
   return choices;
 }
 
-// Written beside and renamed: another process reads the old file or the new one. Of two that write at once one is forgotten.
+// Beside what the file holds of other machines, where a home is shared, and of this one. Written beside and renamed: another process
+// reads the old file or the new one. Of two that write at once one is forgotten.
 void write_choices(const Choices& choices) {
   const auto to = file();
   if (!to) return;
+  nlohmann::json all = read_file();
+  Choices merged = choices_of(all);
+  for (const auto& [key, choice] : choices) merged[key] = choice;
+  all[machine()] = merged;
   std::error_code ignored;
   fs::create_directories(to->parent_path(), ignored);
   const fs::path temporary = to->string() + "." + std::to_string(::getpid());
   {
     std::ofstream out(temporary);
-    out << nlohmann::json{{machine(), choices}}.dump(1) << "\n";
+    out << all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     if (!out.flush()) return void(fs::remove(temporary, ignored));
   }
   fs::rename(temporary, *to, ignored);
@@ -121,14 +131,12 @@ std::string measure(const std::vector<Candidate>& candidates) {
 std::string fastest(const std::string& key, const std::vector<Candidate>& candidates) {
   Known& all = known();
   std::lock_guard lock(all.mutex);  // also while measuring: two measurements at once would disturb each other
-  if (!all.choices) all.choices = read_choices();
+  if (!all.choices) all.choices = choices_of(read_file());
   if (const auto it = all.choices->find(key); it != all.choices->end())
     for (const Candidate& c : candidates)
       if (c.name == it->second) return c.name;
   const std::string& choice = (*all.choices)[key] = measure(candidates);
-  Choices merged = read_choices();
-  merged.insert(all.choices->begin(), all.choices->end());
-  write_choices(merged);
+  write_choices(*all.choices);
   return choice;
 }
 

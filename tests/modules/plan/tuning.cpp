@@ -110,6 +110,18 @@ TEST_CASE("tuning: a broken, foreign or unwritable file costs a measurement, not
   CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
 }
 
+TEST_CASE("tuning: what other machines have measured stays in the file") {
+  OwnFile file;
+  file.write(R"({"another": {"a sleep": "slow"}, "\u00e4": 3})");
+  Counted one;
+  CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+  CHECK(file.text().find(R"("another")") != std::string::npos);
+  CHECK(file.text().find(R"("fast")") != std::string::npos);
+  plan::forget_tuning();
+  CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+  CHECK(one.made == 3);
+}
+
 TEST_CASE("tuning: large maps of about one size share a measurement, small ones have their own") {
   OwnFile file;
   const Tensor w = Tensor::full({16, 16, 3, 3}, 0.01);
