@@ -9,6 +9,7 @@
 #include "modules/core/reduce.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/ops/deform_conv2d_naive.hpp"
+#include "modules/ops/kernels/deform_bound.hpp"
 #include "modules/ops/kernels/deform_rows.hpp"
 
 namespace fovea {
@@ -32,16 +33,6 @@ Tensor by_group(const Tensor& rows, std::int64_t groups) {
 }
 Tensor swap_last(const Tensor& t) { return t.rank() == 2 ? t.permute({1, 0}) : t.permute({0, 2, 1}); }
 
-std::vector<DeformRun> runs_of(std::int64_t channels, std::int64_t groups, std::int64_t deform_groups, std::int64_t longest) {
-  const std::int64_t a = channels / groups, b = channels / deform_groups;
-  std::vector<DeformRun> runs;
-  for (std::int64_t first = 0, next = 0; first < channels; first = next) {
-    next = std::min({(first / a + 1) * a, (first / b + 1) * b, first + longest});
-    runs.push_back({first, next - first, first / a, first % a, first / b});
-  }
-  return runs;
-}
-
 // Deformable convolution in tiles of output places: columns are read, then multiplied by the weight in one matrix product. The
 // tile bounds the columns' memory to a part of the second-level cache and does not depend on the thread count.
 template <class T>
@@ -56,9 +47,9 @@ class Tiles {
     const Tensor ordered = split.permute({0, 3, 2, 1}).contiguous(Layout::row_major);
     weight_ =
         groups_ == 1 ? ordered.reshape({taps * per_group_, out}) : ordered.reshape({groups_, taps * per_group_, out / groups_});
-    runs_ = runs_of(g.channels, groups_, g.o.deform_groups, g.channels);
+    runs_ = kernels::deform_runs(g.channels, groups_, g.o.deform_groups, g.channels);
     places_ = x.dim(0) * g.out_height * g.out_width;
-    tile_ = std::clamp<std::int64_t>(kTileBytes / (taps * g.channels * 4), 128, 4096);
+    tile_ = kernels::deform_tile(g);
   }
 
   // False where there is no fast matrix product.
@@ -106,13 +97,10 @@ class Tiles {
   const Shape& ordered_shape() const { return weight_.shape(); }
 
  private:
-  static constexpr std::int64_t kTileBytes = std::int64_t{1} << 20;
-  static constexpr std::int64_t kGrain = 16;  // places: some 10 us of work
-
   DeformTile<C> sample(std::int64_t first) {
     const std::int64_t places = std::min(tile_, places_ - first);
     samples_.resize(static_cast<std::size_t>(places * g_.samples()));
-    parallel_for(places, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(places, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
       kernels::deform_samples(g_, offset_.data<T>(), mask_.defined() ? mask_.data<T>() : nullptr, first + begin, first + end,
                               samples_.data() + begin * g_.samples());
     });
@@ -127,7 +115,7 @@ class Tiles {
   Tensor read(const DeformTile<C>& t) const {
     Tensor columns = column_memory(t, x_.dtype());
     T* to = columns.data<T>();
-    parallel_for(t.places, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(t.places, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
       for (const DeformRun& r : runs_) kernels::read_columns(to, x_.data<T>(), t, r, begin, end);
     });
     return columns;
@@ -135,7 +123,8 @@ class Tiles {
 
   void scatter(const DeformTile<C>& t, const Tensor& columns, Tensor& gx) const {
     const std::int64_t share = (g_.channels + threads() - 1) / threads();
-    const auto runs = runs_of(g_.channels, groups_, g_.o.deform_groups, std::max<std::int64_t>(16, (share + 15) / 16 * 16));
+    const auto runs =
+        kernels::deform_runs(g_.channels, groups_, g_.o.deform_groups, std::max<std::int64_t>(16, (share + 15) / 16 * 16));
     C* to = gx.data<C>();
     parallel_blocks(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
       kernels::scatter_columns(to, columns.data<C>(), t, runs[static_cast<std::size_t>(i)]);
@@ -147,7 +136,7 @@ class Tiles {
     const std::int64_t at = first * t.per_place;
     T* offset = out.offset.defined() ? out.offset.data<T>() + 2 * at : nullptr;
     T* mask = out.mask.defined() ? out.mask.data<T>() + at : nullptr;
-    parallel_for(t.places, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(t.places, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
       for (const DeformRun& r : runs_) kernels::add_dots(dots_.data(), columns.data<C>(), x_.data<T>(), t, r, begin, end);
       kernels::sample_gradients(offset, mask, dots_.data(), t.samples, begin * t.per_place, end * t.per_place);
     });
@@ -265,6 +254,13 @@ struct DeformConv2d {
     if (out[3].defined()) out[3] = out[3].to(in[3].dtype());
     if (c.needs(4)) out[4] = sum_over(wide(gy), {true, false, true, true}).reshape({gy.dim(1)});
     return out;
+  }
+
+  Lowering lower() const {
+    using Computation = role::Computation;
+    return Computation{[*this](const auto& in, const auto& out) -> std::optional<Computation::Bound> {
+      return kernels::deform_bound(geometry(in[0].shape, in[3].shape), in, out[0]);
+    }};
   }
 
   // The product, and four pixels a sample and channel.

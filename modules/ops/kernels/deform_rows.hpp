@@ -3,6 +3,8 @@
 // with the weight.
 #pragma once
 
+#include <vector>
+
 #include "modules/ops/kernels/deform_samples.hpp"
 
 namespace fovea::kernels {
@@ -13,6 +15,23 @@ struct DeformRun {
   std::int64_t group, position;  // convolution group and first channel within it
   std::int64_t deform;           // deformable group
 };
+
+inline std::vector<DeformRun> deform_runs(std::int64_t channels, std::int64_t groups, std::int64_t deform_groups,
+                                          std::int64_t longest) {
+  const std::int64_t a = channels / groups, b = channels / deform_groups;
+  std::vector<DeformRun> runs;
+  for (std::int64_t first = 0, next = 0; first < channels; first = next) {
+    next = std::min({(first / a + 1) * a, (first / b + 1) * b, first + longest});
+    runs.push_back({first, next - first, first / a, first % a, first / b});
+  }
+  return runs;
+}
+
+// Places whose columns take a part of the second-level cache; independent of the thread count.
+inline std::int64_t deform_tile(const DeformGeometry& g) {
+  return std::clamp<std::int64_t>((std::int64_t{1} << 20) / (g.taps() * g.channels * 4), 128, 4096);
+}
+constexpr std::int64_t kDeformGrain = 16;  // places: some 10 us of work
 
 template <class C>
 struct DeformTile {

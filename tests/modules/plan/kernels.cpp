@@ -4,7 +4,9 @@
 #include "modules/core/random.hpp"
 #include "modules/ops/attention.hpp"
 #include "modules/ops/binary.hpp"
+#include "modules/ops/concat.hpp"
 #include "modules/ops/conv2d.hpp"
+#include "modules/ops/deform_conv2d.hpp"
 #include "modules/ops/global_pool.hpp"
 #include "modules/ops/global_std.hpp"
 #include "modules/ops/global_sums.hpp"
@@ -19,6 +21,7 @@
 #include "modules/ops/reduce.hpp"
 #include "modules/ops/reshape.hpp"
 #include "modules/ops/resize.hpp"
+#include "modules/ops/slice.hpp"
 #include "modules/ops/softmax.hpp"
 #include "modules/ops/take.hpp"
 #include "modules/ops/unary.hpp"
@@ -114,6 +117,7 @@ TEST_CASE("plan kernels: layers of few places and of one output") {
 }
 
 TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to eight, give the same bits on one thread and two") {
+  const Tensor kernels = random_tensor({24, 24, 3, 3}, 6).to(DType::f32);
   const Tensor weight = random_tensor({24}, 7).to(DType::f32), bias = random_tensor({24}, 8).to(DType::f32);
   const Tensor index = Tensor::from(std::vector<std::int64_t>{3, 0, 0, 6, 2}, {5});
   using F = std::function<Var(const Var&)>;
@@ -141,6 +145,20 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
       {"group norm", [&](const Var& x) { return group_norm(x, 4, Var(weight), Var(bias)); }, 756, 216},
       {"instance norm", [](const Var& x) { return group_norm(x, 24, {}, {}); }, 126, 64},
       {"deviation", [](const Var& x) { return global_std_pool(x); }, 126, 6},
+      {"deformable convolution",
+       [&](const Var& x) {
+         const Var w(kernels);
+         return deform_conv2d(x, slice(x, 1, 0, 18), sigmoid(slice(x, 1, 9, 18)), w, Var(bias), {.pad = {1, 1}});
+       },
+       216, 7776},
+      {"deformable convolution in groups",
+       [&](const Var& x) {
+         const Var w(kernels.slice(1, 0, 12));
+         const DeformOptions options{.stride = {2, 1}, .pad = {1, 2}, .groups = 2, .deform_groups = 3};
+         const Var offset = concat({slice(x, 1, 0, 24), slice(x, 1, 0, 24), slice(x, 1, 4, 10)}, 1);
+         return deform_conv2d(x, slice(pad(offset, {0, 0, 0, 1}, {0, 0, 0, 1}), 2, 0, 9, 2), {}, w, {}, options);
+       },
+       108, 3888},
       {"l2", [](const Var& x) { return l2_normalize(x, 1); }, 32, 1},
       {"nearest", [](const Var& x) { return resize(x, 18, 21, Resize::nearest); }, 0, 0},
       {"bilinear", [](const Var& x) { return resize(x, 13, 9, Resize::bilinear); }, 4, 24},
