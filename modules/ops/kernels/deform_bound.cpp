@@ -29,7 +29,9 @@ class Planned {
         rest_(places_ % tile_ ? product(places_ % tile_) : whole_) {}
 
   bool fits() const { return whole_ && rest_; }
-  std::int64_t workspace() const { return scratchpad() + floats(std::max(whole_->scratchpad_bytes(), rest_->scratchpad_bytes())); }
+  std::int64_t workspace() const {
+    return scratchpad() + floats(std::max(whole_->scratchpad_bytes(), rest_->scratchpad_bytes()));
+  }
 
   void run(const float* const* in, float* y, float* room) const {
     auto* samples = reinterpret_cast<DeformSample<float>*>(room);

@@ -81,6 +81,7 @@ std::optional<Action::Kind> Chain::action_of(const Step& s) {
   if (s.product) return Action::Kind::add_product;
   if (s.kind != Link::Kind::pointwise && s.binary.sum) return Action::Kind::add;
   if (s.kind != Link::Kind::pointwise && s.binary.product) return Action::Kind::multiply;
+  if (s.pointwise.eltwise && s.pointwise.eltwise->kind == dnn::Eltwise::Kind::sigmoid) return Action::Kind::sigmoid;
   switch (s.pointwise.plain) {
     case Plain::relu: return Action::Kind::relu;
     case Plain::leaky_relu: return Action::Kind::leaky_relu;

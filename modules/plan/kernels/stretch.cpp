@@ -1,5 +1,7 @@
 #include "modules/plan/kernels/stretch.hpp"
 
+#include <array>
+
 #include "modules/ops/kernels/lanes.hpp"
 #include "modules/ops/kernels/tile_product.hpp"
 
@@ -118,6 +120,32 @@ struct Stretch {
     all([&](int i) __attribute__((always_inline)) { v[i] = factor * v[i] + shift; });
   }
 
+  // As math::sigmoid (core/math.hpp) computes it, with the numbers of its exp where the compiler finds them.
+  FOVEA_INLINE void sigmoid() {
+    constexpr std::array<float, 12> numbers{1.44269504088896341f, 12582912.0f,      0.693359375f,     2.12194440e-4f,
+                                            1.9875691500e-4f,     1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
+                                            1.6666665459e-1f,     5.0000001201e-1f, -87.33654f,       88.72283f};
+    Floats c[numbers.size()], one, two;
+    for (std::size_t k = 0; k < numbers.size(); ++k) splat<L>(c[k], numbers[k]);
+    splat<L>(one, 1), splat<L>(two, 2);
+    const Floats infinity = one / Floats{};
+    all([&](int i) __attribute__((always_inline)) {
+      const Floats x = -v[i], t = x * c[0] + c[1], n = t - c[1], r = (x - n * c[2]) + n * c[3];
+      Floats p = c[4];
+      for (std::size_t k = 5; k < 10; ++k) p = p * r + c[k];
+      p = p * r * r + r + one;
+      typename L::Words bits;
+      __builtin_memcpy(&bits, &t, sizeof bits);
+      bits = (bits << 23) + 0x3f000000u;
+      Floats scale;
+      __builtin_memcpy(&scale, &bits, sizeof scale);
+      Floats y = p * scale * two;
+      y = x < c[10] ? Floats{} : y;
+      y = x > c[11] ? infinity : y;
+      v[i] = one / (one + y);
+    });
+  }
+
   FOVEA_INLINE void run(const Action& a) {
     switch (a.kind) {
       case Action::Kind::fetch: fetch(a.g); break;
@@ -140,6 +168,7 @@ struct Stretch {
       case Action::Kind::leaky_relu: leaky_relu(a.a); break;
       case Action::Kind::clip: clip(a.a, a.b); break;
       case Action::Kind::scale: scale(a.a, a.b); break;
+      case Action::Kind::sigmoid: sigmoid(); break;
     }
   }
 };

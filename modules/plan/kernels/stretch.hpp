@@ -34,6 +34,7 @@ struct Action {
     leaky_relu,
     clip,
     scale,
+    sigmoid,
   } kind;
   Source g, m;
   float a, b;
