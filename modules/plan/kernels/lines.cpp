@@ -12,11 +12,12 @@
 namespace fovea::plan {
 namespace {
 
-constexpr std::int64_t kRows = 7, kParts = 8;  // of a part at least, of a sample at most: joining reads a row for each part
-constexpr std::int64_t kGroup = 65536;         // elements that go through all statistics together
-constexpr std::int64_t kStrip = 1024;          // sums that stay in the first cache
-constexpr std::int64_t kPiece = 512;           // places that are summed in f32 before they go over to f64
-constexpr std::int64_t kThread = 16384;        // elements that a second thread is worth while for
+constexpr std::int64_t kRows = Crossed::kRows,
+                       kParts = 8;       // of a part at least, of a sample at most: joining reads a row of each
+constexpr std::int64_t kGroup = 65536;   // elements that go through all statistics together
+constexpr std::int64_t kStrip = 1024;    // sums that stay in the first cache
+constexpr std::int64_t kPiece = 512;     // places that are summed in f32 before they go over to f64
+constexpr std::int64_t kThread = 16384;  // elements that a second thread is worth while for
 
 template <bool maxima, class T>
 FOVEA_SIMD void add_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t stride, std::int64_t n,

@@ -1,7 +1,7 @@
 // Sums and maxima of a channels-last map along its rows, columns and channels, all that are wanted in one pass over memory: a few rows
 // go through every statistic while they are in cache. Threads share the map out by rows, as the passes before and behind it do, so that
 // it stays in the cache of the core that works on it: shared out by columns, the pass that gates 56x56x256 on two threads took 0.19 ms
-// and not 0.05. Sums along the rows are taken over parts that depend on the shape alone: threads do not change a result. A NaN wins over
+// and not 0.08. Sums along the rows are taken over parts that depend on the shape alone: threads do not change a result. A NaN wins over
 // every maximum.
 #pragma once
 
