@@ -3,7 +3,7 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "datasets/augment/change.hpp"
+#include "datasets/augment/transforms.hpp"
 #include "datasets/augment/colour.hpp"
 #include "datasets/preprocess.hpp"
 #include "datasets/resample.hpp"
@@ -113,7 +113,7 @@ cv::Mat augmented(const cv::Mat& image, const Preprocess& p, const Augment& a, R
   if (random.uniform() < a.flip) cv::flip(out, out, 1);
   if (random.uniform() < a.flip_vertical) cv::flip(out, out, 0);
   jitter_colours(out, a, random);
-  for (int i = 0; i < a.rand_augment; ++i) change_at_random(out, a.magnitude / 30, random);
+  for (int i = 0; i < a.rand_augment; ++i) apply_random_transform(out, a.magnitude / 30, random);
   return out;
 }
 

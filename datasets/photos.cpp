@@ -94,11 +94,11 @@ cv::Mat Photos::image(std::size_t index) const {
   return images_[index].empty() ? read_small(samples_[index].file, options_.shorter_side) : images_[index];
 }
 
-std::vector<Sample> unlabelled(const std::vector<fs::path>& places) {
+std::vector<Sample> unlabelled(const std::vector<fs::path>& paths) {
   std::vector<Sample> samples;
-  for (const fs::path& place : places) {
-    const std::vector<fs::path> files = place.extension() == ".txt" ? listed_in(place) : images_below(place);
-    check(!files.empty(), place.string(), ": no images");
+  for (const fs::path& path : paths) {
+    const std::vector<fs::path> files = path.extension() == ".txt" ? listed_in(path) : images_below(path);
+    check(!files.empty(), path.string(), ": no images");
     for (const fs::path& f : files) samples.push_back({f, -1});
   }
   return samples;

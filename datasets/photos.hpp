@@ -45,9 +45,9 @@ class Photos {
   std::vector<Bad> bad_;
 };
 
-// Every image of the places, without labels: of folders those below them, sorted by path; of .txt files those that they name, one a
-// line, beside the list or in `images` beside it. Error for a place without any.
-std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& places);
+// Every image of `paths`, without labels: of folders those below them, sorted by path; of .txt files those that they name, one a
+// line, beside the list or in `images` beside it. Error for a path without any.
+std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& paths);
 
 // Epochs in random order without repetition; batch k depends on (seed, k) alone. Batch::input is N x 3 x height x width, normalised; Batch::target
 // the class indices (s64, N), soft

@@ -18,8 +18,8 @@ struct Normaliser {
   std::array<float, 3> factor{}, offset{};
   Normaliser(const Preprocess& p, double top) {
     for (std::size_t c = 0; c < 3; ++c) {
-      factor[c] = static_cast<float>(1 / (top * p.deviation[c]));
-      offset[c] = static_cast<float>(-p.mean[c] / p.deviation[c]);
+      factor[c] = static_cast<float>(1 / (top * p.stddev[c]));
+      offset[c] = static_cast<float>(-p.mean[c] / p.stddev[c]);
     }
   }
 };
@@ -72,7 +72,7 @@ float* sample_of(Tensor& batch, std::int64_t index, const Preprocess& p, const c
 
 void fill_with_pad(float* out, const Preprocess& p) {
   std::array<float, 3> pad{};
-  for (std::size_t c = 0; c < 3; ++c) pad[c] = static_cast<float>((p.pad[c] - p.mean[c]) / p.deviation[c]);
+  for (std::size_t c = 0; c < 3; ++c) pad[c] = static_cast<float>((p.pad[c] - p.mean[c]) / p.stddev[c]);
   for (std::int64_t i = 0, n = static_cast<std::int64_t>(p.height) * p.width; i < n; ++i)
     for (std::size_t c = 0; c < 3; ++c) *out++ = pad[c];
 }

@@ -1,4 +1,4 @@
-// A decoded picture becomes what a network takes, and every place in it can be found again on the picture.
+// A decoded picture becomes what a network takes, and every position in it can be found again on the picture.
 #pragma once
 
 #include <opencv2/core.hpp>

@@ -131,7 +131,7 @@ plan::Plan Model::compile(const Shape& input, const CompileOptions& options) con
   check(!Training::active(), "compile: expected a network in use, this thread is training it");
   const auto network = [&](const Vars& in) { return Vars{forward(in[0])}; };
   const plan::Options wanted{.keep = options.keep,
-                             .pins = options.pins,
+                             .feeds = options.feeds,
                              .threads = options.threads,
                              .precision = options.precision,
                              .shared = state_->plans.shared()};
@@ -151,7 +151,7 @@ void Model::release_weights() const {
 std::string Model::fingerprint() const { return state_->weights->fingerprint(); }
 
 Model::Result Model::run(const Tensor& x, const RunOptions& options) const {
-  const bool planned = x.dtype() == DType::f32 && !Training::active() && !Observer::active();
+  const bool planned = x.dtype() == DType::f32 && !Training::active();
   const Weights::Facts facts = state_->weights->facts();
   return planned && facts.f32 ? run_planned(x, options, facts.identity) : run_eager(x, options);
 }
@@ -159,8 +159,8 @@ Model::Result Model::run(const Tensor& x, const RunOptions& options) const {
 Model::Result Model::run_planned(const Tensor& x, const RunOptions& options, std::uint64_t parameters) const {
   CompileOptions wanted{.keep = options.keep, .precision = options.precision};
   Tensors inputs{x};
-  for (const auto& [name, value] : options.pins) wanted.pins[name] = value.shape(), inputs.push_back(value);
-  const plan::Cache::Key key{x.shape(), wanted.keep, wanted.pins, threads(), wanted.precision, parameters};
+  for (const auto& [name, value] : options.feeds) wanted.feeds[name] = value.shape(), inputs.push_back(value);
+  const plan::Cache::Key key{x.shape(), wanted.keep, wanted.feeds, threads(), wanted.precision, parameters};
   auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run(inputs);
   Result result{made.outputs.at(0).to(DType::f32), {}};
   for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
@@ -170,9 +170,9 @@ Model::Result Model::run_planned(const Tensor& x, const RunOptions& options, std
 Model::Result Model::run_eager(const Tensor& x, const RunOptions& options) const {
   const auto there = state_->weights->use();
   NoGrad no_grad;
-  Lane lane;
+  ThreadScope thread_scope;
   Precision precision(options.precision);
-  TapScope taps(options.keep, {options.pins.begin(), options.pins.end()});
+  TapScope taps(options.keep, {options.feeds.begin(), options.feeds.end()});
   Result result;
   result.output = forward(Var(x)).value().to(DType::f32);
   for (const auto& [name, value] : taps.kept) result.taps.push_back({name, value.value().to(DType::f32)});

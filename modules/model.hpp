@@ -36,7 +36,7 @@ class Model {
   };
   struct RunOptions {
     std::string keep = {};                    // glob of taps to return ("**.spatial", "{a,b}.gate"); empty: none
-    std::map<std::string, Tensor> pins = {};  // taps to replace by a given value (how tiles share a whole image's statistics)
+    std::map<std::string, Tensor> feeds = {};  // taps to replace by a given value (how tiles share a whole image's statistics)
     DType precision = DType::f32;             // f32 or bf16
   };
   struct Result {
@@ -59,19 +59,19 @@ class Model {
   Var forward(const Var& x) const;  // for training: records on the tape; in the precision of the thread (autograd/apply.hpp)
   // Through a compiled plan, made at the first run of a shape and kept (the last few are): the same values as `forward` but for
   // rounding. Op by op instead, as `forward` runs, where a plan cannot: for inputs or parameters that are not f32, while
-  // training or observing ranges.
+  // training.
   Tensor run(const Tensor& x) const;
   Result run(const Tensor& x, const RunOptions& options) const;
 
   struct CompileOptions {
     std::string keep = {};                   // glob of taps that become outputs of the plan
-    std::map<std::string, Shape> pins = {};  // taps that become inputs behind the picture, in the order of their names
+    std::map<std::string, Shape> feeds = {};  // taps that become inputs behind the picture, in the order of their names
     DType precision = DType::f32;            // or bf16 (plan::Options); Error where the processor cannot
     int threads = 0;                         // that one run uses; 0: as many as this thread
   };
   // A plan of one's own, for an input N x 3 x H x W: plan.run({x}).outputs[0]. It follows later changes of the parameters. For one
   // picture soon, compile it for all threads; for many pictures an hour, for one, and run it from a thread a processor, each within
-  // `const Lane lane(1);`: they share the plan and its weights. run() does as the thread's Lane says.
+  // `const ThreadScope thread_scope(1);`: they share the plan and its weights. run() does as the thread's ThreadScope says.
   plan::Plan compile(const Shape& input) const { return compile(input, {}); }
   plan::Plan compile(const Shape& input, const CompileOptions& options) const;
 

@@ -47,8 +47,8 @@ Preprocess read_preprocess(const Yaml& y) {
       "antialiased where it shrinks");
   p.colour = choice<P::Colour>(a, "colour", "rgb", {{"rgb", P::Colour::rgb}, {"bgr", P::Colour::bgr}}, "order of the channels");
   p.mean = three(a, "mean", p.mean, "of the channels, 0..1");
-  p.deviation = three(a, "std", p.deviation, "of the channels, 0..1");
-  check(*std::min_element(p.deviation.begin(), p.deviation.end()) > 0, a.where(), ": std: expected numbers above 0");
+  p.stddev = three(a, "std", p.stddev, "of the channels, 0..1");
+  check(*std::min_element(p.stddev.begin(), p.stddev.end()) > 0, a.where(), ": std: expected numbers above 0");
   p.pad = three(a, "pad", p.mean, "colour of letterbox's border, 0..1");
   a.done();
   return p;

@@ -22,7 +22,7 @@ struct Preprocess {
   Interpolation interpolation = Interpolation::bilinear;
   Colour colour = Colour::rgb;
   // Of the channels in the order `colour`, values 0..1; ImageNet's unless the recipe says otherwise.
-  std::array<double, 3> mean{0.485, 0.456, 0.406}, deviation{0.229, 0.224, 0.225};
+  std::array<double, 3> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
   std::array<double, 3> pad = mean;  // letterbox's border, before it is normalised; the mean where the recipe says nothing
 };
 

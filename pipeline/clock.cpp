@@ -24,7 +24,7 @@ double wall_seconds() { return std::chrono::duration<double>(std::chrono::steady
 double thread_cpu_seconds() { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 double process_cpu_seconds() { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
-double lane_cpu_seconds() {
+double team_cpu_seconds() {
   const int width = threads();
   if (width == 1) return thread_cpu_seconds();
   // OpenMP gives the same workers to every parallel region of a thread, so each of them reads its own clock.

@@ -16,7 +16,7 @@ PictureModel::PictureModel(Model model, Options options)
 
 PictureModel::Answer PictureModel::answer(const Model::Result& result, std::int64_t index, const Geometry& geometry) const {
   Answer a{result.output.slice(0, index, index + 1), {}, {}, geometry};
-  if (model_.classifies()) a.top = likeliest(a.output, model_.classes(), options_.top);
+  if (model_.classifies()) a.top = top_k(a.output, model_.classes(), options_.top);
   std::vector<std::pair<std::string, Tensor>> kept;
   for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, t.value);
   for (const explain::Layer& layer : layers_) {

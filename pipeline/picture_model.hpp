@@ -25,12 +25,12 @@ class PictureModel {
   };
   struct Answer {
     Tensor output;                // 1 x ... f32: what the head gave for this picture (logits)
-    std::vector<Prediction> top;  // the likeliest classes first; empty where the head does not classify
+    std::vector<Prediction> top;  // the most probable classes first; empty where the head does not classify
     std::vector<PlacedMap> maps;  // in order of computation, one for each layer that `keep` names
     Geometry geometry;            // where the network's input lies on the picture
   };
 
-  // Error: no layer that shows attention at places matches `keep`; a network that enlarges pictures (see upscale_image).
+  // Error: no layer that shows attention at positions matches `keep`; a network that enlarges pictures (see upscale_image).
   explicit PictureModel(Model model) : PictureModel(std::move(model), {}) {}
   PictureModel(Model model, Options options);
 

@@ -12,7 +12,7 @@
 #include <opencv2/core.hpp>
 #include <semaphore>
 
-#include "modules/core/hand_over.hpp"
+#include "modules/core/tsan.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/clock.hpp"
 
@@ -39,8 +39,8 @@ class Underway {
 // While a thread is inside a filter: what others left there is taken over, what it does is handed over.
 class Inside {
  public:
-  explicit Inside(const void* what) : what_(what) { take_over(what_); }
-  ~Inside() { hand_over(what_); }
+  explicit Inside(const void* what) : what_(what) { happens_after(what_); }
+  ~Inside() { happens_before(what_); }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
@@ -48,17 +48,17 @@ class Inside {
   const void* what_;
 };
 
-using Places = std::counting_semaphore<4096>;
+using Slots = std::counting_semaphore<4096>;
 
-class Place {
+class SlotGuard {
  public:
-  explicit Place(Places& places) : places_(places) { places_.acquire(); }
-  ~Place() { places_.release(); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  explicit SlotGuard(Slots& slots) : slots_(slots) { slots_.acquire(); }
+  ~SlotGuard() { slots_.release(); }
+  SlotGuard(const SlotGuard&) = delete;
+  SlotGuard& operator=(const SlotGuard&) = delete;
 
  private:
-  Places& places_;
+  Slots& slots_;
 };
 
 void check_contracts(const std::vector<Step>& steps) {
@@ -77,8 +77,8 @@ void check_contracts(const std::vector<Step>& steps) {
 // What one stage does to one frame: its lane, its clocks, and its exceptions made into the frame's error.
 void process(Stage& stage, int width, Frame& frame) {
   if (frame.error) return;
-  const Lane lane(width);
-  const double wall = wall_seconds(), cpu = lane_cpu_seconds();
+  const ThreadScope thread_scope(width);
+  const double wall = wall_seconds(), cpu = team_cpu_seconds();
   const auto failed = [&](std::string reason, bool environment = false) {
     frame.error = FrameError{std::string(stage.name()), std::move(reason), environment};
     frame.results.clear();
@@ -88,7 +88,7 @@ void process(Stage& stage, int width, Frame& frame) {
   } catch (const EnvironmentError& e) { failed(e.what(), true); } catch (const std::bad_alloc&) {
     failed("not enough memory");
   } catch (const std::exception& e) { failed(e.what()); }
-  frame.times.push_back({stage.name(), wall_seconds() - wall, lane_cpu_seconds() - cpu});
+  frame.times.push_back({stage.name(), wall_seconds() - wall, team_cpu_seconds() - cpu});
 }
 
 // OpenCV's own pool stays as wide as a lane while a pipeline runs.
@@ -149,11 +149,11 @@ Runner::Runner(std::vector<Step> steps) : steps_(std::move(steps)) {
 
 void Runner::run(const Source& source, const Sink& sink) {
   int tokens = 0, widest = 1;
-  std::vector<std::unique_ptr<Places>> places;
+  std::vector<std::unique_ptr<Slots>> slots;
   for (const Step& step : steps_) {
     tokens += step.lanes;
     widest = std::max(widest, step.width);
-    places.push_back(std::make_unique<Places>(step.lanes));
+    slots.push_back(std::make_unique<Slots>(step.lanes));
   }
   struct Opened {
     std::vector<Stage*> stages;
@@ -172,32 +172,32 @@ void Runner::run(const Source& source, const Sink& sink) {
     auto next = source();
     if (!next) return flow.stop(), nullptr;
     Frame* frame = underway.add(std::move(*next));
-    hand_over(frame);
+    happens_before(frame);
     return frame;
   });
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     chain &= tbb::make_filter<Frame*, Frame*>(tbb::filter_mode::parallel, [&, i](Frame* frame) {
       const Inside inside(frame);
       // A thread that waits here holds its own token only: whoever is inside goes on to the end, so nobody waits for ever.
-      const Place place(*places[i]);
+      const SlotGuard slot(*slots[i]);
       process(*steps_[i].stage, steps_[i].width, *frame);
       return frame;
     });
   }
   const auto all = chain & tbb::make_filter<Frame*, void>(tbb::filter_mode::serial_out_of_order, [&](Frame* frame) {
                      const Inside inside(&sink);
-                     take_over(frame);
+                     happens_after(frame);
                      frame->results.clear();
                      sink(*frame);
                      underway.drop(frame);
                    });
 
-  // One thread a token: a thread that waits for a place or the disk must not keep a lane of the model empty.
+  // One thread a token: a thread that waits for a slot or the disk must not keep a lane of the model empty.
   const OpenCvThreads opencv(widest);
   const tbb::global_control workers(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(tokens) + 1);
   tbb::task_arena arena(tokens);
   arena.execute([&] { tbb::parallel_pipeline(static_cast<std::size_t>(tokens), all); });
-  for (const void* left : {static_cast<const void*>(&source), static_cast<const void*>(&sink)}) take_over(left);
+  for (const void* left : {static_cast<const void*>(&source), static_cast<const void*>(&sink)}) happens_after(left);
 }
 
 }  // namespace fovea

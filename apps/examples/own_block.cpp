@@ -16,7 +16,7 @@
 
 using namespace fovea;
 
-// y = x * sigmoid(fc(mean over the places of x)). Parameters fc.weight, fc.bias; tap "channel": N x C x 1 x 1.
+// y = x * sigmoid(fc(mean over the positions of x)). Parameters fc.weight, fc.bias; tap "channel": N x C x 1 x 1.
 class MeanGate final : public MapBlock {
  public:
   MeanGate(const Scope& s, std::int64_t channels) : MapBlock(s), fc_(s / "fc", {.in = channels, .out = channels}) {}

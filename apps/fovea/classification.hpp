@@ -11,7 +11,7 @@ namespace fovea {
 // Every picture with its label, as the model sees it in use. Labels are those of the model's classes.
 ClassificationMetrics measure(const Model& model, const Photos& photos, int batch, DType precision);
 
-// Labels every picture with the class that the teacher thinks the likeliest: what a pupil that agrees with it would say.
+// Labels every picture with the class that the teacher finds most probable: what a student that agrees with it would say.
 void label_by(const Model& teacher, Photos& photos, int batch);
 
 // `path,label` for files under a folder or anywhere; `path,reason` for what could not be read.

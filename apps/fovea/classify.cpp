@@ -220,7 +220,7 @@ void add_classify(CLI::App& app, Run& run_chosen) {
       ->check(CLI::IsMember({"f32", "bf16", "auto"}))
       ->capture_default_str();
   add_lane_options(options, a->lanes);
-  options.add_flag("--report", a->report, "Write OUT/report.html: thumbnails with the likeliest classes");
+  options.add_flag("--report", a->report, "Write OUT/report.html: thumbnails with the most probable classes");
   options.add_flag("-q,--quiet", a->quiet, "With -o: say nothing but errors");
   options.add_flag("--json", a->json, "One JSON object a picture (with -o: an event) on standard output");
   options.footer(kExamples);

@@ -167,7 +167,7 @@ void add_method_options(CLI::App& options, ExplainArguments& a) {
       ->check(CLI::Range(0, 1 << 14));
   options.add_option("--stride", d.stride, "occlusion: 0: half the window")->check(CLI::Range(0, 1 << 14));
   options.add_option("--samples", d.samples, "smooth_grad: noisy copies")->check(CLI::Range(1, 100000))->capture_default_str();
-  options.add_option("--noise", d.noise, "smooth_grad: deviation, part of the input's range")
+  options.add_option("--noise", d.noise, "smooth_grad: standard deviation, part of the input's range")
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
   options.add_option("--steps", d.steps, "integrated_gradients: steps from a blank picture")

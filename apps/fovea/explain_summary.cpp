@@ -100,7 +100,7 @@ Json faithfulness_of(const fs::path& out, const Ledger& ledger, const std::strin
 void print_layers(const Model& model) {
   const Yaml recipe = Yaml::parse(model.recipe(), model.name());
   const Preprocess p = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess")) : Preprocess{};
-  const Lane lane;
+  const ThreadScope thread_scope;
   for (const explain::Layer& l : explain::layers_of([&](const Var& x) { return model.forward(x); }, {1, 3, p.height, p.width}))
     fmt::print("{:<60} {:<20} {}\n", l.name, explain::name_of(l.kind), l.shape.str());
   std::fflush(stdout);

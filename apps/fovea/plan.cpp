@@ -95,7 +95,7 @@ Named planned(const plan::Plan& plan, const Tensor& x) {
 
 Named op_by_op(const Model& model, const Tensor& x, const std::string& keep, int threads, DType precision) {
   NoGrad no_grad;
-  const Lane lane(threads);
+  const ThreadScope thread_scope(threads);
   const Precision compute(precision);
   TapScope taps(keep);
   Named out{{"output", model.forward(Var(x)).value()}};

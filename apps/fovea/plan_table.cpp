@@ -76,7 +76,7 @@ const char* meaning(const std::string& kernel) {
       {"one pass", "a loop of Fovea's, once over memory for all that is fused into it"},
       {"few planes", "Fovea's convolution for maps of few planes"},
       {"winograd", "Fovea's 3x3 convolution with fewer products; GFLOP/s as if it took all of them"},
-      {"scalar products", "Fovea's layer for few places: a scalar product for each output"},
+      {"scalar products", "Fovea's layer for few positions: a scalar product for each output"},
       {"own kernel", "a kernel of Fovea's for this op"},
       {"copy", "moves values, computes nothing"},
       {"op", "as it runs outside a plan: it allocates as it runs"}};

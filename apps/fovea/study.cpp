@@ -94,7 +94,7 @@ bool run_one(const Yaml& recipe, const Settings& s, const fs::path& folder) {
 // Medians of single pictures on one thread, through compiled plans, the networks taking turns so that a busy moment meets all of them.
 void measure_latency(std::vector<StudyRow>& rows, const std::vector<Model>& models, const Shape& shape) {
   constexpr int kRounds = 25, kWarm = 3;
-  Lane lane(1);
+  ThreadScope thread_scope(1);
   const Tensor x = Tensor::full(shape, 0.1, DType::f32, Layout::channels_last);
   std::vector<std::vector<double>> times(rows.size());
   for (int round = 0; round < kRounds + kWarm; ++round)

@@ -31,7 +31,7 @@ void measure_maps(const fs::path& folder, int pictures, StudyResult& result) {
   const Preprocess preprocess = preprocess_of(model);
   const Photos photos(picked(folder / "validation.csv", pictures));
   check(photos.size() > 0, folder.string(), ": none of the pictures to look at can be read");
-  const explain::Network network = explained(model);
+  const explain::ForwardFunction network = explained(model);
   const std::vector<explain::Layer> layers = explain::layers_of(network, {1, 3, preprocess.height, preprocess.width});
   const auto chosen = explain::choose_layers(layers, explain::deepest_map(layers), {explain::LayerKind::map}, "grad_cam");
   for (std::size_t i = 0; i < photos.size(); ++i) {

@@ -5,7 +5,7 @@
 
 #include "apps/fovea/classification.hpp"
 #include "apps/fovea/train_job.hpp"
-#include "datasets/growing_photos.hpp"
+#include "datasets/progressive_resizing.hpp"
 #include "datasets/labelled.hpp"
 #include "modules/nn/losses.hpp"
 #include "modules/ops/binary.hpp"
@@ -22,7 +22,7 @@ const std::vector<std::string> kKeys{"data",  "validate",  "validate_share", "ba
                                      "sizes", "augment",   "balance",        "label_smoothing", "class_weights",
                                      "score", "memory_mb", "shorter_side",   "teacher",         "label_weight"};
 
-std::vector<fs::path> places(const Yaml& y, const fs::path& root) {
+std::vector<fs::path> paths(const Yaml& y, const fs::path& root) {
   std::vector<fs::path> all;
   if (y.items().empty()) all.push_back((root / y.scalar()).lexically_normal());  // one alone needs no brackets
   for (const Yaml& item : y.items()) all.push_back((root / item.scalar()).lexically_normal());
@@ -46,11 +46,11 @@ struct Data {
 Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::string>& classes, std::uint64_t seed) {
   Args a = train.args();
   const double share = a.get("validate_share", 0.1, "of each class, where no data to validate with are given");
-  const LabelledData data = read_labelled(places(train.at("data"), root), classes);
+  const LabelledData data = read_labelled(paths(train.at("data"), root), classes);
   Data out{{data.samples, {}}, data.classes};
   if (train.has("validate")) {
     check(!train.has("validate_share"), train.where(), ": there are data under 'validate' already");
-    out.split.validation = read_labelled(places(train.at("validate"), root), data.classes).samples;
+    out.split.validation = read_labelled(paths(train.at("validate"), root), data.classes).samples;
   } else {
     check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
     if (share > 0) check_divisible(data, train.at("data").where());
@@ -151,7 +151,7 @@ void check_classes(const Photos& photos, const std::vector<std::string>& classes
 void name_classes(Yaml& recipe, const fs::path& root) {
   const Yaml &head = recipe.at("model").at("head"), &train = recipe.at("train");
   if (head.has("classes") && !head.at("classes").items().empty()) return;
-  const LabelledData data = read_labelled(places(train.at("data"), root));
+  const LabelledData data = read_labelled(paths(train.at("data"), root));
   if (head.has("classes"))
     check(head.at("classes").scalar() == std::to_string(data.classes.size()), head.at("classes").where(), ": ",
           head.at("classes").scalar(), " classes are wanted, the data have ", data.classes.size());
@@ -206,7 +206,7 @@ TrainJob classify_job(const Yaml& recipe, const Model& model, const fs::path& ro
       fmt::format("{:.0f} M multiply-adds; {} classes; {} pictures to train with, {} to validate; {} steps",
                   static_cast<double>(model.multiply_adds({1, 3, photos.preprocess.height, photos.preprocess.width})) / 1e6,
                   data.classes.size(), training.size(), validating->size(), options.steps);
-  job.source = std::make_unique<GrowingPhotos>(
+  job.source = std::make_unique<ProgressiveResizing>(
       training, photos, a.list("sizes", std::vector<int>{}, "sides, each for an equal part"), options.steps * options.accumulate);
   return job;
 }

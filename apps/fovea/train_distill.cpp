@@ -1,4 +1,4 @@
-// Distillation without labels: a pupil sees random crops of photographs and learns what a teacher says about the same crops. Validated
+// Distillation without labels: a student sees random crops of photographs and learns what a teacher says about the same crops. Validated
 // by how often both name the same class.
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "apps/fovea/classification.hpp"
 #include "apps/fovea/train_job.hpp"
-#include "datasets/growing_photos.hpp"
+#include "datasets/progressive_resizing.hpp"
 #include "modules/train/distill.hpp"
 
 namespace fovea {
@@ -16,10 +16,10 @@ namespace fs = std::filesystem;
 
 std::vector<Sample> samples_of(const Yaml& y, const fs::path& root) {
   PathScope where(y.where());
-  std::vector<fs::path> places;
-  for (const Yaml& item : y.items()) places.push_back(root / item.scalar());
-  check(!places.empty(), "expected a list of folders, or of .txt files that name pictures");
-  return unlabelled(places);
+  std::vector<fs::path> paths;
+  for (const Yaml& item : y.items()) paths.push_back(root / item.scalar());
+  check(!paths.empty(), "expected a list of folders, or of .txt files that name pictures");
+  return unlabelled(paths);
 }
 
 // How often a model names the teacher's class of each picture.
@@ -27,8 +27,8 @@ Trainer::Validate agreement(const std::vector<Sample>& samples, const Model& tea
   constexpr int kBatch = 16;
   const auto photos = std::make_shared<Photos>(samples);
   label_by(teacher, *photos, kBatch);
-  return [photos](const Model& pupil) {
-    const ClassificationMetrics m = measure(pupil, *photos, kBatch, DType::f32);
+  return [photos](const Model& student) {
+    const ClassificationMetrics m = measure(student, *photos, kBatch, DType::f32);
     return Validation{m.top1(), {{"agreement_top1", m.top1()}, {"agreement_top5", m.top5()}}};
   };
 }
@@ -63,8 +63,8 @@ TrainJob distill_job(const Yaml& recipe, const Model& model, const fs::path& roo
       fmt::format("{:.0f} M multiply-adds; teacher {}; {} photographs",
                   static_cast<double>(model.multiply_adds({1, 3, photos.preprocess.height, photos.preprocess.width})) / 1e6,
                   distillation->teacher().name(), pictures.size());
-  job.source = std::make_unique<GrowingPhotos>(pictures, photos, sizes, options.steps * options.accumulate);
-  job.loss = [distillation](const Model& pupil, const Batch& batch) { return (*distillation)(pupil, batch).loss; };
+  job.source = std::make_unique<ProgressiveResizing>(pictures, photos, sizes, options.steps * options.accumulate);
+  job.loss = [distillation](const Model& student, const Batch& batch) { return (*distillation)(student, batch).loss; };
   check(!train.has("validate") || distillation->teacher().classes() == model.classes(), train.where(),
         ": validate compares answers, and the teacher's classes are not those of this recipe");
   job.validate = train.has("validate") ? agreement(samples_of(train.at("validate"), root), distillation->teacher())

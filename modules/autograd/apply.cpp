@@ -62,7 +62,6 @@ Vars run(const std::shared_ptr<const Op>& op, const Vars& inputs) {
   }
   Vars out;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    if (modes::state().observer) modes::state().observer->note(PathScope::current() + "/" + std::string(op->name()), results[i]);
     Var v(std::move(results[i]));
     if (node && is_floating(v.dtype())) {
       v.set_requires_grad(true);

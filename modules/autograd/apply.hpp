@@ -1,7 +1,6 @@
 // The one door to running an op, and the thread-local modes that decide what running means.
 //   eager    run it; record it on the tape when a gradient is wanted
 //   trace    infer shapes only and append to a Graph
-//   observe  eager, and note the range of every output (for choosing int8 scales)
 #pragma once
 
 #include <map>
@@ -110,21 +109,5 @@ Graph trace(const Shapes& inputs, const Forward& forward) {
   for (const Var& out : forward(in)) graph.outputs.push_back(scope.index_of(out));
   return graph;
 }
-
-// Range of each op's outputs, by "path/op", over everything run while an Observer is alive.
-struct Range {
-  double low = 0, high = 0;
-};
-class Observer {
- public:
-  Observer();
-  ~Observer();
-  static bool active();
-  void note(const std::string& name, const Tensor& value);
-  std::map<std::string, Range> ranges;
-
- private:
-  Observer* previous_;
-};
 
 }  // namespace fovea

@@ -12,9 +12,9 @@
 
 namespace fovea {
 
-// A row of memory: `places` groups of `width` neighbours. The second operand moves by `sp` a place and by `su` (0 or 1) a neighbour.
+// A row of memory: `positions` groups of `width` neighbours. The second operand moves by `sp` a position and by `su` (0 or 1) a neighbour.
 struct PlaceRow {
-  std::int64_t places, width, sp, su;
+  std::int64_t positions, width, sp, su;
 };
 
 namespace role {

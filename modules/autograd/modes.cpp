@@ -106,16 +106,4 @@ std::int64_t Graph::multiply_adds() const {
   return total;
 }
 
-Observer::Observer() : previous_(std::exchange(modes::state().observer, this)) {}
-Observer::~Observer() { modes::state().observer = previous_; }
-bool Observer::active() { return modes::state().observer != nullptr; }
-
-void Observer::note(const std::string& name, const Tensor& value) {
-  if (!is_floating(value.dtype()) || value.size() == 0) return;
-  const auto all = value.values();
-  const auto [low, high] = std::minmax_element(all.begin(), all.end());
-  auto [it, fresh] = ranges.try_emplace(name, Range{*low, *high});
-  if (!fresh) it->second = {std::min(it->second.low, *low), std::max(it->second.high, *high)};
-}
-
 }  // namespace fovea

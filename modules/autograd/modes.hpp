@@ -10,7 +10,6 @@ struct State {
   bool frozen = false;
   DType precision = DType::f32;
   TraceScope* trace = nullptr;
-  Observer* observer = nullptr;
 };
 
 State& state();

@@ -6,7 +6,7 @@
 //   Tensors backward(Context& c, const Tensors& grads) const;        one gradient per input; undefined where !c.needs(i)
 // and optionally
 //   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const;
-//   Placement placement(const Shapes& in, const Shapes& out) const;  of ops that move the places of a map
+//   Placement placement(const Shapes& in, const Shapes& out) const;  of ops that move the positions of a map
 //   Lowering lower() const;                                          how a plan may run it (lowering.hpp)
 // `apply` (apply.hpp) is the only door to running one.
 #pragma once
@@ -28,8 +28,8 @@ using Shapes = std::vector<Shape>;
 // input; statistics (norms, softmax, pools) follow it too but compute in f32; losses turn everything into f32.
 enum class Policy : std::uint8_t { contraction, pointwise, statistic, loss };
 
-// Where the outputs of an op on a map (N, C, H, W) lie on its first input: output place o, of rows and of columns, is centred on
-// input place o * step + offset.
+// Where the outputs of an op on a map (N, C, H, W) lie on its first input: output position o, of rows and of columns, is centred on
+// input position o * step + offset.
 struct Placement {
   std::array<double, 2> step{1, 1}, offset{0, 0};
 };

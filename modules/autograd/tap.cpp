@@ -69,8 +69,8 @@ std::string full_name(std::string_view name) {
 
 bool glob_match(std::string_view glob, std::string_view path) { return !glob.empty() && match(glob, path); }
 
-TapScope::TapScope(std::string keep, std::map<std::string, Var> pins, bool gradients)
-    : keep_(std::move(keep)), pins_(std::move(pins)), gradients_(gradients), previous_(std::exchange(current_scope, this)) {}
+TapScope::TapScope(std::string keep, std::map<std::string, Var> feeds, bool gradients)
+    : keep_(std::move(keep)), feeds_(std::move(feeds)), gradients_(gradients), previous_(std::exchange(current_scope, this)) {}
 TapScope::~TapScope() { current_scope = previous_; }
 
 Var tap(std::string_view name, const Var& v) {
@@ -78,9 +78,9 @@ Var tap(std::string_view name, const Var& v) {
   if (!scope) return v;
   const std::string full = full_name(name);
   Var out = v;
-  if (auto pin = scope->pins_.find(full); pin != scope->pins_.end()) {
-    check(pin->second.shape() == v.shape(), full, ": a pinned tap wants shape ", v.shape(), ", got ", pin->second.shape());
-    out = pin->second;
+  if (auto feed = scope->feeds_.find(full); feed != scope->feeds_.end()) {
+    check(feed->second.shape() == v.shape(), full, ": a fed tap wants shape ", v.shape(), ", got ", feed->second.shape());
+    out = feed->second;
     if (v.state()->value.defined() && out.state()->value.defined()) out = Var(out.value().to(v.dtype()));
   }
   if (glob_match(scope->keep_, full)) {
@@ -97,7 +97,7 @@ Var tap(std::string_view name, const Var& v) {
 bool wants_tap(std::string_view name) {
   if (!current_scope) return false;
   const std::string full = full_name(name);
-  return current_scope->pins_.count(full) > 0 || glob_match(current_scope->keep_, full);
+  return current_scope->feeds_.count(full) > 0 || glob_match(current_scope->keep_, full);
 }
 
 }  // namespace fovea

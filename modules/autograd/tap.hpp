@@ -15,11 +15,11 @@ namespace fovea {
 bool glob_match(std::string_view glob, std::string_view path);
 
 // While alive on this thread: collects the taps whose full name ("AAB_trunk.0.attention.gate") matches `keep`, and replaces
-// taps that are pinned by the given values; while tracing by the given inputs.
+// taps that are fed by the given values; while tracing by the given inputs.
 class TapScope {
  public:
   // With `gradients`, backward() leaves the gradient of every kept value in it.
-  explicit TapScope(std::string keep, std::map<std::string, Var> pins = {}, bool gradients = false);
+  explicit TapScope(std::string keep, std::map<std::string, Var> feeds = {}, bool gradients = false);
   ~TapScope();
   TapScope(const TapScope&) = delete;
   std::vector<std::pair<std::string, Var>> kept;  // in order of computation
@@ -30,7 +30,7 @@ class TapScope {
   friend Var tap(std::string_view, const Var&);
   friend bool wants_tap(std::string_view);
   std::string keep_;
-  std::map<std::string, Var> pins_;
+  std::map<std::string, Var> feeds_;
   bool gradients_;
   TapScope* previous_;
 };

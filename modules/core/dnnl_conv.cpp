@@ -178,7 +178,7 @@ Primitive create(char pass, const Problem& p, algorithm a) {
   return wrap(pd, Weights(pd), pd.diff_weights_desc());
 }
 
-// oneDNN 2.6.3's bf16 kernel for 1x1 gives wrong values for some numbers of places (120, 300, 480) when it sums over an odd number of
+// oneDNN 2.6.3's bf16 kernel for 1x1 gives wrong values for some numbers of positions (120, 300, 480) when it sums over an odd number of
 // channels: those of x, or of y where it computes the gradient of x.
 bool is_wrong(char pass, const Problem& p, const Primitive& made) {
   const std::int64_t channels = (pass == 'd' ? p.y[1] : p.x[1]) / p.c.groups;

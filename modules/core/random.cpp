@@ -22,7 +22,7 @@ std::array<std::uint32_t, 4> philox(std::uint64_t counter, std::uint64_t stream,
 
 template <class Draw>
 void fill(Tensor& t, const Draw& draw) {
-  if (!t.is_dense(Layout::row_major)) {  // the same numbers at the same logical places, whatever the layout
+  if (!t.is_dense(Layout::row_major)) {  // the same numbers at the same logical positions, whatever the layout
     Tensor values = Tensor::empty(t.shape(), t.dtype());
     fill(values, draw);
     return t.copy_from(values);
@@ -64,8 +64,8 @@ void Random::fill_uniform(Tensor& t, double low, double high) {
   fill(t, [&] { return low + (high - low) * uniform(); });
 }
 
-void Random::fill_normal(Tensor& t, double mean, double deviation) {
-  fill(t, [&] { return mean + deviation * normal(); });
+void Random::fill_normal(Tensor& t, double mean, double stddev) {
+  fill(t, [&] { return mean + stddev * normal(); });
 }
 
 }  // namespace fovea

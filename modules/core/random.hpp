@@ -18,7 +18,7 @@ class Random {
   double normal();                     // mean 0, variance 1
   std::int64_t below(std::int64_t n);  // [0, n)
   void fill_uniform(Tensor& t, double low, double high);
-  void fill_normal(Tensor& t, double mean, double deviation);
+  void fill_normal(Tensor& t, double mean, double stddev);
 
   // Everything needed to go on exactly here.
   struct State {

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 
-#include "modules/core/hand_over.hpp"
+#include "modules/core/tsan.hpp"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -62,7 +62,7 @@ void write_csr([[maybe_unused]] unsigned value) {
 class Team {
  public:
   void work(const std::function<void(int, int)>& body) {
-    take_over(&csr_);
+    happens_after(&csr_);
     write_csr(csr_);
     try {
       body(omp_get_thread_num(), omp_get_num_threads());
@@ -70,13 +70,13 @@ class Team {
       std::lock_guard lock(mutex_);
       if (!error_) error_ = std::current_exception();
     }
-    hand_over(&error_);
+    happens_before(&error_);
   }
   void end() const {
-    take_over(&error_);
+    happens_after(&error_);
     if (error_) std::rethrow_exception(error_);
   }
-  void begin() const { hand_over(&csr_); }
+  void begin() const { happens_before(&csr_); }
 
  private:
   unsigned csr_ = read_csr();
@@ -113,12 +113,12 @@ int threads() {
   return width;
 }
 
-Lane::Lane(int lane_width) : previous_width_(threads()), previous_csr_(read_csr()) {
-  if (lane_width > 0) set_threads(lane_width);
+ThreadScope::ThreadScope(int width) : previous_width_(threads()), previous_csr_(read_csr()) {
+  if (width > 0) set_threads(width);
   write_csr(previous_csr_ | kFlush);
 }
 
-Lane::~Lane() {
+ThreadScope::~ThreadScope() {
   set_threads(previous_width_);
   write_csr(previous_csr_);
 }

@@ -16,12 +16,12 @@ int threads();
 
 // Sets the width of this thread and, while alive, flush-to-zero and denormals-are-zero: denormal numbers make
 // convolutions ten times slower. The state of the user's thread comes back afterwards.
-class Lane {
+class ThreadScope {
  public:
-  explicit Lane(int width = 0);
-  ~Lane();
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  explicit ThreadScope(int width = 0);
+  ~ThreadScope();
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
 
  private:
   int previous_width_;

@@ -11,7 +11,7 @@ Activations activations_of(const Tensor& value, const Layer& layer) {
   a.values = table.values();
   a.channels = table.dim(-1);
   a.cells = static_cast<std::int64_t>(a.values.size()) / a.channels;
-  check(a.cells == layer.grid.cells(), layer.name, ": expected ", layer.grid.cells(), " places, got ", a.cells);
+  check(a.cells == layer.grid.cells(), layer.name, ": expected ", layer.grid.cells(), " positions, got ", a.cells);
   return a;
 }
 

@@ -1,4 +1,4 @@
-// The value of a layer with places, as a table: a row of channels for each cell.
+// The value of a layer with positions, as a table: a row of channels for each cell.
 #pragma once
 
 #include "modules/explain/layers.hpp"

@@ -1,4 +1,4 @@
-// Attention as it was computed: gates of places as maps, gates of channels as bars, self-attention as how much each place is looked at.
+// Attention as it was computed: gates of positions as maps, gates of channels as bars, self-attention as how much each position is looked at.
 #include "modules/explain/attention.hpp"
 
 #include "modules/explain/activations.hpp"
@@ -53,14 +53,14 @@ Map attention_map(const Layer& layer, const Tensor& value) {
     return map;
   }
   const bool matrix = layer.kind == LayerKind::attention || layer.kind == LayerKind::received;
-  check(matrix, "attention: expected a layer that shows attention at places, ", layer.name, " is of the kind ",
+  check(matrix, "attention: expected a layer that shows attention at positions, ", layer.name, " is of the kind ",
         name_of(layer.kind));
   map.values = received(mean_of_heads(attention_matrix(value)), 0, layer.prefix);
   return map;
 }
 
 Explanation attention(const Request& r) {
-  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
+  const ForwardFunction::Values v = r.network.values(r.x, glob_of(r.layers));
   Explanation out;
   for (const Layer& l : r.layers) {
     const Tensor value = find_kept(v.taps, l.name).to(DType::f32);

@@ -21,12 +21,12 @@ AttentionMatrix attention_matrix(const Tensor& value, std::int64_t index = 0);
 // The mean over heads, as one head.
 AttentionMatrix mean_of_heads(const AttentionMatrix& m);
 
-// How much each place is looked at: by the first token where there is one without a place (a class token), else on average.
+// How much each position is looked at: by the first token where there is one without a position (a class token), else on average.
 std::vector<double> received(const AttentionMatrix& m, std::int64_t head, std::int64_t prefix);
 
-// The kinds of layers whose value is a map of attention over places.
+// The kinds of layers whose value is a map of attention over positions.
 inline const std::vector<LayerKind> kMapKinds{LayerKind::attention, LayerKind::received, LayerKind::spatial};
-// The map of one sample: a gate as the mean of its channels, self-attention as how much each place is looked at, on average over the heads.
+// The map of one sample: a gate as the mean of its channels, self-attention as how much each position is looked at, on average over the heads.
 // Error for layers of other kinds.
 Map attention_map(const Layer& layer, const Tensor& value);
 

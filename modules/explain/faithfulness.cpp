@@ -82,7 +82,7 @@ void blur_lines(std::vector<float>& v, std::int64_t size, std::int64_t step, con
 
 }  // namespace
 
-BatchScore batch_score(const Network& network, const Score& score) {
+BatchScore batch_score(const ForwardFunction& network, const Score& score) {
   return [network, score](const Tensor& batch) { return scores_of(network, score, batch); };
 }
 

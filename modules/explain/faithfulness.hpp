@@ -12,7 +12,7 @@ namespace fovea::explain {
 
 // Scores of a batch N x C x H x W, one a sample. What a `study` of any model puts here.
 using BatchScore = std::function<std::vector<double>(const Tensor& batch)>;
-BatchScore batch_score(const Network& network, const Score& score);
+BatchScore batch_score(const ForwardFunction& network, const Score& score);
 
 enum class Blank : std::uint8_t {
   zero,    // the mean colour of a normalised input
@@ -48,7 +48,7 @@ struct Box {
 struct Place {
   double x = 0, y = 0;  // a pixel, whose centre is a whole number
 };
-// Whether a map's highest place lies in one of the boxes or at most `tolerance` pixels away.
+// Whether a map's highest position lies in one of the boxes or at most `tolerance` pixels away.
 bool pointing_hit(Place peak, const std::vector<Box>& boxes, double tolerance = 15);
 // The same for the highest finite of row-major pixels; without one there is no hit.
 bool pointing_hit(const std::vector<double>& pixels, std::int64_t width, const std::vector<Box>& boxes, double tolerance = 15);

@@ -1,4 +1,4 @@
-// Grad-CAM: relu(sum_k w_k A_k), w_k the mean over the places of d score / d A_k. Selvaraju et al. 2017, arXiv:1610.02391.
+// Grad-CAM: relu(sum_k w_k A_k), w_k the mean over the positions of d score / d A_k. Selvaraju et al. 2017, arXiv:1610.02391.
 #include "modules/explain/activations.hpp"
 #include "modules/explain/methods.hpp"
 

@@ -1,4 +1,4 @@
-// Grad-CAM++: w_k = sum over places of alpha relu(g), alpha = g^2 / (2 g^2 + g^3 sum of A_k), g = d score / d A_k. With the score
+// Grad-CAM++: w_k = sum over positions of alpha relu(g), alpha = g^2 / (2 g^2 + g^3 sum of A_k), g = d score / d A_k. With the score
 // taken as exp of the logit, whose factor cancels. Chattopadhay et al. 2018, arXiv:1710.11063.
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 namespace fovea::explain {
 namespace {
 
-// The two cells around a place, and how far it is from the first to the second.
+// The two cells around a position, and how far it is from the first to the second.
 struct Between {
   std::size_t low, high;
   double t;

@@ -13,7 +13,7 @@ namespace fovea::explain {
 struct Grid {
   std::int64_t height = 0, width = 0;
   double start_y = 0, start_x = 0, stride_y = 1, stride_x = 1;
-  bool exact = true;  // false: followed through an op that says nothing of places; then cells share the input evenly
+  bool exact = true;  // false: followed through an op that says nothing of positions; then cells share the input evenly
   bool operator==(const Grid&) const = default;
   std::int64_t cells() const { return height * width; }
 };
@@ -34,7 +34,7 @@ struct Map {
   std::vector<double> on_pixels(std::int64_t height, std::int64_t width) const;
 };
 
-// Numbers without a place, such as the gates of channels.
+// Numbers without a position, such as the gates of channels.
 struct Bars {
   std::string name;
   std::vector<double> values;

@@ -41,15 +41,15 @@ bool called(const std::string& name, const char* last) {
 
 // queries x keys over the raster, or over windows of it.
 bool classify_attention(Layer& l, std::int64_t batch, std::int64_t queries, std::int64_t keys) {
-  const std::int64_t places = l.grid.cells();
+  const std::int64_t positions = l.grid.cells();
 
-  if (l.shape[0] == batch && queries >= places && queries - places <= kMostPrefix && queries == keys) {
-    l.prefix = queries - places;
+  if (l.shape[0] == batch && queries >= positions && queries - positions <= kMostPrefix && queries == keys) {
+    l.prefix = queries - positions;
     l.kind = LayerKind::attention;
-  } else if (l.shape[0] == batch && queries == places && reduction(l.grid, keys) > 0) {
+  } else if (l.shape[0] == batch && queries == positions && reduction(l.grid, keys) > 0) {
     l.grid = coarser(l.grid, reduction(l.grid, keys));
     l.kind = LayerKind::attention;
-  } else if (l.shape[0] == batch && queries == 1 && called(l.name, "received") && keys == places) {
+  } else if (l.shape[0] == batch && queries == 1 && called(l.name, "received") && keys == positions) {
     l.kind = LayerKind::received;
   } else if (l.shape[0] > batch && queries == keys && l.shape[0] % batch == 0) {
     l.kind = LayerKind::windows;
@@ -88,7 +88,7 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Network::Network(Forward forward, Run run) : forward_(std::move(forward)), run_(std::move(run)) {
+ForwardFunction::ForwardFunction(Forward forward, Run run) : forward_(std::move(forward)), run_(std::move(run)) {
   if (run_) return;
   run_ = [forward = forward_](const Tensor& x, const std::string& keep) {
     NoGrad no_grad;
@@ -113,7 +113,7 @@ const char* name_of(LayerKind kind) {
   return "other";
 }
 
-std::vector<Layer> layers_of(const Network& network, const Shape& input) {
+std::vector<Layer> layers_of(const ForwardFunction& network, const Shape& input) {
   check(input.rank() == 4 && input[0] > 0, "explain: expected an input N x C x H x W, got ", input);
   const Grid pixels = pixel_grid(input[2], input[3]);
   std::vector<Layer> layers;
@@ -152,7 +152,7 @@ std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::st
 std::string deepest_map(const std::vector<Layer>& layers) {
   for (auto l = layers.rbegin(); l != layers.rend(); ++l)
     if ((l->kind == LayerKind::map && l->grid.cells() > 1) || l->kind == LayerKind::tokens) return l->name;
-  fail("explain: this network has no layer that holds a map with places");
+  fail("explain: this network has no layer that holds a map with positions");
 }
 
 std::size_t find_name(const std::vector<std::string>& kept, const std::string& layer) {

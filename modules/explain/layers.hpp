@@ -1,4 +1,4 @@
-// The layers of a network that can be looked at: its taps, what kind of value each holds, and where its places lie on the input.
+// The layers of a network that can be looked at: its taps, what kind of value each holds, and where its positions lie on the input.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 namespace fovea::explain {
 
 // A network that is explained. `forward` records on the tape; what needs no gradients asks for `values`, which a compiled plan may give.
-class Network {
+class ForwardFunction {
  public:
   using Forward = std::function<Var(const Var&)>;
   struct Values {
@@ -23,9 +23,9 @@ class Network {
   using Run = std::function<Values(const Tensor& x, const std::string& keep)>;
 
   template <class F>
-  requires(!std::is_same_v<std::decay_t<F>, Network>) Network(F forward)
-      : Network(Forward(std::move(forward)), Run()) {}  // values: without a tape, op by op
-  Network(Forward forward, Run run);
+  requires(!std::is_same_v<std::decay_t<F>, ForwardFunction>) ForwardFunction(F forward)
+      : ForwardFunction(Forward(std::move(forward)), Run()) {}  // values: without a tape, op by op
+  ForwardFunction(Forward forward, Run run);
 
   Var operator()(const Var& x) const { return forward_(x); }
   Values values(const Tensor& x, const std::string& keep = {}) const { return run_(x, keep); }
@@ -37,12 +37,12 @@ class Network {
 
 enum class LayerKind : std::uint8_t {
   map,        // N x C x H x W
-  spatial,    // a gate of places, N x 1 x H x W, or with more channels when it is called spatial, gate, height or width
+  spatial,    // a gate of positions, N x 1 x H x W, or with more channels when it is called spatial, gate, height or width
   channel,    // a gate of channels, N x C x 1 x 1 (or N x C called "channel")
-  attention,  // N x heads x queries x keys, queries being all places behind an optional prefix of tokens without one
+  attention,  // N x heads x queries x keys, queries being all positions behind an optional prefix of tokens without one
   received,   // N x heads x 1 x keys with that name: the mean over the queries already
-  windows,    // the same inside windows: (N windows) x heads x places x places
-  tokens,     // N x (prefix + places) x C
+  windows,    // the same inside windows: (N windows) x heads x positions x positions
+  tokens,     // N x (prefix + positions) x C
   other
 };
 const char* name_of(LayerKind kind);
@@ -51,19 +51,19 @@ struct Layer {
   std::string name;  // a tap's full name; a second value of that name is called "name#2"
   Shape shape;
   LayerKind kind = LayerKind::other;
-  Grid grid;                // of the places; for attention of the keys
-  std::int64_t prefix = 0;  // tokens in front that have no place (a class token)
+  Grid grid;                // of the positions; for attention of the keys
+  std::int64_t prefix = 0;  // tokens in front that have no position (a class token)
 };
 
 // All of them in order of computation, found by tracing shapes, so that it costs no arithmetic; grids follow from strides and
 // paddings. A network that cannot be traced is run once, and its grids are even ones.
-std::vector<Layer> layers_of(const Network& network, const Shape& input);
+std::vector<Layer> layers_of(const ForwardFunction& network, const Shape& input);
 
 // Those whose name matches and whose kind is one of `kinds`. Error that says what there is and what comes nearest when nothing does.
 std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::string& glob, const std::vector<LayerKind>& kinds,
                                  const std::string& method);
 
-// The deepest map with places: where class activation maps are usually taken. Error when there is none.
+// The deepest map with positions: where class activation maps are usually taken. Error when there is none.
 std::string deepest_map(const std::vector<Layer>& layers);
 
 // The value of a layer that was kept, by name and occurrence; index into `kept`. Error when the network did not compute it this time.

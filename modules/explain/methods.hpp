@@ -19,13 +19,13 @@ struct Options {
   std::int64_t window = 0;    // occlusion: side in input pixels; 0: a seventh of the input
   std::int64_t stride = 0;    // occlusion: 0: half the window
   std::int64_t samples = 25;  // smooth_grad: noisy copies
-  double noise = 0.15;        // smooth_grad: deviation, of the input's range
+  double noise = 0.15;        // smooth_grad: standard deviation, of the input's range
   std::int64_t steps = 64;    // integrated_gradients
   std::uint64_t seed = 0;     // smooth_grad
 };
 
 struct Request {
-  Network network;
+  ForwardFunction network;
   Tensor x;          // 1 x C x H x W
   Score score;       // for gradients: a logit
   Score confidence;  // for what hides parts: a probability

@@ -1,4 +1,4 @@
-// Occlusion: how much the score falls when a window of mean colour hides a place. Zeiler & Fergus 2014, arXiv:1311.2901.
+// Occlusion: how much the score falls when a window of mean colour hides a position. Zeiler & Fergus 2014, arXiv:1311.2901.
 // A cell of the map is centred on its window; windows at the border are cut, so that the whole picture is covered.
 #include <algorithm>
 

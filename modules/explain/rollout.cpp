@@ -1,4 +1,4 @@
-// Attention rollout: what reaches the last layer from each place, through self-attention and the residual ways beside it.
+// Attention rollout: what reaches the last layer from each position, through self-attention and the residual ways beside it.
 // Abnar & Zuidema 2020, arXiv:2005.00928.
 #include "modules/explain/attention.hpp"
 #include "modules/explain/methods.hpp"
@@ -44,7 +44,7 @@ AttentionMatrix rolled_out(const std::vector<AttentionMatrix>& layers) {
 }
 
 Explanation rollout(const Request& r) {
-  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
+  const ForwardFunction::Values v = r.network.values(r.x, glob_of(r.layers));
   std::vector<AttentionMatrix> matrices;
   for (const Layer& l : r.layers) matrices.push_back(attention_matrix(find_kept(v.taps, l.name)));
   const Layer& last = r.layers.back();

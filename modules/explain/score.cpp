@@ -42,7 +42,7 @@ Score class_probability(std::int64_t index) {
   return [index](const Var& output) { return column(softmax(output, -1), index); };
 }
 
-std::vector<double> scores_of(const Network& network, const Score& score, const Tensor& x) {
+std::vector<double> scores_of(const ForwardFunction& network, const Score& score, const Tensor& x) {
   NoGrad no_grad;
   return scored(score, Var(network.values(x).output), x.dim(0)).value().values();
 }
@@ -54,7 +54,7 @@ std::int64_t top_class(const Tensor& logits) {
   return std::max_element(v.begin(), v.end()) - v.begin();
 }
 
-std::vector<double> scores_of_changed(const Network& network, const Score& score, const Tensor& x, std::int64_t count,
+std::vector<double> scores_of_changed(const ForwardFunction& network, const Score& score, const Tensor& x, std::int64_t count,
                                       std::int64_t batch, const std::function<void(std::int64_t, float*)>& change) {
   check(x.rank() == 4 && x.dim(0) == 1, "explain: expected one sample 1 x C x H x W, got ", x.shape());
   const Tensor dense = x.to(DType::f32).contiguous(Layout::channels_last);
@@ -73,7 +73,7 @@ std::vector<double> scores_of_changed(const Network& network, const Score& score
   return all;
 }
 
-Gradients gradients_of(const Network& network, const Score& score, const Tensor& x, const std::vector<Layer>& layers,
+Gradients gradients_of(const ForwardFunction& network, const Score& score, const Tensor& x, const std::vector<Layer>& layers,
                        bool input) {
   const FrozenParameters frozen;
   TapScope taps(glob_of(layers), {}, true);

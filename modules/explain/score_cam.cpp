@@ -59,7 +59,7 @@ std::vector<double> weights_of(const Request& r, const Activations& a, const Lay
 }  // namespace
 
 Explanation score_cam(const Request& r) {
-  const Network::Values v = r.network.values(r.x, glob_of(r.layers));
+  const ForwardFunction::Values v = r.network.values(r.x, glob_of(r.layers));
   Explanation out;
   for (const Layer& l : r.layers) {
     const Activations a = activations_of(find_kept(v.taps, l.name), l);

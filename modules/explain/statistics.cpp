@@ -54,9 +54,9 @@ Grid query_grid(const Layer& l, std::int64_t queries) {
 }
 
 // A square window's own raster; nothing for other shapes.
-bool window_grid(const Layer& l, std::int64_t places, Grid& g) {
-  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(places))));
-  if (side * side != places) return false;
+bool window_grid(const Layer& l, std::int64_t positions, Grid& g) {
+  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions))));
+  if (side * side != positions) return false;
   g = {side, side, 0, 0, l.grid.stride_y, l.grid.stride_x, l.grid.exact};
   return true;
 }
@@ -85,10 +85,10 @@ void add_matrix(std::vector<HeadStatistics>& heads, const AttentionMatrix& m, co
 
 nlohmann::ordered_json number(const Mean& m) {
   if (m.count() == 0) return nullptr;
-  return {{"mean", m.mean()}, {"deviation", m.deviation()}};
+  return {{"mean", m.mean()}, {"std", m.stddev()}};
 }
 
-std::string cell(const Mean& m) { return m.count() > 0 ? fmt::format("{:.6g},{:.6g}", m.mean(), m.deviation()) : ","; }
+std::string cell(const Mean& m) { return m.count() > 0 ? fmt::format("{:.6g},{:.6g}", m.mean(), m.stddev()) : ","; }
 
 }  // namespace
 
@@ -113,20 +113,20 @@ double js_divergence(std::span<const double> p, std::span<const double> q) {
   return std::max(0.0, sum);
 }
 
-double Mean::deviation() const {
+double Mean::stddev() const {
   if (count_ < 2) return 0;
   const double m = mean();
   return std::sqrt(std::max(0.0, squares_ / static_cast<double>(count_) - m * m));
 }
 
-std::vector<HeadStatistics>& Statistics::heads_of(const Layer& layer, std::size_t heads, std::int64_t places) {
+std::vector<HeadStatistics>& Statistics::heads_of(const Layer& layer, std::size_t heads, std::int64_t positions) {
   auto at = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.layer == layer.name; });
   if (at == entries_.end()) {
-    entries_.push_back({layer.name, layer.kind, places, std::vector<HeadStatistics>(heads)});
+    entries_.push_back({layer.name, layer.kind, positions, std::vector<HeadStatistics>(heads)});
     at = entries_.end() - 1;
   }
-  check(at->heads.size() == heads && at->places == places, layer.name, ": expected ", at->heads.size(), " heads over ",
-        at->places, " places as before, got ", heads, " over ", places);
+  check(at->heads.size() == heads && at->positions == positions, layer.name, ": expected ", at->heads.size(), " heads over ",
+        at->positions, " positions as before, got ", heads, " over ", positions);
   return at->heads;
 }
 
@@ -141,7 +141,7 @@ void Statistics::add(const Layer& layer, const Tensor& value) {
     return;
   }
   check(layer.kind == LayerKind::attention || layer.kind == LayerKind::received || layer.kind == LayerKind::windows, layer.name,
-        ": statistics are of attention and of gates of places");
+        ": statistics are of attention and of gates of positions");
   const std::int64_t parts = layer.kind == LayerKind::windows ? value.dim(0) : 1;
   for (std::int64_t i = 0; i < parts; ++i) {
     const AttentionMatrix m = attention_matrix(value, i);
@@ -149,8 +149,8 @@ void Statistics::add(const Layer& layer, const Tensor& value) {
   }
 }
 
-void Statistics::add(const Network& network, const Tensor& x, const std::vector<Layer>& layers) {
-  const Network::Values v = network.values(x, glob_of(layers));
+void Statistics::add(const ForwardFunction& network, const Tensor& x, const std::vector<Layer>& layers) {
+  const ForwardFunction::Values v = network.values(x, glob_of(layers));
   for (const Layer& l : layers) add(l, find_kept(v.taps, l.name));
 }
 
@@ -158,17 +158,17 @@ std::vector<Statistics::Row> Statistics::rows() const {
   std::vector<Row> out;
   for (const Entry& e : entries_)
     for (std::size_t h = 0; h < e.heads.size(); ++h)
-      out.push_back({e.layer, static_cast<std::int64_t>(h), e.kind, e.places, e.heads[h]});
+      out.push_back({e.layer, static_cast<std::int64_t>(h), e.kind, e.positions, e.heads[h]});
   return out;
 }
 
 std::string Statistics::csv() const {
   std::string text =
-      "layer,head,kind,places,samples,entropy,entropy_deviation,distance_px,distance_px_deviation,kl_from_uniform,kl_from_"
-      "uniform_deviation,"
-      "js_to_other_heads,js_to_other_heads_deviation\n";
+      "layer,head,kind,positions,samples,entropy,entropy_std,distance_px,distance_px_std,kl_from_uniform,kl_from_"
+      "uniform_std,"
+      "js_to_other_heads,js_to_other_heads_std\n";
   for (const Row& r : rows())
-    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", r.layer, r.head, name_of(r.kind), r.places, r.values.entropy.count(),
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", r.layer, r.head, name_of(r.kind), r.positions, r.values.entropy.count(),
                         cell(r.values.entropy), cell(r.values.distance), cell(r.values.from_uniform), cell(r.values.to_others));
   return text;
 }
@@ -182,7 +182,7 @@ std::string Statistics::json(const std::map<std::string, std::string>& facts) co
     j["heads"].push_back({{"layer", r.layer},
                           {"head", r.head},
                           {"kind", name_of(r.kind)},
-                          {"places", r.places},
+                          {"positions", r.positions},
                           {"samples", r.values.entropy.count()},
                           {"entropy", number(r.values.entropy)},
                           {"distance", number(r.values.distance)},

@@ -68,7 +68,7 @@ std::string panel(const Panel& p, double top, const std::vector<Statistics::Row>
       text += fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"#0b68cb\" fill-opacity=\".6\"><title>{} head {}: {:.4g} ± "
           "{:.2g}</title></circle>\n",
-          place_of(i, layers.size()), height_of(m.mean()), escaped(r.layer), r.head, m.mean(), m.deviation());
+          place_of(i, layers.size()), height_of(m.mean()), escaped(r.layer), r.head, m.mean(), m.stddev());
     }
     if (layer.count() > 0)
       line += fmt::format("{}{:.1f} {:.1f}", line.empty() ? "M" : "L", place_of(i, layers.size()), height_of(layer.mean()));

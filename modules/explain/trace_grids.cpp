@@ -39,8 +39,8 @@ std::optional<Grid> grid_of(const GraphNode& node, const Graph& graph, const Gri
   const int source = placement && !node.inputs.empty() ? node.inputs[0] : source_of(node, graph, grids, out);
   if (source < 0 || !grids[static_cast<std::size_t>(source)]) return std::nullopt;
   const Grid& g = *grids[static_cast<std::size_t>(source)];
-  const bool places = out.rank() == 4 && lies_on(graph.values[static_cast<std::size_t>(source)].shape, g);
-  return placement && places ? moved(g, *placement, out) : g;
+  const bool positions = out.rank() == 4 && lies_on(graph.values[static_cast<std::size_t>(source)].shape, g);
+  return placement && positions ? moved(g, *placement, out) : g;
 }
 
 Grids follow(const Graph& graph, const Shape& input) {
@@ -52,7 +52,7 @@ Grids follow(const Graph& graph, const Shape& input) {
   return grids;
 }
 
-std::vector<TracedTap> by_running(const Network& network, const Shape& input) {
+std::vector<TracedTap> by_running(const ForwardFunction& network, const Shape& input) {
   std::vector<TracedTap> out;
   for (const auto& [name, value] : network.values(Tensor::zeros(input, DType::f32, Layout::channels_last), "**").taps)
     out.push_back({name, value.shape(), std::nullopt});
@@ -61,7 +61,7 @@ std::vector<TracedTap> by_running(const Network& network, const Shape& input) {
 
 }  // namespace
 
-std::vector<TracedTap> traced_taps(const Network& network, const Shape& input) {
+std::vector<TracedTap> traced_taps(const ForwardFunction& network, const Shape& input) {
   TapScope taps("**");
   Graph graph;
   try {

@@ -11,9 +11,9 @@ namespace fovea::explain {
 struct TracedTap {
   std::string name;
   Shape shape;
-  std::optional<Grid> grid;  // the raster that the value's places come from; what has no places keeps that of its input
+  std::optional<Grid> grid;  // the raster that the value's positions come from; what has no positions keeps that of its input
 };
 
-std::vector<TracedTap> traced_taps(const Network& network, const Shape& input);
+std::vector<TracedTap> traced_taps(const ForwardFunction& network, const Shape& input);
 
 }  // namespace fovea::explain

@@ -21,7 +21,7 @@ class Classify final : public Classifier {
     std::vector<int> hidden;
     std::string activation;
     int grid = 1;
-    double dropout = 0, deviation = 0;
+    double dropout = 0, stddev = 0;
   };
   Classify(const Scope& s, std::int64_t channels, Options o) : Classifier(s), options_(std::move(o)), dropout_(options_.dropout) {
     std::int64_t in = channels * options_.grid * options_.grid;
@@ -42,7 +42,7 @@ class Classify final : public Classifier {
 
  private:
   Linear::Options linear_of(std::int64_t in, std::int64_t out) const {
-    return {.in = in, .out = out, .init = options_.deviation > 0 ? init::normal(0, options_.deviation) : Init()};
+    return {.in = in, .out = out, .init = options_.stddev > 0 ? init::normal(0, options_.stddev) : Init()};
   }
   Var pooled(const Var& x) const {
     if (x.shape().rank() == 2) return x;
@@ -77,7 +77,7 @@ FOVEA_HEAD(classify, "one of several classes for the whole image", "global avera
   o.activation = args.get("activation", "relu", "of hidden layers: relu or hard_swish");
   o.grid = args.get("grid", 1, "side of the grid that the map is pooled to");
   o.dropout = args.get("dropout", 0.0, "probability, in front of the last layer and behind hidden ones");
-  o.deviation = args.get("init_deviation", 0.0, "normal initial weights of this deviation; 0: PyTorch's uniform ones");
+  o.stddev = args.get("init_std", 0.0, "normal initial weights of this standard deviation; 0: PyTorch's uniform ones");
   check(o.activation == "relu" || o.activation == "hard_swish", args.where(), ": activation: expected relu or hard_swish, got '",
         o.activation, "'");
   check(o.grid > 0 && o.grid <= 64, args.where(), ": grid: expected 1 to 64, got ", o.grid);

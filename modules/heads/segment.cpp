@@ -1,4 +1,4 @@
-// Segmentation: dropout and one convolution on the last feature; logits of every class for every place of it, enlarged by `scale` when the
+// Segmentation: dropout and one convolution on the last feature; logits of every class for every position of it, enlarged by `scale` when the
 // feature is coarser than the picture. One class: the logit of that class against everything else.
 // Parameters conv.weight, conv.bias. Tap "logits": N x classes x H x W.
 #include "modules/heads/segment.hpp"
@@ -36,7 +36,7 @@ class Segment final : public Segmenter {
 
 }  // namespace
 
-FOVEA_HEAD(segment, "a class for every place", "Long et al. 2015, arXiv:1411.4038") {
+FOVEA_HEAD(segment, "a class for every position", "Long et al. 2015, arXiv:1411.4038") {
   auto classes = args.list("classes", std::vector<std::string>{}, "names, or one number of nameless classes");
   if (classes.size() == 1 && classes[0].find_first_not_of("0123456789") == std::string::npos && classes[0].size() < 5) {
     const int count = std::stoi(classes[0]);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kLongest = 512, kMostStars = 9, kMostRules = 10000;
 
-// Matching with captures. Places that failed are remembered, so that no pattern takes more than |pattern| x |name| steps.
+// Matching with captures. Positions that failed are remembered, so that no pattern takes more than |pattern| x |name| steps.
 class Matcher {
  public:
   Matcher(const std::string& pattern, const std::string& name) : pattern_(pattern), name_(name) {}

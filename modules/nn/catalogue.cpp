@@ -51,7 +51,7 @@ Described describe(const Registry::Entry& entry, std::int64_t given, std::int64_
 const char* place_of(Kind kind) {
   switch (kind) {
     case Kind::map: return "any slot";
-    case Kind::tokens: return "any slot (a map's places become tokens)";
+    case Kind::tokens: return "any slot (a map's positions become tokens)";
     case Kind::conv: return "a convolution's slot, in its place; any other slot";
     case Kind::gate: return "any slot (the map gates itself), the joints of unet";
     case Kind::levels: return "any slot (one level)";

@@ -26,7 +26,7 @@ FOVEA_SIMD void gradient_row(C* dz, const C* z, C lse, C by_sum, C smooth, const
   for (std::int64_t c = 0; c < n; ++c) dz[c] = by_sum * math::exp(z[c] - lse) - smooth * weight[c];
 }
 
-// Per place with target t, s = label_smoothing, w = class_weights:
+// Per position with target t, s = label_smoothing, w = class_weights:
 //   (1 - s) w[t] (lse - z[t]) + s / C sum_c w[c] (lse - z[c]),   lse = log sum exp z.
 struct CrossEntropy {
   static constexpr std::string_view name = "cross_entropy";
@@ -44,7 +44,7 @@ struct CrossEntropy {
     return {Shape{}};
   }
 
-  // Sum of the losses of places [begin, end) and of their targets' weights.
+  // Sum of the losses of positions [begin, end) and of their targets' weights.
   template <class C>
   void block(const C* z, const std::int64_t* target, C* lse, const std::vector<C>& weight, double total_weight,
              std::int64_t begin, std::int64_t end, double* sums) const {

@@ -16,12 +16,12 @@ Fans fans(const Shape& s) {
   return {static_cast<double>(s[1]) * field, static_cast<double>(s[0]) * field};
 }
 
-double kaiming_deviation(const Shape& s, double a, Fan fan) {
+double kaiming_std(const Shape& s, double a, Fan fan) {
   const Fans f = fans(s);
   return std::sqrt(2.0 / (1.0 + a * a)) / std::sqrt(fan == Fan::in ? f.in : f.out);
 }
 
-double xavier_deviation(const Shape& s, double gain) {
+double xavier_std(const Shape& s, double gain) {
   const Fans f = fans(s);
   return gain * std::sqrt(2.0 / (f.in + f.out));
 }
@@ -34,15 +34,15 @@ Init constant(double value) {
 Init uniform(double low, double high) {
   return [=](Tensor& t, Random& r) { r.fill_uniform(t, low, high); };
 }
-Init normal(double mean, double deviation) {
-  return [=](Tensor& t, Random& r) { r.fill_normal(t, mean, deviation); };
+Init normal(double mean, double stddev) {
+  return [=](Tensor& t, Random& r) { r.fill_normal(t, mean, stddev); };
 }
-Init truncated_normal(double deviation) {
+Init truncated_normal(double stddev) {
   return [=](Tensor& t, Random& r) {
     std::vector<float> values;
     for (std::int64_t i = 0, n = t.size(); i < n; ++i) {
       double v = 0;
-      do v = r.normal() * deviation;
+      do v = r.normal() * stddev;
       while (std::abs(v) > 2.0);
       values.push_back(static_cast<float>(v));
     }
@@ -55,21 +55,21 @@ Init fan_in_uniform(std::int64_t fan_in) {
 }
 Init kaiming_uniform(double a, Fan fan) {
   return [=](Tensor& t, Random& r) {
-    const double bound = std::sqrt(3.0) * kaiming_deviation(t.shape(), a, fan);
+    const double bound = std::sqrt(3.0) * kaiming_std(t.shape(), a, fan);
     r.fill_uniform(t, -bound, bound);
   };
 }
 Init kaiming_normal(double a, Fan fan) {
-  return [=](Tensor& t, Random& r) { r.fill_normal(t, 0, kaiming_deviation(t.shape(), a, fan)); };
+  return [=](Tensor& t, Random& r) { r.fill_normal(t, 0, kaiming_std(t.shape(), a, fan)); };
 }
 Init xavier_uniform(double gain) {
   return [=](Tensor& t, Random& r) {
-    const double bound = std::sqrt(3.0) * xavier_deviation(t.shape(), gain);
+    const double bound = std::sqrt(3.0) * xavier_std(t.shape(), gain);
     r.fill_uniform(t, -bound, bound);
   };
 }
 Init xavier_normal(double gain) {
-  return [=](Tensor& t, Random& r) { r.fill_normal(t, 0, xavier_deviation(t.shape(), gain)); };
+  return [=](Tensor& t, Random& r) { r.fill_normal(t, 0, xavier_std(t.shape(), gain)); };
 }
 
 }  // namespace fovea::init

@@ -15,8 +15,8 @@ Init constant(double value);
 inline Init zeros() { return constant(0); }
 inline Init ones() { return constant(1); }
 Init uniform(double low, double high);
-Init normal(double mean, double deviation);
-Init truncated_normal(double deviation);  // cut at two (absolute units 2.0, as timm's trunc_normal_)
+Init normal(double mean, double stddev);
+Init truncated_normal(double stddev);  // cut at two (absolute units 2.0, as timm's trunc_normal_)
 
 // What nn.Conv2d and nn.Linear do: weight and bias uniform in +-1/sqrt(fan_in).
 Init fan_in_uniform(std::int64_t fan_in);

@@ -24,7 +24,7 @@ struct CrossEntropyOptions {
 Var cross_entropy(const Var& logits, const Var& target, const CrossEntropyOptions& options = {});
 
 // The same for class probabilities of the logits' shape instead of indices (mixed or taught labels); ignore_index plays no part, and the mean
-// is over the places, as PyTorch.
+// is over the positions, as PyTorch.
 Var soft_cross_entropy(const Var& logits, const Var& target, const CrossEntropyOptions& options = {});
 
 struct BceOptions {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kListed = 40;  // slots that a message names before it counts the rest
 
-// Rule by rule, so that two blocks of one type in a slot get different places.
+// Rule by rule, so that two blocks of one type in a slot get different positions.
 std::string place_of(const SlotRule& rule, std::set<std::string>& taken) {
   std::string place = rule.type;
   for (int i = 2; !taken.insert(place).second; ++i) place = rule.type + "_" + std::to_string(i);
@@ -100,7 +100,7 @@ Var Plugged::map(const Var& x) const { return blended(x, run_map(x), gain_); }
 
 Var Plugged::tokens(const Var& x, std::int64_t height, std::int64_t width) const {
   if (takes_tokens_) return blended(x, (*block_)(x), gain_);
-  const std::int64_t prefix = x.dim(1) - height * width;  // a class token has no place on a map: it goes past the block
+  const std::int64_t prefix = x.dim(1) - height * width;  // a class token has no position on a map: it goes past the block
   const Var patches = prefix > 0 ? slice(x, 1, prefix, x.dim(1)) : x;
   const Var y = to_tokens(map(to_map(patches, height, width)));
   return prefix > 0 ? concat({slice(x, 1, 0, prefix), y}, 1) : y;

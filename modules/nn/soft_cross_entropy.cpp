@@ -17,7 +17,7 @@ C log_sum_exp(const C* z, std::int64_t n) {
   return top + std::log(sum);
 }
 
-// Per place, with t' = (1 - s) t + s / C, w = class_weights, lse = log sum exp z:
+// Per position, with t' = (1 - s) t + s / C, w = class_weights, lse = log sum exp z:
 //   loss = sum_c w[c] t'[c] (lse - z[c]), dz = softmax(z) sum_c w[c] t'[c] - w t', dt = (1 - s) w (lse - z).
 struct SoftCrossEntropy {
   static constexpr std::string_view name = "soft_cross_entropy";

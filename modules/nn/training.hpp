@@ -22,7 +22,7 @@ class Training {
   Training* previous_;
 };
 
-// While alive the network behaves as in use, though a training is under way: how a teacher looks at the pupil's batch.
+// While alive the network behaves as in use, though a training is under way: how a teacher looks at the student's batch.
 class NotTraining {
  public:
   NotTraining();

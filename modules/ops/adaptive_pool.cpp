@@ -37,7 +37,7 @@ void for_each_pair(std::int64_t height, std::int64_t width, std::int64_t rows, s
     }
 }
 
-// Moves values from the places of `from` to those of `to` by the pairs; `forward` says which of them is the map.
+// Moves values from the positions of `from` to those of `to` by the pairs; `forward` says which of them is the map.
 template <class T>
 void spread(const Tensor& from, Tensor& to, const Tensor& map, const Tensor& grid, bool forward) {
   const std::int64_t c = map.dim(1), mh = map.dim(2), mw = map.dim(3), gh = grid.dim(2), gw = grid.dim(3);
@@ -65,7 +65,7 @@ struct AdaptiveAvgPool2d {
 
   Shapes infer(const Shapes& in) const {
     check(in[0].rank() == 4 && in[0][2] > 0 && in[0][3] > 0,
-          "adaptive_avg_pool2d: expected (N, C, H, W) with at least one place, got ", in[0]);
+          "adaptive_avg_pool2d: expected (N, C, H, W) with at least one position, got ", in[0]);
     check(height > 0 && width > 0, "adaptive_avg_pool2d: expected a grid of at least one cell, got ", height, "x", width);
     return {Shape{in[0][0], in[0][1], height, width}};
   }

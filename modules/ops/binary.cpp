@@ -51,7 +51,7 @@ FOVEA_SIMD void value_row(T* out, const T* a, const T* b, std::int64_t n, std::i
 template <class F, bool swapped>
 FOVEA_SIMD void spread_row(float* y, const float* x, const float* g, const PlaceRow& r) {
   auto one = [](float a, float b) __attribute__((always_inline)) { return swapped ? F::f(b, a) : F::f(a, b); };
-  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, x += r.width, g += r.sp) {
+  for (std::int64_t p = 0; p < r.positions; ++p, y += r.width, x += r.width, g += r.sp) {
     if (r.su) {
       for (std::int64_t i = 0; i < r.width; ++i) y[i] = one(x[i], g[i]);
     } else {

@@ -14,7 +14,7 @@ struct Sizes {
   std::int64_t length, d, m;
 };
 
-// One head: state += k_i v_i^T, y_i = q_i state, in one pass over the state for every place.
+// One head: state += k_i v_i^T, y_i = q_i state, in one pass over the state for every position.
 template <class T, class C = compute_t<T>>
 FOVEA_SIMD void walk(const T* q, const T* k, const T* v, T* y, C* state, C* row, C* value, Sizes s, bool reverse) {
   for (std::int64_t step = 0; step < s.length; ++step) {

@@ -1,4 +1,4 @@
-// Attention without a softmax in which a place sees itself and what came before, Katharopoulos et al. 2020, arXiv:2006.16236:
+// Attention without a softmax in which a position sees itself and what came before, Katharopoulos et al. 2020, arXiv:2006.16236:
 // y_i = sum over j <= i of (q_i . k_j) v_j. Linear cost in time, by a running d x m matrix; nothing L x L is made.
 #pragma once
 

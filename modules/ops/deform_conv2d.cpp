@@ -23,7 +23,7 @@ using kernels::DeformTile;
 Tensor map(const Tensor& t, DType type) { return t.defined() ? t.to(type).contiguous(Layout::channels_last) : t; }
 Tensor wide(const Tensor& t) { return t.dtype() == DType::bf16 ? t.to(DType::f32) : t; }
 
-// A dense channels-last map as its places x channels.
+// A dense channels-last map as its positions x channels.
 Tensor rows_of(const Tensor& t) { return t.permute({0, 2, 3, 1}).reshape({t.dim(0) * t.dim(2) * t.dim(3), t.dim(1)}); }
 
 // (rows, G x n) as G matrices of n columns; one group stays a plain matrix.
@@ -33,7 +33,7 @@ Tensor by_group(const Tensor& rows, std::int64_t groups) {
 }
 Tensor swap_last(const Tensor& t) { return t.rank() == 2 ? t.permute({1, 0}) : t.permute({0, 2, 1}); }
 
-// Deformable convolution in tiles of output places: columns are read, then multiplied by the weight in one matrix product. The
+// Deformable convolution in tiles of output positions: columns are read, then multiplied by the weight in one matrix product. The
 // tile bounds the columns' memory to a part of the second-level cache and does not depend on the thread count.
 template <class T>
 class Tiles {
@@ -48,7 +48,7 @@ class Tiles {
     weight_ =
         groups_ == 1 ? ordered.reshape({taps * per_group_, out}) : ordered.reshape({groups_, taps * per_group_, out / groups_});
     runs_ = kernels::deform_runs(g.channels, groups_, g.o.deform_groups, g.channels);
-    places_ = x.dim(0) * g.out_height * g.out_width;
+    positions_ = x.dim(0) * g.out_height * g.out_width;
     tile_ = kernels::deform_tile(g);
   }
 
@@ -56,10 +56,10 @@ class Tiles {
   bool forward(Tensor& y, const Tensor& bias) {
     const Tensor rows = rows_of(y);
     const bool inside = groups_ == 1;  // the product adds the bias
-    for (std::int64_t first = 0; first < places_; first += tile_) {
+    for (std::int64_t first = 0; first < positions_; first += tile_) {
       const DeformTile<C> t = sample(first);
       const Tensor columns = read(t);
-      Tensor out = by_group(rows.slice(0, first, first + t.places), groups_);
+      Tensor out = by_group(rows.slice(0, first, first + t.positions), groups_);
       if (!dnn::matmul(columns, weight_, inside ? bias : Tensor(), out)) return false;
     }
     if (bias.defined() && !inside) accumulate(y, bias.to(y.dtype()).reshape({1, y.dim(1), 1, 1}).expand(y.shape()));
@@ -69,9 +69,9 @@ class Tiles {
   // Gradients that are defined are filled; `weight` comes in the order of weight_.
   bool backward(const Tensor& gy, naive::DeformGradients& out) {
     const Tensor rows = rows_of(gy);
-    for (std::int64_t first = 0; first < places_; first += tile_) {
+    for (std::int64_t first = 0; first < positions_; first += tile_) {
       const DeformTile<C> t = sample(first);
-      const Tensor g = by_group(rows.slice(0, first, first + t.places), groups_);
+      const Tensor g = by_group(rows.slice(0, first, first + t.positions), groups_);
       if (out.weight.defined()) {
         Tensor part = Tensor::empty(weight_.shape(), DType::f32);
         if (!dnn::matmul(swap_last(read(t)), g, {}, part)) return false;
@@ -98,24 +98,24 @@ class Tiles {
 
  private:
   DeformTile<C> sample(std::int64_t first) {
-    const std::int64_t places = std::min(tile_, places_ - first);
-    samples_.resize(static_cast<std::size_t>(places * g_.samples()));
-    parallel_for(places, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t positions = std::min(tile_, positions_ - first);
+    samples_.resize(static_cast<std::size_t>(positions * g_.samples()));
+    parallel_for(positions, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
       kernels::deform_samples(g_, offset_.data<T>(), mask_.defined() ? mask_.data<T>() : nullptr, first + begin, first + end,
                               samples_.data() + begin * g_.samples());
     });
-    return {samples_.data(), places, g_.taps(), g_.samples(), g_.channels, per_group_};
+    return {samples_.data(), positions, g_.taps(), g_.samples(), g_.channels, per_group_};
   }
 
   Tensor column_memory(const DeformTile<C>& t, DType type) const {
     const std::int64_t width = t.taps * per_group_;
-    return Tensor::empty(groups_ == 1 ? Shape{t.places, width} : Shape{groups_, t.places, width}, type);
+    return Tensor::empty(groups_ == 1 ? Shape{t.positions, width} : Shape{groups_, t.positions, width}, type);
   }
 
   Tensor read(const DeformTile<C>& t) const {
     Tensor columns = column_memory(t, x_.dtype());
     T* to = columns.data<T>();
-    parallel_for(t.places, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(t.positions, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
       for (const DeformRun& r : runs_) kernels::read_columns(to, x_.data<T>(), t, r, begin, end);
     });
     return columns;
@@ -132,19 +132,19 @@ class Tiles {
   }
 
   void differentiate(const DeformTile<C>& t, const Tensor& columns, std::int64_t first, naive::DeformGradients& out) {
-    dots_.assign(static_cast<std::size_t>(4 * t.places * t.per_place), C(0));
-    const std::int64_t at = first * t.per_place;
+    dots_.assign(static_cast<std::size_t>(4 * t.positions * t.per_position), C(0));
+    const std::int64_t at = first * t.per_position;
     T* offset = out.offset.defined() ? out.offset.data<T>() + 2 * at : nullptr;
     T* mask = out.mask.defined() ? out.mask.data<T>() + at : nullptr;
-    parallel_for(t.places, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(t.positions, kernels::kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
       for (const DeformRun& r : runs_) kernels::add_dots(dots_.data(), columns.data<C>(), x_.data<T>(), t, r, begin, end);
-      kernels::sample_gradients(offset, mask, dots_.data(), t.samples, begin * t.per_place, end * t.per_place);
+      kernels::sample_gradients(offset, mask, dots_.data(), t.samples, begin * t.per_position, end * t.per_position);
     });
   }
 
   DeformGeometry g_;
   Tensor x_, offset_, mask_, weight_;
-  std::int64_t groups_, per_group_, places_ = 0, tile_ = 0;
+  std::int64_t groups_, per_group_, positions_ = 0, tile_ = 0;
   std::vector<DeformRun> runs_;
   std::vector<DeformSample<C>> samples_;
   std::vector<C> dots_;
@@ -265,8 +265,8 @@ struct DeformConv2d {
 
   // The product, and four pixels a sample and channel.
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const {
-    const std::int64_t places = out[0][0] * out[0][2] * out[0][3];
-    return places * (in[3].elements() + 4 * in[3][2] * in[3][3] * in[0][1]);
+    const std::int64_t positions = out[0][0] * out[0][2] * out[0][3];
+    return positions * (in[3].elements() + 4 * in[3][2] * in[3][3] * in[0][1]);
   }
 };
 

@@ -10,9 +10,9 @@ namespace {
 using kernels::DeformSample;
 
 template <class T>
-std::vector<DeformSample<T>> samples_of(const DeformInputs& in, std::int64_t places) {
-  std::vector<DeformSample<T>> samples(static_cast<std::size_t>(places * in.geometry.samples()));
-  kernels::deform_samples(in.geometry, in.offset.data<T>(), in.mask.defined() ? in.mask.data<T>() : nullptr, 0, places,
+std::vector<DeformSample<T>> samples_of(const DeformInputs& in, std::int64_t positions) {
+  std::vector<DeformSample<T>> samples(static_cast<std::size_t>(positions * in.geometry.samples()));
+  kernels::deform_samples(in.geometry, in.offset.data<T>(), in.mask.defined() ? in.mask.data<T>() : nullptr, 0, positions,
                           samples.data());
   return samples;
 }
@@ -38,10 +38,10 @@ struct Reader {
 
 template <class T>
 void forward(const DeformInputs& in, Tensor& y) {
-  const std::int64_t out = y.dim(1), places = y.size() / out, per_group = in.weight.dim(1), taps = in.geometry.taps();
-  const auto samples = samples_of<T>(in, places);
+  const std::int64_t out = y.dim(1), positions = y.size() / out, per_group = in.weight.dim(1), taps = in.geometry.taps();
+  const auto samples = samples_of<T>(in, positions);
   const Reader<T> reader{in, samples};
-  parallel_for(places, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(positions, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
       for (std::int64_t oc = 0; oc < out; ++oc) {
         const std::int64_t first = oc / (out / in.geometry.o.groups) * per_group;
@@ -72,11 +72,11 @@ void spread(const Reader<T>& reader, std::size_t at, std::int64_t c, T g, Deform
 
 template <class T>
 void backward(const DeformInputs& in, const Tensor& gy, DeformGradients& grads) {
-  const std::int64_t out = gy.dim(1), places = gy.size() / out, per_group = in.weight.dim(1), taps = in.geometry.taps();
+  const std::int64_t out = gy.dim(1), positions = gy.size() / out, per_group = in.weight.dim(1), taps = in.geometry.taps();
   const std::int64_t out_per_group = out / in.geometry.o.groups;
-  const auto samples = samples_of<T>(in, places);
+  const auto samples = samples_of<T>(in, positions);
   const Reader<T> reader{in, samples};
-  for (std::int64_t p = 0; p < places; ++p)
+  for (std::int64_t p = 0; p < positions; ++p)
     for (std::int64_t c = 0; c < reader.channels; ++c)
       for (std::int64_t k = 0; k < taps; ++k) {
         const std::size_t at = reader.index(p, c, k);

@@ -11,7 +11,7 @@ namespace {
 template <class T>
 FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const PlaceRow& r) {
   using C = compute_t<T>;
-  for (std::int64_t p = 0; p < r.places; ++p, y += r.width, x += r.width, g += r.sp) {
+  for (std::int64_t p = 0; p < r.positions; ++p, y += r.width, x += r.width, g += r.sp) {
     if (r.su) {
       for (std::int64_t i = 0; i < r.width; ++i) y[i] = static_cast<C>(x[i]) * static_cast<C>(g[i]);
     } else {
@@ -24,7 +24,7 @@ FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const PlaceRow& r) {
 // sum (laid out as the gate) += dy * x
 template <class T, class C = compute_t<T>>
 FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const PlaceRow& r) {
-  for (std::int64_t p = 0; p < r.places; ++p, dy += r.width, x += r.width, sum += r.sp) {
+  for (std::int64_t p = 0; p < r.positions; ++p, dy += r.width, x += r.width, sum += r.sp) {
     if (r.su) {
       for (std::int64_t i = 0; i < r.width; ++i) sum[i] += static_cast<C>(dy[i]) * static_cast<C>(x[i]);
     } else {

@@ -1,4 +1,4 @@
-// A gate spread over a map: y = x * g, with g of x's shape but for axes of size 1 (one value a channel: N x C x 1 x 1, a place:
+// A gate spread over a map: y = x * g, with g of x's shape but for axes of size 1 (one value a channel: N x C x 1 x 1, a position:
 // N x 1 x H x W, a row, a column). One pass over memory forward and one backward, which multiplies and sums at once.
 #pragma once
 

@@ -13,7 +13,7 @@ using kernels::ChannelRows;
 ChannelRows rows_of(const Shape& x) { return {x[0], x[2] * x[3], x[1]}; }
 
 Shapes infer_pooled(std::string_view what, const Shape& x) {
-  check(x.rank() == 4 && x[2] * x[3] > 0, what, ": expected (N, C, H, W) with at least one place, got ", x);
+  check(x.rank() == 4 && x[2] * x[3] > 0, what, ": expected (N, C, H, W) with at least one position, got ", x);
   return {Shape{x[0], x[1], 1, 1}};
 }
 

@@ -28,7 +28,7 @@ struct GlobalStdPool {
 
   Shapes infer(const Shapes& in) const {
     const Shape& x = in[0];
-    check(x.rank() == 4 && x[2] * x[3] > 0, name, ": expected (N, C, H, W) with at least one place, got ", x);
+    check(x.rank() == 4 && x[2] * x[3] > 0, name, ": expected (N, C, H, W) with at least one position, got ", x);
     return {Shape{x[0], x[1], 1, 1}};
   }
 
@@ -36,17 +36,17 @@ struct GlobalStdPool {
     const Tensor x = in[0].contiguous(Layout::channels_last);
     const ChannelRows s = rows_of(x.shape());
     Tensor y = Tensor::empty({s.segments, s.channels, 1, 1}, x.dtype(), Layout::channels_last);
-    Tensor mean = Tensor::empty({s.segments, s.channels}, DType::f64), deviation = Tensor::empty(mean.shape(), DType::f64);
+    Tensor mean = Tensor::empty({s.segments, s.channels}, DType::f64), stddev = Tensor::empty(mean.shape(), DType::f64);
     dispatch_compute(x.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
       const auto m = kernels::moments(x.data<T>(), s);
       for (std::size_t i = 0; i < m.mean.size(); ++i) {
         mean.data<double>()[i] = m.mean[i];
-        deviation.data<double>()[i] = std::sqrt(m.squares[i] / divisor(s) + eps);
-        y.data<T>()[i] = static_cast<T>(static_cast<compute_t<T>>(deviation.data<double>()[i]));
+        stddev.data<double>()[i] = std::sqrt(m.squares[i] / divisor(s) + eps);
+        y.data<T>()[i] = static_cast<T>(static_cast<compute_t<T>>(stddev.data<double>()[i]));
       }
     });
-    c.save({x, mean, deviation});
+    c.save({x, mean, stddev});
     return {y};
   }
 
@@ -67,7 +67,7 @@ struct GlobalStdPool {
 
   // d std / d x = (x - mean) / (divisor * std)
   Tensors backward(Context& c, const Tensors& grads) const {
-    const Tensor &x = c.saved(0), &mean = c.saved(1), &deviation = c.saved(2);
+    const Tensor &x = c.saved(0), &mean = c.saved(1), &stddev = c.saved(2);
     const Tensor dy = grads[0].contiguous(Layout::channels_last);
     const ChannelRows s = rows_of(x.shape());
     Tensor dx = Tensor::like(x);
@@ -78,7 +78,7 @@ struct GlobalStdPool {
       for (std::size_t i = 0; i < centre.size(); ++i) {
         centre[i] = static_cast<C>(mean.data<double>()[i]);
         scale[i] =
-            static_cast<C>(static_cast<double>(static_cast<C>(dy.data<T>()[i])) / (divisor(s) * deviation.data<double>()[i]));
+            static_cast<C>(static_cast<double>(static_cast<C>(dy.data<T>()[i])) / (divisor(s) * stddev.data<double>()[i]));
       }
       kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
         spread_rows(dx.data<T>() + first * s.channels, x.data<T>() + first * s.channels, centre.data() + n * s.channels,

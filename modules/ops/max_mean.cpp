@@ -25,7 +25,7 @@ struct Plan {
   }
 };
 
-// One place's channels. Where nothing is greater the first is the maximum; a NaN beats everything.
+// One position's channels. Where nothing is greater the first is the maximum; a NaN beats everything.
 template <class T, class C = compute_t<T>>
 FOVEA_SIMD void reduce_row(C& best, C& sum, std::int32_t& where, const T* x, std::int64_t n) {
   C top = -std::numeric_limits<C>::infinity(), total = 0;

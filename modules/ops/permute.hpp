@@ -1,4 +1,4 @@
-// Axes in another order: a view, except that a channels-last map whose rows and columns change places stays dense.
+// Axes in another order: a view, except that a channels-last map whose rows and columns swap stays dense.
 #pragma once
 
 #include "modules/autograd/var.hpp"

@@ -34,7 +34,7 @@ Tensor unshuffle(const Tensor& x, std::int64_t r) {
 }
 
 // Each output covers `step` inputs.
-Placement places(double step) { return {{step, step}, {(step - 1) / 2, (step - 1) / 2}}; }
+Placement placements(double step) { return {{step, step}, {(step - 1) / 2, (step - 1) / 2}}; }
 
 struct PixelShuffle {
   static constexpr std::string_view name = "pixel_shuffle";
@@ -42,7 +42,7 @@ struct PixelShuffle {
   std::int64_t r;
   Shape input;
   Shapes infer(const Shapes& in) const { return {shuffled(in[0], r)}; }
-  Placement placement(const Shapes&, const Shapes&) const { return places(1.0 / static_cast<double>(r)); }
+  Placement placement(const Shapes&, const Shapes&) const { return placements(1.0 / static_cast<double>(r)); }
   Tensors forward(Context&, const Tensors& in) const { return {shuffle(in[0].contiguous(), r)}; }
   Lowering lower() const {
     const Shape& x = input;
@@ -57,7 +57,7 @@ struct PixelUnshuffle {
   std::int64_t r;
   Shape input;
   Shapes infer(const Shapes& in) const { return {unshuffled(in[0], r)}; }
-  Placement placement(const Shapes&, const Shapes&) const { return places(static_cast<double>(r)); }
+  Placement placement(const Shapes&, const Shapes&) const { return placements(static_cast<double>(r)); }
   Tensors forward(Context&, const Tensors& in) const { return {unshuffle(in[0], r)}; }
   Lowering lower() const {
     const Shape& x = input;

@@ -83,10 +83,10 @@ FOVEA_SIMD void store(T* out, const compute_t<T>* acc, std::int64_t n) {
   for (std::int64_t c = 0; c < n; ++c) out[c] = static_cast<T>(acc[c]);
 }
 
-// place(n, row, column, accumulator) for every place of a map of this shape, rows over threads; the accumulator, filled with
+// place(n, row, column, accumulator) for every position of a map of this shape, rows over threads; the accumulator, filled with
 // `start`, is then stored.
 template <class T, class Place>
-void for_each_place(Tensor& map, compute_t<T> start, const Place& place) {
+void for_each_position(Tensor& map, compute_t<T> start, const Place& place) {
   const std::int64_t channels = map.dim(1), height = map.dim(2), width = map.dim(3);
   parallel_for(map.dim(0) * height, std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, width * channels)),
                [&](std::int64_t begin, std::int64_t end) {
@@ -117,7 +117,7 @@ struct AvgPool2d {
     Tensor y = Tensor::empty(window.infer(name, x.shape())[0], x.dtype(), Layout::channels_last);
     dispatch_compute(x.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      for_each_place<T>(y, 0, [&](std::int64_t n, std::int64_t oh, std::int64_t ow, compute_t<T>* acc) {
+      for_each_position<T>(y, 0, [&](std::int64_t n, std::int64_t oh, std::int64_t ow, compute_t<T>* acc) {
         const auto rows = window.inputs(oh, height), columns = window.inputs(ow, width);
         const auto scale = static_cast<compute_t<T>>(1 / window.divisor(oh, ow, height, width, options.count_include_pad));
         for (std::int64_t h = rows.begin; h < rows.end; ++h)
@@ -135,7 +135,7 @@ struct AvgPool2d {
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);
     dispatch_compute(dy.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      for_each_place<T>(dx, 0, [&](std::int64_t n, std::int64_t h, std::int64_t w, compute_t<T>* acc) {
+      for_each_position<T>(dx, 0, [&](std::int64_t n, std::int64_t h, std::int64_t w, compute_t<T>* acc) {
         const auto rows = window.outputs_over(h, height), columns = window.outputs_over(w, width);
         for (std::int64_t oh = rows.begin; oh < rows.end; ++oh)
           for (std::int64_t ow = columns.begin; ow < columns.end; ++ow)
@@ -167,7 +167,7 @@ struct MaxPool2d {
     dispatch_compute(x.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
       using C = compute_t<T>;
-      for_each_place<T>(y, -std::numeric_limits<C>::infinity(), [&](std::int64_t n, std::int64_t oh, std::int64_t ow, C* best) {
+      for_each_position<T>(y, -std::numeric_limits<C>::infinity(), [&](std::int64_t n, std::int64_t oh, std::int64_t ow, C* best) {
         const auto rows = window.inputs(oh, height), columns = window.inputs(ow, width);
         std::int32_t* at = where.data<std::int32_t>() + ((n * y.dim(2) + oh) * y.dim(3) + ow) * channels;
         std::fill_n(at, channels, static_cast<std::int32_t>(rows.begin * width + columns.begin));
@@ -189,7 +189,7 @@ struct MaxPool2d {
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);
     dispatch_compute(dy.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      for_each_place<T>(dx, 0, [&](std::int64_t n, std::int64_t h, std::int64_t w, compute_t<T>* acc) {
+      for_each_position<T>(dx, 0, [&](std::int64_t n, std::int64_t h, std::int64_t w, compute_t<T>* acc) {
         const auto rows = window.outputs_over(h, height), columns = window.outputs_over(w, width);
         for (std::int64_t oh = rows.begin; oh < rows.end; ++oh)
           for (std::int64_t ow = columns.begin; ow < columns.end; ++ow) {

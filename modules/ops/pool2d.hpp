@@ -1,4 +1,4 @@
-// Windows over the places of a map, (N, C, H, W) -> (N, C, OH, OW) with OH = (H + 2 pad - kernel) / stride + 1, rounded down, or up with
+// Windows over the positions of a map, (N, C, H, W) -> (N, C, OH, OW) with OH = (H + 2 pad - kernel) / stride + 1, rounded down, or up with
 // `ceil` (a window must still begin on the map or its near padding).
 // The padding is at most half the kernel. The first maximum of a window gets its gradient; a NaN wins.
 #pragma once

@@ -129,7 +129,7 @@ struct ReluPairs {
     return {y};
   }
 
-  // Keys and queries change places: dv_j = sum_i relu(a_i + b_j) g_i.
+  // Keys and queries exchange roles: dv_j = sum_i relu(a_i + b_j) g_i.
   Tensors backward(Context& ctx, const Tensors& grads) const {
     const Tensor &v = ctx.saved(2), g = grads[0].to(v.dtype()).contiguous(Layout::row_major);
     const auto a = sides_of(ctx.saved(0)), b = sides_of(ctx.saved(1));

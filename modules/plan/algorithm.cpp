@@ -103,7 +103,7 @@ Algorithm measured(const dnn::ConvSpec& spec, const std::optional<role::Pointwis
   return std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.first == choice; })->second;
 }
 
-// Whether the weights are few for the places that they serve: where they are many, a run is spent on fetching them, and in another
+// Whether the weights are few for the positions that they serve: where they are many, a run is spent on fetching them, and in another
 // basis they take up to four times the memory.
 bool few_weights(const dnn::ConvSpec& s) {
   const std::int64_t tiles = s.y[0] * ((s.y[2] + 3) / 4) * ((s.y[3] + 3) / 4);

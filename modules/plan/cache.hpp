@@ -20,7 +20,7 @@ class Cache {
   struct Key {
     Shape input;
     std::string keep;
-    std::map<std::string, Shape> pins;
+    std::map<std::string, Shape> feeds;
     int threads = 1;
     DType precision = DType::f32;
     std::uint64_t parameters = 0;

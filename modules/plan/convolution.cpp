@@ -37,7 +37,7 @@ std::optional<Dots> dots(const Mutable& g, const Node& n, const Convolve& c) {
   const bool plain =
       c.dense || (o.groups == 1 && !o.transposed && w[2] * w[3] == 1 && y.elements() * w[1] == x.elements() * w[0]);
   const Dots d{x.elements() / w[1], w[1], w[0]};
-  if (c.planes || !plain || !Dots::fits(d.places, d.in, d.out)) return std::nullopt;
+  if (c.planes || !plain || !Dots::fits(d.positions, d.in, d.out)) return std::nullopt;
   return d;
 }
 

@@ -133,15 +133,15 @@ class Emitter {
   }
 
   std::vector<Place> operands(const Node& n, const Links& links) {
-    std::vector<Place> places{at(n.inputs[0])};
+    std::vector<Place> positions{at(n.inputs[0])};
     const Shape& full = g_.shape(std::holds_alternative<Sweep>(n.work) ? n.outputs[0] : n.inputs[0]);
     for (std::size_t i = 1; i < n.inputs.size(); ++i) {
       const bool channels = std::any_of(links.begin(), links.end(), [&](const Link& l) {
         return l.kind == Link::Kind::affine && (l.operand == i || l.shift == i);
       });
-      places.push_back(operand(n.inputs[i], channels ? g_.shape(n.inputs[i]) : full));
+      positions.push_back(operand(n.inputs[i], channels ? g_.shape(n.inputs[i]) : full));
     }
-    return places;
+    return positions;
   }
 
   Place kept(Id id, Plan::State::Copy copy) {

@@ -59,9 +59,9 @@ Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shap
     TraceScope scope(traced);
     Vars in;
     for (const Shape& s : inputs) in.push_back(scope.input(s));
-    std::map<std::string, Var> pins;
-    for (const auto& [name, shape] : options.pins) pins[name] = scope.input(shape);
-    TapScope taps(options.keep, pins);
+    std::map<std::string, Var> feeds;
+    for (const auto& [name, shape] : options.feeds) feeds[name] = scope.input(shape);
+    TapScope taps(options.keep, feeds);
     for (const Var& out : forward(in)) g.outputs.push_back(scope.index_of(out));
     for (const auto& [name, v] : taps.kept) g.taps.push_back({name, scope.index_of(v)});
   }

@@ -136,7 +136,7 @@ T* as(Node* node) {
   return node && !node->dead ? std::get_if<T>(&node->work) : nullptr;
 }
 
-// Runs `forward` on shapes alone, with the taps that are kept as further outputs and those that are pinned as further inputs.
+// Runs `forward` on shapes alone, with the taps that are kept as further outputs and those that are fed as further inputs.
 Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options);
 
 // Gives a role to every node whose op offers one that fits its shapes and inputs.

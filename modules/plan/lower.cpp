@@ -123,7 +123,7 @@ class Lowerer {
       if (swap) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
       return Sweep{{link}};
     }
-    // A channel's value with a place's, or with a parameter: no value has the result's shape, so one is spread first.
+    // A channel's value with a position's, or with a parameter: no value has the result's shape, so one is spread first.
     const std::size_t x = known(n, 0) ? 0 : 1, other = 1 - x;
     const bool there = known(n, x) && (known(n, other) || g_.constant(n.inputs[other]));
     if (!there || !spreads(g_, n.inputs[0], full) || !spreads(g_, n.inputs[1], full)) return std::nullopt;

@@ -71,7 +71,7 @@ Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) cons
   for (std::size_t i = 0; i < inputs.size(); ++i)
     check(inputs[i].shape() == s.inputs[i] && is_floating(inputs[i].dtype()), "plan: input ", i, ": expected ", s.inputs[i],
           " of floating numbers, got ", inputs[i].shape(), " of ", name_of(inputs[i].dtype()));
-  const Lane lane(s.threads);
+  const ThreadScope thread_scope(s.threads);
   const Borrowed borrowed(s);
   Run& run = *borrowed;
   run.begin(inputs, s.constants.current());
@@ -115,7 +115,7 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
   check(options.precision == DType::f32 || options.precision == DType::bf16, "plan: expected precision f32 or bf16, got ",
         name_of(options.precision));
   if (options.precision == DType::bf16) parse_precision("bf16");  // refuses where the processor cannot
-  const Lane lane(options.threads);
+  const ThreadScope thread_scope(options.threads);
   Mutable g = import_trace(forward, inputs, options);
   drop_dead(g);
   fold_constants(g);

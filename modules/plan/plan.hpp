@@ -27,7 +27,7 @@ void set_tuning(bool on);
 
 struct Options {
   std::string keep = {};                   // glob of taps that become outputs; empty: none
-  std::map<std::string, Shape> pins = {};  // taps that become inputs: behind the others, in the order of their names
+  std::map<std::string, Shape> feeds = {};  // taps that become inputs: behind the others, in the order of their names
   int threads = 0;                         // that one run uses; 0: as many as the thread that compiles
   DType precision = DType::f32;            // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
   std::shared_ptr<SharedConstants> shared = {};  // between the plans of one network; none: nothing is

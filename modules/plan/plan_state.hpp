@@ -45,7 +45,7 @@ struct Plan::State {
   std::vector<std::unique_ptr<Run>> free_;
 };
 
-// Turns the graph, after its passes, into steps and places.
+// Turns the graph, after its passes, into steps and positions.
 std::shared_ptr<Plan::State> emit(const Mutable& g, const Options& options);
 
 }  // namespace fovea::plan

@@ -22,7 +22,7 @@ Prefetcher::~Prefetcher() {
 }
 
 void Prefetcher::work() {
-  Lane lane(1);
+  ThreadScope thread_scope(1);
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stop_ || to_make_ < to_give_ + ahead_; });

@@ -56,7 +56,7 @@ std::string any_of(const std::vector<std::string>& names) {
   return glob + "}";
 }
 
-// sum (mine - theirs)^2 / sum theirs^2: of no scale, 1 for a pupil that gives nothing.
+// sum (mine - theirs)^2 / sum theirs^2: of no scale, 1 for a student that gives nothing.
 Var map_loss(Var mine, const Var& theirs) {
   if (mine.dim(2) != theirs.dim(2) || mine.dim(3) != theirs.dim(3))
     mine = resize(mine, theirs.dim(2), theirs.dim(3), Resize::bilinear);
@@ -65,7 +65,7 @@ Var map_loss(Var mine, const Var& theirs) {
   return scale(sum(difference * difference, {0, 1, 2, 3}, false), 1 / energy);
 }
 
-// Divergence of the pupil's class probabilities from the teacher's, a mean over the batch; times T^2, so that gradients keep their size.
+// Divergence of the student's class probabilities from the teacher's, a mean over the batch; times T^2, so that gradients keep their size.
 Var logits_loss(const Var& mine, const Var& theirs, double temperature) {
   const Var teacher = log_softmax(scale(theirs, 1 / temperature), 1), probabilities = softmax(scale(theirs, 1 / temperature), 1);
   const Var terms = probabilities * (teacher - log_softmax(scale(mine, 1 / temperature), 1));
@@ -79,37 +79,37 @@ Model load_teacher(const Yaml& teacher, const std::filesystem::path& folder) {
   return Model::load(std::filesystem::exists(folder / name) ? (folder / name).string() : name);
 }
 
-Distillation::Distillation(const Yaml& y, const Model& pupil, const std::filesystem::path& folder)
+Distillation::Distillation(const Yaml& y, const Model& student, const std::filesystem::path& folder)
     : teacher_(load_teacher(y, folder)) {
   y.only({"model", "logits", "temperature", "features", "forcing"});
   Args args = y.args();
   logits_ = args.get("logits", 1.0, "weight of the class probabilities");
   temperature_ = args.get("temperature", 1.0, "softens the class probabilities");
-  forcing_ = args.get("forcing", 0.0, "share of the pictures with which the pupil goes on from the teacher's maps");
+  forcing_ = args.get("forcing", 0.0, "share of the pictures with which the student goes on from the teacher's maps");
   check(logits_ >= 0 && temperature_ > 0, y.where(), ": teacher: expected logits >= 0 and temperature > 0");
   check(forcing_ >= 0 && forcing_ <= 1, y.where(), ": teacher: expected forcing from 0 to 1, got ", forcing_);
-  check(logits_ == 0 || teacher_.classes() == pupil.classes(), y.where(), ": teacher: its ", teacher_.classes().size(),
-        " classes are not the ", pupil.classes().size(), " of this recipe; write them alike, or set logits: 0");
+  check(logits_ == 0 || teacher_.classes() == student.classes(), y.where(), ": teacher: its ", teacher_.classes().size(),
+        " classes are not the ", student.classes().size(), " of this recipe; write them alike, or set logits: 0");
   if (y.has("features"))
-    for (const Yaml& item : y.at("features").items()) read_match(item, pupil);
+    for (const Yaml& item : y.at("features").items()) read_match(item, student);
   for (const Match& m : matches_)
-    check(forcing_ == 0 || !m.projection, y.where(), ": teacher: forcing needs maps of one width; ", m.pupil,
+    check(forcing_ == 0 || !m.projection, y.where(), ": teacher: forcing needs maps of one width; ", m.student,
           " is not as wide as ", m.teacher);
   check(logits_ > 0 || !matches_.empty(), y.where(), ": teacher: nothing to learn: logits is 0 and there are no features");
 }
 
-void Distillation::read_match(const Yaml& y, const Model& pupil) {
-  y.only({"teacher", "pupil", "weight"});
+void Distillation::read_match(const Yaml& y, const Model& student) {
+  y.only({"teacher", "student", "weight"});
   Args args = y.args();
-  Match match{y.at("teacher").scalar(), y.at("pupil").scalar(), args.get("weight", 1.0, "in the loss"), std::nullopt};
+  Match match{y.at("teacher").scalar(), y.at("student").scalar(), args.get("weight", 1.0, "in the loss"), std::nullopt};
   check(match.weight > 0, y.where(), ": weight: expected more than 0, got ", match.weight);
-  const std::int64_t out = width_of(teacher_, match.teacher, y.where()), in = width_of(pupil, match.pupil, y.where());
-  const Scope place(pupil.params(), "distill." + std::to_string(matches_.size()));
+  const std::int64_t out = width_of(teacher_, match.teacher, y.where()), in = width_of(student, match.student, y.where());
+  const Scope place(student.params(), "distill." + std::to_string(matches_.size()));
   if (in != out) match.projection.emplace(place, Conv2d::Options{.in = in, .out = out});
   matches_.push_back(std::move(match));
 }
 
-// The teacher's map for the pictures that it leads, the pupil's own for the others.
+// The teacher's map for the pictures that it leads, the student's own for the others.
 Var Distillation::led(const Var& mine, const Var& theirs) const {
   check(mine.shape() == theirs.shape(), "distillation: forcing needs maps of one size, got ", mine.shape(), " and the teacher's ",
         theirs.shape());
@@ -120,9 +120,9 @@ Var Distillation::led(const Var& mine, const Var& theirs) const {
   return all ? given : where(Var(forced), given, mine);
 }
 
-Distillation::Outcome Distillation::operator()(const Model& pupil, const Batch& batch) const {
+Distillation::Outcome Distillation::operator()(const Model& student, const Batch& batch) const {
   std::vector<std::string> theirs, mine;
-  for (const Match& m : matches_) theirs.push_back(m.teacher), mine.push_back(m.pupil);
+  for (const Match& m : matches_) theirs.push_back(m.teacher), mine.push_back(m.student);
   Var teacher_logits;
   std::vector<std::pair<std::string, Var>> teacher_maps;
   {
@@ -135,13 +135,13 @@ Distillation::Outcome Distillation::operator()(const Model& pupil, const Batch& 
   TapScope taps(mine.empty() ? "" : any_of(mine));
   if (forcing_ > 0 && Training::active())
     taps.onward = [&](const std::string& name, const Var& value) {
-      const auto match = std::find_if(matches_.begin(), matches_.end(), [&](const Match& m) { return m.pupil == name; });
+      const auto match = std::find_if(matches_.begin(), matches_.end(), [&](const Match& m) { return m.student == name; });
       return led(value, found(teacher_maps, match->teacher));
     };
-  Outcome outcome{{}, pupil.forward(Var(batch.input))};
+  Outcome outcome{{}, student.forward(Var(batch.input))};
   if (logits_ > 0) outcome.loss = scale(logits_loss(outcome.logits, teacher_logits, temperature_), logits_);
   for (const Match& m : matches_) {
-    const Var map = found(taps.kept, m.pupil);
+    const Var map = found(taps.kept, m.student);
     const Var term = scale(map_loss(m.projection ? (*m.projection)(map) : map, found(teacher_maps, m.teacher)), m.weight);
     outcome.loss = outcome.loss.defined() ? outcome.loss + term : term;
   }

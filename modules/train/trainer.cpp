@@ -173,7 +173,7 @@ void Trainer::validate(const Validate& validate, const std::function<void(const 
 
 bool Trainer::run(const BatchSource& source, const Loss& loss, const Validate& validate_model,
                   const std::function<void(const Progress&)>& report, const std::atomic<bool>& stop) {
-  Lane lane(options_.threads > 0 ? options_.threads : cpu_budget());
+  ThreadScope thread_scope(options_.threads > 0 ? options_.threads : cpu_budget());
   Prefetcher batches(source, step_ * options_.accumulate, options_.loaders);
   double sum = 0, waited = 0;
   std::int64_t counted = 0;

@@ -1,4 +1,4 @@
-// Numbers without a place, such as the gates of channels, as a picture.
+// Numbers without a position, such as the gates of channels, as a picture.
 #pragma once
 
 #include <string>

@@ -21,7 +21,7 @@ struct OverlayOptions {
   bool legend = false;        // a strip below the picture with the colours and the values at their ends
 };
 
-// A mask of the places without a value (NaN), 255 there and 0 elsewhere. Not `heat != heat`: OpenCV says no to that where it compares with
+// A mask of the positions without a value (NaN), 255 there and 0 elsewhere. Not `heat != heat`: OpenCV says no to that where it compares with
 // AVX, and yes where it does not.
 cv::Mat missing(const cv::Mat& heat);
 

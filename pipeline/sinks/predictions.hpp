@@ -26,7 +26,7 @@ std::vector<Classified> read_predictions(const std::filesystem::path& folder, co
 // file, class_1, probability_1, class_2, ...; RFC 4180, UTF-8 names as they are.
 std::string predictions_csv(const std::vector<Classified>& all);
 std::string predictions_jsonl(const std::vector<Classified>& all);
-// Thumbnails with the likeliest classes, sorted by the first; `facts` and quarantines above and below. Pictures up to `shown`.
+// Thumbnails with the most probable classes, sorted by the first; `facts` and quarantines above and below. Pictures up to `shown`.
 std::string predictions_page(const std::vector<Classified>& all, const Ledger& ledger,
                              const std::vector<std::pair<std::string, std::string>>& facts, std::size_t shown = 400);
 

@@ -12,7 +12,7 @@
 
 namespace fovea {
 
-std::vector<Prediction> likeliest(const Tensor& logits, const std::vector<std::string>& classes, int top) {
+std::vector<Prediction> top_k(const Tensor& logits, const std::vector<std::string>& classes, int top) {
   const std::vector<double> values = logits.values();
   check(values.size() == classes.size(), "classify: expected ", classes.size(), " logits, got ", values.size());
   const bool finite = std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
@@ -46,7 +46,7 @@ void Classify::process(std::span<Frame> batch) {
     const Image image = frame.results.take(kImage);
     const Tensor x = preprocess(image.pixels, preprocess_).tensor;
     const auto result = model_.run(x, {.precision = options_.precision});
-    frame.results.put(kPredictions, likeliest(result.output, model_.classes(), options_.top));
+    frame.results.put(kPredictions, top_k(result.output, model_.classes(), options_.top));
   }
 }
 

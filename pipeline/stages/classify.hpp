@@ -17,10 +17,10 @@ struct Prediction {
   double probability = 0;
 };
 
-inline constexpr Key<std::vector<Prediction>> kPredictions{"predictions"};  // the likeliest first
+inline constexpr Key<std::vector<Prediction>> kPredictions{"predictions"};  // the most probable first
 
-// The likeliest `top` classes of 1 x classes logits. Error when they hold NaN.
-std::vector<Prediction> likeliest(const Tensor& logits, const std::vector<std::string>& classes, int top);
+// The most probable `top` classes of 1 x classes logits. Error when they hold NaN.
+std::vector<Prediction> top_k(const Tensor& logits, const std::vector<std::string>& classes, int top);
 
 // What the model's recipe says about pictures; the usual 224 x 224 where it says nothing.
 Preprocess preprocess_of(const Model& model);

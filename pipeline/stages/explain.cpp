@@ -30,7 +30,7 @@ Preprocess as_it_is(cv::Size size) {
   Preprocess p;
   p.height = size.height, p.width = size.width;
   p.resize = Preprocess::Resize::stretch;
-  p.mean = {0, 0, 0}, p.deviation = {1, 1, 1};
+  p.mean = {0, 0, 0}, p.stddev = {1, 1, 1};
   return p;
 }
 
@@ -50,11 +50,11 @@ struct Explainer::Prepared {
   std::vector<Layer> layers;
 };
 
-explain::Network explained(const Model& model) {
+explain::ForwardFunction explained(const Model& model) {
   return {[model](const Var& x) { return model.forward(x); },
           [model](const Tensor& x, const std::string& keep) {
             Model::Result r = model.run(x, {.keep = keep});
-            explain::Network::Values v{std::move(r.output), {}};
+            explain::ForwardFunction::Values v{std::move(r.output), {}};
             for (Model::Tap& t : r.taps) v.taps.emplace_back(std::move(t.name), std::move(t.value));
             return v;
           }};
@@ -88,7 +88,7 @@ Explainer::Explainer(Model model, ExplainOptions options)
 }
 
 std::vector<Layer> Explainer::layers_at(const Preprocess& p) const {
-  const Lane lane;
+  const ThreadScope thread_scope;
   return explain::layers_of(network_, {1, 3, p.height, p.width});
 }
 
@@ -148,7 +148,7 @@ nlohmann::ordered_json Explainer::faithfulness(const Tensor& x, const explain::M
 }
 
 Explained Explainer::run(const Image& image) const {
-  const Lane lane;
+  const ThreadScope thread_scope;
   const explain::Method& method = explain::method(options_.method);
   const Prepared in = prepare(image);
   explain::Request request{network_, in.input.tensor, {}, {}, chosen(in.layers, method), options_.details};
@@ -177,7 +177,7 @@ Explained Explainer::run(const Image& image) const {
 }
 
 void Explainer::add_statistics(const Image& image, explain::Statistics& statistics) const {
-  const Lane lane;
+  const ThreadScope thread_scope;
   const Prepared in = prepare(image);
   statistics.add(network_, in.input.tensor, attention_layers(in.layers));
 }

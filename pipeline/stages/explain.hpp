@@ -39,7 +39,7 @@ struct Explained {
 };
 
 // A model as what is explained: gradients op by op on the tape, everything else through compiled plans.
-explain::Network explained(const Model& model);
+explain::ForwardFunction explained(const Model& model);
 
 // The values of a map at the centres of the source's pixels; NaN outside what the network saw.
 cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
@@ -71,7 +71,7 @@ class Explainer {
 
   Model model_;
   ExplainOptions options_;
-  explain::Network network_;
+  explain::ForwardFunction network_;
   std::optional<Preprocess> preprocess_;  // none: the image itself, 0..1, as upscaling networks take it
   std::optional<std::int64_t> target_;
   std::vector<explain::Layer> layers_;  // at the size of preprocess_

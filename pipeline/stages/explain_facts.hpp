@@ -1,4 +1,4 @@
-// What an explanation's JSON says of places and values.
+// What an explanation's JSON says of positions and values.
 #pragma once
 
 #include "pipeline/stages/explain.hpp"

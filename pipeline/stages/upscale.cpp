@@ -33,14 +33,14 @@ class Upscaling {
   }
 
   Upscaled run() {
-    if (tiles_.size() > 1 && !facts_.statistics.empty()) pins_ = sampled_statistics();
+    if (tiles_.size() > 1 && !facts_.statistics.empty()) feeds_ = sampled_statistics();
     for (const Tile& tile : tiles_) run_tile(tile);
     for (AttentionMap& map : output_.maps) map.heat = repeated(map.heat, output_.image.pixels.cols / map.heat.cols);
     return std::move(output_);
   }
 
  private:
-  std::vector<Pins> sampled_statistics() const {
+  std::vector<Feeds> sampled_statistics() const {
     StatisticsMean mean;
     const cv::Size most = tiles_[0].window.size();  // a sample must not need more memory than a tile
     for (const cv::Rect& window : sample_windows(whole_.size(), std::min({kSampleSide, most.width, most.height}), kSamples))
@@ -50,10 +50,10 @@ class Upscaling {
 
   void run_tile(const Tile& tile) {
     const bool needs_alpha = alpha_range(input_, tile.core).mixed();
-    WindowResult result = runner_.run(colour_window(input_, tile.window), pins_, options_.maps, transparent_ && pins_.empty());
+    WindowResult result = runner_.run(colour_window(input_, tile.window), feeds_, options_.maps, transparent_ && feeds_.empty());
     cv::Mat alpha;
     if (needs_alpha) {
-      const std::vector<Pins>& shared = pins_.empty() ? result.statistics : pins_;
+      const std::vector<Feeds>& shared = feeds_.empty() ? result.statistics : feeds_;
       alpha = cut(runner_.run(alpha_window(input_, tile.window), shared, false, false).colour, tile);
     }
     store_core(output_.image, input_, tile.core, facts_.scale, cut(result.colour, tile), alpha);
@@ -95,7 +95,7 @@ class Upscaling {
   cv::Rect whole_;
   bool transparent_ = false;
   std::vector<Tile> tiles_;
-  std::vector<Pins> pins_;
+  std::vector<Feeds> feeds_;
 };
 
 // Bytes that a run holds for one input pixel, at its peak: eight maps of the widest layer, and three enlarged ones where the

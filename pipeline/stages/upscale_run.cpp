@@ -89,26 +89,26 @@ void add_map(std::vector<AttentionMap>& maps, std::size_t index, const Model::Ta
 
 }  // namespace
 
-Model::Result WindowRunner::run_once(const cv::Mat& rgb, const Pins& pins, const std::string& keep) const {
-  Model::Result result = backend_.run(to_tensor(rgb), {.keep = keep, .pins = pins, .precision = options_.precision});
+Model::Result WindowRunner::run_once(const cv::Mat& rgb, const Feeds& feeds, const std::string& keep) const {
+  Model::Result result = backend_.run(to_tensor(rgb), {.keep = keep, .feeds = feeds, .precision = options_.precision});
   const Shape wanted{1, 3, std::int64_t{rgb.rows} * backend_.facts.scale, std::int64_t{rgb.cols} * backend_.facts.scale};
   check(result.output.shape() == wanted, "upscale: expected ", wanted, " from the network, got ", result.output.shape());
   return result;
 }
 
-WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Pins> pins, bool maps, bool statistics) const {
+WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Feeds> feeds, bool maps, bool statistics) const {
   const UpscaleFacts& facts = backend_.facts;
   const std::string map_glob = maps ? facts.maps : "", statistics_glob = statistics ? facts.statistics : "";
   WindowResult sum;
   for (int flip = 0; flip < flips(); ++flip) {
     const cv::Mat turned = flipped(rgb, flip);
-    const Pins none;
+    const Feeds none;
     const Model::Result result =
-        run_once(turned, pins.empty() ? none : pins[static_cast<std::size_t>(flip)], either(map_glob, statistics_glob));
+        run_once(turned, feeds.empty() ? none : feeds[static_cast<std::size_t>(flip)], either(map_glob, statistics_glob));
     const cv::Mat colour = unflipped(to_image(result.output, true), flip);
     if (flip == 0) sum.colour = colour;
     else sum.colour += colour;
-    Pins& measured = sum.statistics.emplace_back();
+    Feeds& measured = sum.statistics.emplace_back();
     std::size_t index = 0;
     for (const Model::Tap& tap : result.taps) {
       if (glob_match(statistics_glob, tap.name)) measured[tap.name] = tap.value;
@@ -122,7 +122,7 @@ WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Pins> pins, b
   return sum;
 }
 
-void StatisticsMean::add(const std::vector<Pins>& statistics, double area) {
+void StatisticsMean::add(const std::vector<Feeds>& statistics, double area) {
   sums_.resize(std::max(sums_.size(), statistics.size()));
   for (std::size_t flip = 0; flip < statistics.size(); ++flip) {
     for (const auto& [name, value] : statistics[flip]) {
@@ -136,8 +136,8 @@ void StatisticsMean::add(const std::vector<Pins>& statistics, double area) {
   area_ += area;
 }
 
-std::vector<Pins> StatisticsMean::mean() const {
-  std::vector<Pins> out(sums_.size());
+std::vector<Feeds> StatisticsMean::mean() const {
+  std::vector<Feeds> out(sums_.size());
   for (std::size_t flip = 0; flip < sums_.size(); ++flip) {
     for (const auto& [name, sum] : sums_[flip]) {
       std::vector<float> values;

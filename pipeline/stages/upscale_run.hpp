@@ -11,12 +11,12 @@
 
 namespace fovea {
 
-using Pins = std::map<std::string, Tensor>;
+using Feeds = std::map<std::string, Tensor>;
 
 struct WindowResult {
   cv::Mat colour;                  // CV_32FC3, RGB, scale x the window
   std::vector<AttentionMap> maps;  // CV_32F, k x the window, as the network computed them
-  std::vector<Pins> statistics;    // one for each flip that ran
+  std::vector<Feeds> statistics;    // one for each flip that ran
 };
 
 class WindowRunner {
@@ -25,11 +25,11 @@ class WindowRunner {
 
   int flips() const { return options_.self_ensemble ? 8 : 1; }
 
-  // `rgb` is CV_32FC3. `pins` is empty or holds one set for each flip. Results of the flips are turned back and averaged.
-  WindowResult run(const cv::Mat& rgb, std::span<const Pins> pins, bool maps, bool statistics) const;
+  // `rgb` is CV_32FC3. `feeds` is empty or holds one set for each flip. Results of the flips are turned back and averaged.
+  WindowResult run(const cv::Mat& rgb, std::span<const Feeds> feeds, bool maps, bool statistics) const;
 
  private:
-  Model::Result run_once(const cv::Mat& rgb, const Pins& pins, const std::string& keep) const;
+  Model::Result run_once(const cv::Mat& rgb, const Feeds& feeds, const std::string& keep) const;
 
   const UpscaleBackend& backend_;
   const UpscaleOptions& options_;
@@ -38,8 +38,8 @@ class WindowRunner {
 // Mean of statistics weighted by the area that each was taken from.
 class StatisticsMean {
  public:
-  void add(const std::vector<Pins>& statistics, double area);
-  std::vector<Pins> mean() const;
+  void add(const std::vector<Feeds>& statistics, double area);
+  std::vector<Feeds> mean() const;
 
  private:
   struct Sum {

@@ -31,7 +31,7 @@ void attention(Report& report) {
       report.skip(fmt::format("attention.f32.threads{}", width), "one processor");
       continue;
     }
-    const Lane lane(width);
+    const ThreadScope thread_scope(width);
     const auto times = interleaved<4>(7, {[&] {
                                             for (int i = 0; i < 16; ++i)
                                               check(dnn::matmul(a, b, {}, c), "bench: oneDNN has no product");

@@ -25,7 +25,7 @@ cv::Mat photograph(std::size_t i) {
   return image;
 }
 
-// `count` different pictures of one size: crops at different places, cut from photographs scaled to a little more than that.
+// `count` different pictures of one size: crops at different positions, cut from photographs scaled to a little more than that.
 fs::path make_folder(const std::string& name, int count, cv::Size size) {
   const fs::path folder = scratch_folder() / name;
   fs::remove_all(folder);

@@ -9,7 +9,7 @@
 namespace fovea::bench {
 
 double compile_seconds(int threads) {
-  const Lane lane(threads);
+  const ThreadScope thread_scope(threads);
   const Model model =
       Model::from_recipe("fovea: 1\nmodel: {backbone: {type: resnet50}, head: {type: classify, classes: 1000}}\n");
   const Tensor x = random_map({1, 3, 224, 224}, DType::f32);

@@ -61,7 +61,7 @@ double median_ms(const plan::Plan& plan, const Tensor& x) {
 }
 
 void measure(Report& report, const OnnxRuntime& runtime, const Peer& peer, int threads) {
-  const Lane lane(threads);
+  const ThreadScope thread_scope(threads);
   const Tensor x = random_map({1, 3, peer.side, peer.side}, DType::f32);
   const Model model = network(peer);
   const bool amx = parse_precision("auto") == DType::bf16;

@@ -57,7 +57,7 @@ struct Against {
 };
 
 void measure(Report& report, int threads) {
-  const Lane lane(threads);
+  const ThreadScope thread_scope(threads);
   const std::string every = "backbone.layer*.*.pre_add", three = "backbone.layer[1-3].after_stage";
   const std::vector<Against> all{{"se", "se", every, 1.06},
                                  {"cbam", "cbam", every, 1.13},
@@ -89,7 +89,7 @@ void measure(Report& report, int threads) {
 
 // bf16 against its own convolutions and against f32. The limit is for processors with AMX, where `auto` takes bf16.
 void measure_bf16(Report& report, int threads) {
-  const Lane lane(threads);
+  const ThreadScope thread_scope(threads);
   const Tensor x = random_map(kInput, DType::f32);
   const Model plain = network("");
   BareForward bare(plain, DType::bf16);

@@ -95,7 +95,7 @@ double largest_two(const plan::Plan& plan) {
 }
 
 void memory_of_plans(Report& report, const fs::path& file) {
-  const Lane lane(1);
+  const ThreadScope thread_scope(1);
   const Tensor x = random_map(kInput, DType::f32);
   // What the libraries allocate once is there before the first measurement.
   Model::from_recipe("fovea: 1\nmodel: {backbone: {type: resnet18}, head: {type: classify, classes: [a, b]}}\n").run(x);

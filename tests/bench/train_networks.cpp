@@ -49,7 +49,7 @@ class Step {
 };
 
 void measure(Report& report, const Net& net, int threads) {
-  Lane lane(threads);
+  ThreadScope thread_scope(threads);
   const std::string name = fmt::format("train_networks.{}.{}t", net.name, threads);
   Step step(net);
   BareConvolutions bare(step.model(), {8, 3, 128, 128}, DType::f32);

@@ -38,7 +38,7 @@ class Step {
 };
 
 void measure(Report& report, DType precision, int threads, double torch_limit, bool floor) {
-  Lane lane(threads);
+  ThreadScope thread_scope(threads);
   const std::string name = fmt::format("train_step.a2n.{}.{}t", name_of(precision), threads);
   Step step(precision);
   BareConvolutions bare(Model::from_recipe(kRecipe), {16, 3, 48, 48}, precision);
@@ -69,7 +69,7 @@ void train_step(Report& report) {
   } catch (const Error& e) { return report.skip("train_step.a2n.bf16", e.what()); }
   // The limits are for processors with AMX, where `auto` takes bf16; elsewhere the figure is printed without one.
   if (parse_precision("auto") != DType::bf16) {
-    Lane lane(1);
+    ThreadScope thread_scope(1);
     Step f32(DType::f32), bf16(DType::bf16);
     const auto [slow, fast] = interleaved<2>(5, std::array<Task, 2>{[&] { f32(); }, [&] { bf16(); }});
     report.note("train_step.a2n.bf16/f32.1t", fast / slow);

@@ -3,7 +3,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <set>
 
-#include "datasets/growing_photos.hpp"
+#include "datasets/progressive_resizing.hpp"
 #include "modules/io/files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -111,10 +111,10 @@ TEST_CASE("growing pictures: each size for an equal part, the last one to the en
   const Photos photos(unlabelled({f.path()}));
   PhotoSource::Options o;
   o.batch = 1, o.preprocess.height = 10, o.preprocess.width = 20;
-  const GrowingPhotos grows(photos, o, {4, 6, 8}, 10);
+  const ProgressiveResizing grows(photos, o, {4, 6, 8}, 10);
   for (const auto& [number, side] :
        std::vector<std::pair<std::int64_t, int>>{{0, 4}, {3, 4}, {4, 6}, {7, 6}, {8, 8}, {9, 8}, {50, 8}})
     CHECK(grows.batch(number).input.shape() == Shape{1, 3, side, side});
-  CHECK(GrowingPhotos(photos, o, {}, 10).batch(3).input.shape() == Shape{1, 3, 10, 20});
-  CHECK(fails_with([&] { GrowingPhotos(photos, o, {0}, 10); }, "sizes from 1"));
+  CHECK(ProgressiveResizing(photos, o, {}, 10).batch(3).input.shape() == Shape{1, 3, 10, 20});
+  CHECK(fails_with([&] { ProgressiveResizing(photos, o, {0}, 10); }, "sizes from 1"));
 }

@@ -34,7 +34,7 @@ std::vector<Sample> greys(const test::Folder& folder, int count) {
 PhotoSource::Options plain(int batch, std::uint64_t seed = 1) {
   PhotoSource::Options o;
   o.preprocess.height = 8, o.preprocess.width = 12;
-  o.preprocess.mean = {0, 0, 0}, o.preprocess.deviation = {1, 1, 1};
+  o.preprocess.mean = {0, 0, 0}, o.preprocess.stddev = {1, 1, 1};
   o.batch = batch, o.seed = seed;
   return o;
 }
@@ -163,7 +163,7 @@ TEST_CASE("photos: one loader thread feeds 150 pictures of 160 x 160 a second", 
   o.augment.brightness = o.augment.contrast = o.augment.saturation = 0.4;
   o.batch = 32;
   const PhotoSource source(Photos(samples), o);
-  Lane lane(1);
+  ThreadScope thread_scope(1);
   double best = 0;  // of several tries: a busy machine says nothing
   for (std::int64_t k = 0; k < 8; ++k) {
     const auto start = std::chrono::steady_clock::now();

@@ -20,7 +20,7 @@ using Interpolation = Preprocess::Interpolation;
 Preprocess plain(int height, int width, Resize resize) {
   Preprocess p;
   p.height = height, p.width = width, p.resize = resize;
-  p.mean = {0, 0, 0}, p.deviation = {1, 1, 1}, p.pad = {0.25, 0.5, 0.75};
+  p.mean = {0, 0, 0}, p.stddev = {1, 1, 1}, p.pad = {0.25, 0.5, 0.75};
   return p;
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("preprocess: crop, letterbox and stretch lie where they say") {
   }
 }
 
-TEST_CASE("preprocess: places on the network's input are found again on the source") {
+TEST_CASE("preprocess: positions on the network's input are found again on the source") {
   for (const Resize r : {Resize::crop, Resize::letterbox, Resize::stretch})
     for (const Interpolation i : {Interpolation::bilinear, Interpolation::area, Interpolation::bicubic})
       for (const cv::Size s : {cv::Size(301, 211), cv::Size(97, 143), cv::Size(40, 31)}) {
@@ -99,7 +99,7 @@ TEST_CASE("preprocess: areas map edge to edge") {
   CHECK(g.seen().height == Approx(375));
 }
 
-TEST_CASE("preprocess: depth, grey, alpha, colour order, mean and deviation") {
+TEST_CASE("preprocess: depth, grey, alpha, colour order, mean and standard deviation") {
   Preprocess p = plain(8, 8, Resize::stretch);
   const cv::Mat bgr(8, 8, CV_8UC3, cv::Scalar(51, 102, 255));
   const auto first = [&](const cv::Mat& m) {
@@ -118,7 +118,7 @@ TEST_CASE("preprocess: depth, grey, alpha, colour order, mean and deviation") {
   CHECK(near(first(floats), 1, 0.4, 0.2));
   CHECK(near(first(alpha), 1, 0.4, 0.2));
   CHECK(near(first(cv::Mat(8, 8, CV_8UC1, cv::Scalar(51))), 0.2, 0.2, 0.2));
-  p.mean = {0.5, 0.4, 0.1}, p.deviation = {0.5, 0.25, 0.1};
+  p.mean = {0.5, 0.4, 0.1}, p.stddev = {0.5, 0.25, 0.1};
   CHECK(near(first(bgr), 1, 0, 1));
   p.colour = Preprocess::Colour::bgr;
   CHECK(near(first(bgr), -0.6, 0, 9));
@@ -129,7 +129,7 @@ TEST_CASE("preprocess: depth, grey, alpha, colour order, mean and deviation") {
 
 TEST_CASE("preprocess: the padding is the given colour, normalised") {
   Preprocess p = plain(10, 20, Resize::letterbox);
-  p.mean = {0.1, 0.1, 0.1}, p.deviation = {0.5, 0.5, 0.5};
+  p.mean = {0.1, 0.1, 0.1}, p.stddev = {0.5, 0.5, 0.5};
   const Preprocessed done = preprocess(cv::Mat(10, 10, CV_8UC3, cv::Scalar(255, 255, 255)), p);
   REQUIRE(done.geometry.content == cv::Rect(5, 0, 10, 10));
   for (const int x : {0, 4, 15, 19})

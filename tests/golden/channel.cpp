@@ -92,7 +92,7 @@ Subject sk_conv(const Case& c, const Scope& s) {
                 {"min_hidden", axis(c, "fc.weight", 0)}})};
 }
 
-// CBAM's gate over places; theirs is the prefix of the convolution and its norm.
+// CBAM's gate over positions; theirs is the prefix of the convolution and its norm.
 Subject cbam_spatial(const Case& c, const Scope& s, const std::string& prefix, const std::string& order) {
   const Shape weight = c.parameter(prefix + "conv.weight");
   const std::string given = hyper(c, {"pool_order", "order"}, order == "max_mean" ? "max,mean" : "mean,max");

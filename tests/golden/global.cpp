@@ -15,7 +15,7 @@ Shape first_of(const Case& c, const std::vector<std::string>& names) {
 
 // What the three implementations call our theta, phi, g, conv_out and concat_project.
 std::string non_local_name(const std::string& theirs) {
-  static const std::vector<std::pair<std::string, std::string>> places{
+  static const std::vector<std::pair<std::string, std::string>> positions{
       {"g.0.conv.", "g.conv."},   {"phi.0.conv.", "phi.conv."},   {"g.conv.", "g.conv."},
       {"phi.conv.", "phi.conv."}, {"theta.conv.", "theta.conv."}, {"conv_out.", "conv_out."},
       {"g.0.", "g.conv."},        {"phi.0.", "phi.conv."},        {"concat_project.conv.", "concat_project.conv."},
@@ -23,7 +23,7 @@ std::string non_local_name(const std::string& theirs) {
       {"theta.", "theta.conv."},  {"W.0.", "conv_out.conv."},     {"W.1.", "conv_out.bn."},
       {"W.", "conv_out.conv."},   {"t.", "theta.conv."},          {"p.", "phi.conv."},
       {"z.", "conv_out.conv."},   {"norm.", "conv_out.bn."}};
-  for (const auto& [from, to] : places)
+  for (const auto& [from, to] : positions)
     if (theirs.rfind(from, 0) == 0) return to + theirs.substr(from.size());
   return theirs;
 }

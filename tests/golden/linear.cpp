@@ -85,7 +85,7 @@ Subject linear_layer(const Case& c, const Scope& s) {
           .rename = [](const std::string& name) { return name.rfind("inner_attention.", 0) == 0 ? std::string() : name; }};
 }
 
-Subject places(const Case& c, const Scope& s, const std::string& block, std::map<std::string, std::string> options = {}) {
+Subject positions(const Case& c, const Scope& s, const std::string& block, std::map<std::string, std::string> options = {}) {
   const Shape value = c.parameter("value_conv.weight"), query = c.parameter("query_conv.weight");
   options["reduction"] = std::to_string(value[0] / query[0]);
   std::vector<std::pair<std::string, std::string>> named;
@@ -139,14 +139,14 @@ void add_linear(Adapters& all) {
     all.add(module, "fast-transformers", linear_core);
     all.add("AttentionLayer(" + std::string(module) + ")", "fast-transformers", linear_layer);
   }
-  all.add("PositionLinearAttention", "", [](const Case& c, const Scope& s) { return places(c, s, "lam_position"); });
+  all.add("PositionLinearAttention", "", [](const Case& c, const Scope& s) { return positions(c, s, "lam_position"); });
   all.add("ChannelLinearAttention", "", [](const Case& c, const Scope& s) {
     return Subject{make("lam_channel", c, s, 1, {{"eps", "eps"}})};
   });
   for (const char* module : {"PAM_Module", "PAM_Module (softplus kernel attention)"}) {
-    all.add(module, "MAResU-Net", [](const Case& c, const Scope& s) { return places(c, s, "lam_position"); });
-    all.add(module, "Multi-Attention-Network", [](const Case& c, const Scope& s) { return places(c, s, "kernel_attention"); });
-    all.add(module, "DANet", [](const Case& c, const Scope& s) { return places(c, s, "pam"); });
+    all.add(module, "MAResU-Net", [](const Case& c, const Scope& s) { return positions(c, s, "lam_position"); });
+    all.add(module, "Multi-Attention-Network", [](const Case& c, const Scope& s) { return positions(c, s, "kernel_attention"); });
+    all.add(module, "DANet", [](const Case& c, const Scope& s) { return positions(c, s, "pam"); });
   }
   all.add("CAM_Module", "", [](const Case& c, const Scope& s) {
     return Subject{.block = make("cam", c, s, 1), .taps = {{"map", "attention"}}};

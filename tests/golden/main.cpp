@@ -228,7 +228,7 @@ int main(int argc, char** argv) {
   for (const auto& entry : std::filesystem::directory_iterator(argv[1]))
     if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
-  fovea::Lane lane;
+  fovea::ThreadScope thread_scope;
   int failed = files.empty() ? 1 : 0;
   for (const auto& file : files) failed |= fovea::golden::run(file);
   return failed;

@@ -16,17 +16,17 @@ std::int64_t first_of(const Case& c, std::initializer_list<const char*> options)
   fail(c.module, ": expected an option ", *options.begin());
 }
 
-// For each place of the block's inputs, which of the file's inputs goes there: any of the names in `places`.
-using Places = std::vector<std::vector<std::string>>;
+// For each place of the block's inputs, which of the file's inputs goes there: any of the names in `positions`.
+using Positions = std::vector<std::vector<std::string>>;
 
 // `block` with its inputs by name; what the file lacks is absent.
-std::unique_ptr<Block> by_name(const Case& c, const Scope& s, std::shared_ptr<Block> block, const Places& places) {
+std::unique_ptr<Block> by_name(const Case& c, const Scope& s, std::shared_ptr<Block> block, const Positions& positions) {
   std::vector<std::size_t> to;
   for (const std::string& name : c.inputs) {
     std::size_t at = 0;
     const auto has = [&](const auto& names) { return std::find(names.begin(), names.end(), name) != names.end(); };
-    while (at < places.size() && !has(places[at])) ++at;
-    check(at < places.size(), c.module, ": input '", name, "' is not known here");
+    while (at < positions.size() && !has(positions[at])) ++at;
+    check(at < positions.size(), c.module, ": input '", name, "' is not known here");
     to.push_back(at);
   }
   return function(s, [=](const Vars& in) {
@@ -49,8 +49,8 @@ Subject scaled_dot_product(const Case& c, const Scope& s) {
   if (given(c, "scale") && c.hyper.at("scale").is_number()) fixed["scale"] = text(c.hyper.at("scale"));
   const bool causal = c.hyper.value("causal", c.hyper.value("is_causal", false));
   fixed["causal"] = causal ? "true" : "false";
-  const Places places{{"q", "query"}, {"k", "key"}, {"v", "value"}, {"mask", "attn_mask"}};
-  return {.block = by_name(c, s, make("scaled_dot_product", c, s, 1, {}, fixed), places), .taps = weights_tap(false)};
+  const Positions positions{{"q", "query"}, {"k", "key"}, {"v", "value"}, {"mask", "attn_mask"}};
+  return {.block = by_name(c, s, make("scaled_dot_product", c, s, 1, {}, fixed), positions), .taps = weights_tap(false)};
 }
 
 Subject torch_multi_head(const Case& c, const Scope& s) {
@@ -62,20 +62,20 @@ Subject torch_multi_head(const Case& c, const Scope& s) {
     if (given(c, name)) fixed[name] = text(c.hyper.at(name));
   fixed["bias"] = c.parameter("in_proj_bias").rank() > 0 ? "true" : "false";
   fixed["add_bias_kv"] = c.parameter("bias_k").rank() > 0 ? "true" : "false";
-  const Places places{{"", "query", "q", "x"}, {"key", "k"}, {"value", "v"}, {"key_padding_mask"}, {"attn_mask", "mask"}};
-  return {.block = by_name(c, s, make("multi_head", c, s, first_of(c, {"embed_dim", "dim"}), options, fixed), places),
+  const Positions positions{{"", "query", "q", "x"}, {"key", "k"}, {"value", "v"}, {"key_padding_mask"}, {"attn_mask", "mask"}};
+  return {.block = by_name(c, s, make("multi_head", c, s, first_of(c, {"embed_dim", "dim"}), options, fixed), positions),
           .taps = weights_tap(c.hyper.value("average_attn_weights", true))};
 }
 
 Subject post_norm(const Case& c, const Scope& s) {
   std::map<std::string, std::string> fixed{{"bias", c.parameter("fc.bias").rank() > 0 ? "true" : "false"}};
-  const Places places{{"", "q", "query", "x"}, {"k", "key"}, {"v", "value"}, {"mask"}};
+  const Positions positions{{"", "q", "query", "x"}, {"k", "key"}, {"v", "value"}, {"mask"}};
   return {
       .block = by_name(
           c, s,
           make("post_norm_attention", c, s, c.hyper.at("d_model"),
                {{"n_head", "heads"}, {"d_k", "d_k"}, {"d_v", "d_v"}, {"residual", "residual"}, {"layer_norm_eps", "eps"}}, fixed),
-          places),
+          positions),
       .taps = weights_tap(false)};
 }
 
@@ -84,8 +84,8 @@ Subject vit(const Case& c, const Scope& s) {
   for (const auto& [ours, theirs] : std::map<std::string, std::string>{
            {"qkv_bias", "qkv.bias"}, {"proj_bias", "proj.bias"}, {"qk_norm", "q_norm.weight"}, {"scale_norm", "norm.weight"}})
     fixed[ours] = c.parameter(theirs).rank() > 0 ? "true" : "false";
-  const Places places{{"", "x", "input"}, {"attn_mask", "mask"}};
-  return {.block = by_name(c, s, make("vit_attention", c, s, c.hyper.at("dim"), {{"num_heads", "heads"}}, fixed), places),
+  const Positions positions{{"", "x", "input"}, {"attn_mask", "mask"}};
+  return {.block = by_name(c, s, make("vit_attention", c, s, c.hyper.at("dim"), {{"num_heads", "heads"}}, fixed), positions),
           .taps = weights_tap(false)};
 }
 

@@ -137,7 +137,7 @@ TEST_CASE("model: files that are no Fovea model, or not whole, are refused with 
   CHECK(fails_with([&] { Model::load(folder.path().string()); }, folder.path().filename().string()));
 }
 
-TEST_CASE("model: taps are kept by glob, and pinned values take their place") {
+TEST_CASE("model: taps are kept by glob, and fed values take their place") {
   const Model model = Model::from_recipe(kSmall, 3);
   const Tensor x = picture(6, 7);
   const auto all = model.run(x, {.keep = "**"});
@@ -150,13 +150,13 @@ TEST_CASE("model: taps are kept by glob, and pinned values take their place") {
   CHECK(model.run(x, {.keep = model.upscale().maps}).taps.size() == 2);
   CHECK(model.run(x, {.keep = "nothing.*"}).taps.empty());
 
-  const Tensor pin = Tensor::from(std::vector<float>{1, 0}, {1, 2});
-  const auto pinned = model.run(x, {.keep = "**.weights", .pins = {{"AAB_trunk.0.weights", pin}}});
-  CHECK(pinned.output.values() != all.output.values());
-  CHECK(pinned.taps.at(0).value.values() == pin.values());
+  const Tensor feed = Tensor::from(std::vector<float>{1, 0}, {1, 2});
+  const auto fed = model.run(x, {.keep = "**.weights", .feeds = {{"AAB_trunk.0.weights", feed}}});
+  CHECK(fed.output.values() != all.output.values());
+  CHECK(fed.taps.at(0).value.values() == feed.values());
   const auto same =
-      model.run(x, {.pins = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
-  // With its own statistics given: another plan of the same function, rounding apart, of sums of 32 channels x 9 places.
+      model.run(x, {.feeds = {{"AAB_trunk.0.weights", all.taps[0].value}, {"AAB_trunk.1.weights", all.taps[2].value}}});
+  // With its own statistics given: another plan of the same function, rounding apart, of sums of 32 channels x 9 positions.
   Tensors parameters;
   for (const auto& e : model.params()->entries()) parameters.push_back(e.value.value());
   const double bound = rounding_bounds(parameters, 32 * 9, [&] { return Tensors{model.run(x)}; })[0];
@@ -181,11 +181,11 @@ TEST_CASE("model: bf16 stays close to f32") {
   const double difference = test::max_difference(coarse, fine);
   CHECK(difference < 4 * std::sqrt(12.0) * 0x1p-9 * size);
   CHECK(difference > 0);  // it did compute in bf16
-  // Pins are inputs in bf16, too.
-  Model::RunOptions pinned{.precision = DType::bf16};
-  for (const auto& tap : model.run(x, {.keep = "**.weights"}).taps) pinned.pins[tap.name] = tap.value;
-  CHECK(pinned.pins.size() == 2);
-  CHECK(test::max_difference(model.run(x, pinned).output, fine) < 4 * std::sqrt(12.0) * 0x1p-9 * size);
+  // Feeds are inputs in bf16, too.
+  Model::RunOptions fed{.precision = DType::bf16};
+  for (const auto& tap : model.run(x, {.keep = "**.weights"}).taps) fed.feeds[tap.name] = tap.value;
+  CHECK(fed.feeds.size() == 2);
+  CHECK(test::max_difference(model.run(x, fed).output, fine) < 4 * std::sqrt(12.0) * 0x1p-9 * size);
 }
 
 TEST_CASE("model: multiply-adds are those of its convolutions") {

@@ -22,7 +22,7 @@ TEST_CASE("preprocess: what a recipe may say, and what it means when it says not
   CHECK((p.resize == Preprocess::Resize::letterbox && p.interpolation == Preprocess::Interpolation::bicubic));
   CHECK(p.colour == Preprocess::Colour::bgr);
   CHECK(p.mean == std::array{0.5, 0.5, 0.5});
-  CHECK(p.deviation == std::array{0.1, 0.2, 0.3});
+  CHECK(p.stddev == std::array{0.1, 0.2, 0.3});
   CHECK(p.pad == std::array{0.447, 0.447, 0.447});
   CHECK(read("mean: [0, 0, 0]").pad == std::array{0.0, 0.0, 0.0});
   CHECK(read("size: 160").width == 160);

@@ -57,9 +57,9 @@ BatchResult classify(const std::filesystem::path& in, const std::filesystem::pat
 
 }  // namespace
 
-TEST_CASE("classify: the likeliest first, with softmax's probabilities; equal ones by index") {
+TEST_CASE("classify: the most probable first, with softmax's probabilities; equal ones by index") {
   const std::vector<std::string> names{"a", "b", "c", "d"};
-  const auto top = likeliest(Tensor::from(std::vector<float>{0, 2, 1, 2}, {1, 4}), names, 3);
+  const auto top = top_k(Tensor::from(std::vector<float>{0, 2, 1, 2}, {1, 4}), names, 3);
   REQUIRE(top.size() == 3);
   CHECK(top[0].name == "b");
   CHECK(top[1].name == "d");
@@ -67,10 +67,10 @@ TEST_CASE("classify: the likeliest first, with softmax's probabilities; equal on
   const double sum = 1 + 2 * std::exp(2.0) + std::exp(1.0);
   CHECK(top[0].probability == Approx(std::exp(2.0) / sum));
   CHECK(top[2].probability == Approx(std::exp(1.0) / sum));
-  CHECK(likeliest(Tensor::from(std::vector<float>{900, -900, 0, 0}, {1, 4}), names, 9).size() == 4);
+  CHECK(top_k(Tensor::from(std::vector<float>{900, -900, 0, 0}, {1, 4}), names, 9).size() == 4);
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()})
-    CHECK(fails_with([&] { likeliest(Tensor::from(std::vector<float>{0, bad, 1, 2}, {1, 4}), names, 1); }, "NaN or infinity"));
-  CHECK(fails_with([&] { likeliest(Tensor::zeros({1, 3}), names, 1); }, "expected 4 logits, got 3"));
+    CHECK(fails_with([&] { top_k(Tensor::from(std::vector<float>{0, bad, 1, 2}, {1, 4}), names, 1); }, "NaN or infinity"));
+  CHECK(fails_with([&] { top_k(Tensor::zeros({1, 3}), names, 1); }, "expected 4 logits, got 3"));
 }
 
 TEST_CASE("classify: a folder becomes tables and a page; what cannot be read is quarantined; a rerun does nothing again") {

@@ -88,7 +88,7 @@ void follow(cv::Size size, const Preprocess& p, cv::Point2d at) {
 Preprocess sized(int height, int width, Preprocess::Resize resize) {
   Preprocess p;
   p.height = height, p.width = width, p.resize = resize;
-  p.mean = p.pad = {0, 0, 0}, p.deviation = {1, 1, 1};
+  p.mean = p.pad = {0, 0, 0}, p.stddev = {1, 1, 1};
   p.crop_fraction = 0.9;
   return p;
 }

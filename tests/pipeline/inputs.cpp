@@ -28,14 +28,14 @@ std::vector<Input> all(Inputs inputs) {
   return list;
 }
 
-std::vector<std::string> places(const std::vector<Input>& inputs) {
+std::vector<std::string> paths(const std::vector<Input>& inputs) {
   std::vector<std::string> names;
   for (const Input& input : inputs) names.push_back(input.problem.empty() ? input.relative.string() : "! " + input.problem);
   return names;
 }
 
 std::vector<std::string> walk(const std::vector<std::string>& arguments, const fs::path& out = "/nonexistent/out") {
-  return places(all(Inputs(arguments, out)));
+  return paths(all(Inputs(arguments, out)));
 }
 
 using Names = std::vector<std::string>;
@@ -119,7 +119,7 @@ TEST_CASE("a list of paths comes from a stream", "[pipeline]") {
   touch(dir / "x/a b.png");
   touch(dir / "y.png");
   std::istringstream lines((dir / "x/a b.png").string() + "\r\n\n" + (dir / "y.png").string());
-  CHECK(places(all(Inputs({"-"}, "/nonexistent", &lines))) == Names{"a b.png", "y.png"});
+  CHECK(paths(all(Inputs({"-"}, "/nonexistent", &lines))) == Names{"a b.png", "y.png"});
   std::istringstream nul((dir / "x/a b.png").string() + std::string(1, '\0') + "sub/new\nline.png" + std::string(1, '\0'));
   const auto found = all(Inputs({"-"}, "/nonexistent", &nul));
   REQUIRE(found.size() == 2);

@@ -74,12 +74,12 @@ TEST_CASE("without global statistics tiles equal the whole up to the rounding of
                            "type: a2n, scale: 4, width: 8, tail_width: 8, blocks: 1"}) {
     const Model model = sensitive_model(head);
     UpscaleBackend backend = upscale_backend(model);
-    std::map<std::string, Tensor> pins;
+    std::map<std::string, Tensor> feeds;
     for (int i = 0; i < 2; ++i)
-      pins["AAB_trunk." + std::to_string(i) + ".weights"] = Tensor::from<float>(std::vector<float>{0.7f, 0.3f}, {1, 2});
+      feeds["AAB_trunk." + std::to_string(i) + ".weights"] = Tensor::from<float>(std::vector<float>{0.7f, 0.3f}, {1, 2});
     backend.facts.statistics.clear();
     backend.run = [&](const Tensor& x, Model::RunOptions options) {
-      options.pins = pins;
+      options.feeds = feeds;
       return model.run(x, options);
     };
     const Image image = pattern(101, 67);

@@ -25,9 +25,9 @@ struct Fake {
     const auto h = static_cast<int>(x.dim(2)), w = static_cast<int>(x.dim(3));
     const cv::Mat in(h, w, CV_32FC3, const_cast<float*>(x.data<float>()));
     const cv::Scalar sum = cv::sum(in);
-    const auto pin = options.pins.find("block.mean");
+    const auto feed = options.feeds.find("block.mean");
     Tensor mean = Tensor::from<float>(std::vector<float>{static_cast<float>((sum[0] + sum[1] + sum[2]) / (3.0 * w * h))}, {1, 1});
-    if (pin != options.pins.end()) mean = pin->second;
+    if (feed != options.feeds.end()) mean = feed->second;
     cv::Mat filtered;
     const cv::Size box(2 * radius + 1, 2 * radius + 1);
     cv::filter2D(in, filtered, CV_32F, cv::Mat::ones(box, CV_32F) / box.area(), {-1, -1}, 0, cv::BORDER_CONSTANT);

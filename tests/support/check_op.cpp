@@ -351,9 +351,9 @@ void check_op(const std::string& name, const OpFunction& f, const Tensors& input
   Harness(f, inputs, options).all();
 }
 
-Tensor random_tensor(const Shape& shape, std::uint64_t seed, double mean, double deviation) {
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, double mean, double stddev) {
   Tensor t = Tensor::empty(shape, DType::f64);
-  Random(seed).fill_normal(t, mean, deviation);
+  Random(seed).fill_normal(t, mean, stddev);
   t = t.to(DType::bf16).to(DType::f64);
   return shape.rank() == 4 ? t.contiguous(Layout::channels_last) : t;
 }

@@ -35,7 +35,7 @@ struct OpCheck {
 void check_op(const std::string& name, const OpFunction& f, const Tensors& inputs, const OpCheck& options = {});
 
 // Normal values rounded to bf16, f64; channels-last where the rank is 4. Different seeds give different values.
-Tensor random_tensor(const Shape& shape, std::uint64_t seed, double mean = 0, double deviation = 1);
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, double mean = 0, double stddev = 1);
 
 // max |a - b| over two tensors of one shape.
 double max_difference(const Tensor& a, const Tensor& b);

@@ -8,7 +8,7 @@
 
 namespace fovea::test {
 
-// Two evaluations sum the same products in different orders and round folded weights at different places. A sum of K terms in f32 is off
+// Two evaluations sum the same products in different orders and round folded weights at different positions. A sum of K terms in f32 is off
 // by at most lambda sqrt(K) u of its terms (u = 2^-24) with probability 1 - 2 K exp(-lambda^2 / 2), Higham & Mary 2019; lambda = 6. A
 // change of the terms by a share e acts like one of the weights, so the share is turned into an absolute bound by experiment: every
 // weight is changed by +-2^-12 of itself, at random, three times, and the largest change of an output counts. With the roundings of

@@ -43,7 +43,7 @@ bool check_block_in(const Small& s, const std::string& at, const std::string& bl
   try {
     model = Model::from_recipe(recipe(s, rule(at, block, false)), 3);
     const NoGrad no_grad;
-    const Lane lane;
+    const ThreadScope thread_scope;
     model->forward(Var(x));
   } catch (const Error&) { return false; }  // every_block.cpp looks at the reasons
   scatter(*model, 5);
@@ -94,7 +94,7 @@ Tensors planned(const plan::Plan& plan, const Tensor& x) {
   return out;
 }
 
-std::map<std::string, std::vector<std::string>> places(const Model& model) {
+std::map<std::string, std::vector<std::string>> slot_paths(const Model& model) {
   std::map<std::string, std::vector<std::string>> out;
   std::set<std::string> seen;
   for (const auto& o : model.slots())

@@ -34,8 +34,8 @@ Tensors floating_parameters(const Model& model);
 Tensors matrices(const Model& model);  // of them, those that are multiplied with: of rank 2 and more
 // What a plan gives: its outputs, then its taps.
 Tensors planned(const plan::Plan& plan, const Tensor& x);
-// The places of each kind of slot ("map", "conv", "tokens"), one of each name, the widths being small everywhere.
-std::map<std::string, std::vector<std::string>> places(const Model& model);
+// The paths of each kind of slot ("map", "conv", "tokens"), one of each name, the widths being small everywhere.
+std::map<std::string, std::vector<std::string>> slot_paths(const Model& model);
 // The names of all blocks that fit a slot.
 std::vector<std::string> blocks();
 

@@ -31,7 +31,7 @@ train:
   teacher:
     model: calm/best.safetensors
     forcing: 0.5
-    features: [{teacher: backbone.layer4, pupil: backbone.layer4}]
+    features: [{teacher: backbone.layer4, student: backbone.layer4}]
   batch: 4
   steps: 3
   threads: 1
@@ -111,9 +111,9 @@ def main():
 
         pictures = sorted((folder / "photos" / "dim & dark").iterdir())[:4]
         (calm / "validation.txt").write_text("".join(f"{p}\n" for p in pictures))
-        (folder / "pupil.yaml").write_text(PUPIL)  # learns without labels, and takes its classes from the teacher
-        run([fovea, "train", str(folder / "pupil.yaml"), "--data-root", str(folder), "-o", str(folder / "pupil")])
-        taught = run([fovea, "eval", str(folder / "pupil" / "best.safetensors"), "--teacher", best, "--data",
+        (folder / "student.yaml").write_text(PUPIL)  # learns without labels, and takes its classes from the teacher
+        run([fovea, "train", str(folder / "student.yaml"), "--data-root", str(folder), "-o", str(folder / "student")])
+        taught = run([fovea, "eval", str(folder / "student" / "best.safetensors"), "--teacher", best, "--data",
                       str(folder / "photos" / "dim & dark")])
         assert "2 classes" in taught, taught
 

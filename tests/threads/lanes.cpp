@@ -63,7 +63,7 @@ TEST_CASE("threads: a lane for each picture gives the pixels of one alone") {
       },
       [&](Frame& frame) { failed += frame.error ? 1 : 0; });
   CHECK(failed == 0);
-  const Lane lane(1);
+  const ThreadScope thread_scope(1);
   for (std::size_t i = 0; i < kPictures; ++i) {
     const cv::Mat want = upscale_image(model, picture(i), options).image.pixels;
     REQUIRE(got[i].size() == want.size());

@@ -41,7 +41,7 @@ void check_from_threads(std::size_t kinds, const Get& want, const Get& get) {
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < kThreads; ++t)
     threads.emplace_back([&, t] {
-      const Lane lane(1);
+      const ThreadScope thread_scope(1);
       for (std::size_t k = 0; k < kTurns; ++k) equal += get((t + k) % kinds) == wanted[(t + k) % kinds] ? 1 : 0;
     });
   for (std::thread& t : threads) t.join();

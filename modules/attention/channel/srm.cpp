@@ -34,7 +34,7 @@ class Srm final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(srm, "a gate for every channel from its mean and deviation", "Lee et al. 2019, arXiv:1903.10829") {
+FOVEA_BLOCK(srm, "a gate for every channel from its mean and standard deviation", "Lee et al. 2019, arXiv:1903.10829") {
   const double eps = args.get("eps", 1e-5, "added to the variance");
   const bool unbiased = args.get("unbiased", true, "the variance divided by HW - 1, not HW");
   check(eps > 0, "srm: expected eps > 0, got ", eps);

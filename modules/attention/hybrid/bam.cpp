@@ -37,7 +37,7 @@ class Bam final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(bam, "one gate from channels and places together", "Park et al. 2018, arXiv:1807.06514") {
+FOVEA_BLOCK(bam, "one gate from channels and positions together", "Park et al. 2018, arXiv:1807.06514") {
   const std::int64_t hidden = squeezed_width(args, channels, {}, "bam");
   const BamLogits::Options o = BamLogits::read(args, channels, hidden, "bam");
   const std::string combine = args.get("combine", "product", "product (the authors' code) or sum (the paper)");

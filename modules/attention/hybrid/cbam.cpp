@@ -52,7 +52,7 @@ SpatialGate::Options spatial_options(Args& args, const std::string& gate) {
   o.bn = args.get("bn", true, "batch norm in the spatial gate");
   o.bias = args.get("bias", false, "bias of the spatial gate's convolution");
   o.momentum = args.get("momentum", 0.01, "of the norm's running statistics");
-  o.bn_weight = args.get("zero_bn", true, "the norm's weight starts at 0: every place gets the same gate at first") ? 0 : 1;
+  o.bn_weight = args.get("zero_bn", true, "the norm's weight starts at 0: every position gets the same gate at first") ? 0 : 1;
   o.gate = gate;
   o.init = init::kaiming_normal(0, init::Fan::out);
   check(o.kernel > 0 && o.kernel % 2 == 1, "cbam: expected an odd kernel, got ", o.kernel);
@@ -61,7 +61,7 @@ SpatialGate::Options spatial_options(Args& args, const std::string& gate) {
 
 }  // namespace
 
-FOVEA_BLOCK(cbam, "a gate for every channel, then one for every place", "Woo et al. 2018, arXiv:1807.06521") {
+FOVEA_BLOCK(cbam, "a gate for every channel, then one for every position", "Woo et al. 2018, arXiv:1807.06521") {
   Cbam::Options o;
   const bool light = args.get("light", false, "half sums instead of both pools, in both gates (timm's light variant)");
   o.pools = args.list("pools", light ? std::vector<std::string>{"avg_max"} : std::vector<std::string>{"avg", "max"},

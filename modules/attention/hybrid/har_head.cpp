@@ -130,8 +130,8 @@ FOVEA_PART(har_head, "detection head with spatial masks and a cross-level channe
   HeadOptions o;
   o.channels = channels;
   o.levels = read_levels(args);
-  o.cls_out = args.get("cls_out", 480, "class outputs per place: classes times anchors");
-  o.box_out = args.get("box_out", 24, "box outputs per place: 4 times anchors");
+  o.cls_out = args.get("cls_out", 480, "class outputs per position: classes times anchors");
+  o.box_out = args.get("box_out", 24, "box outputs per position: 4 times anchors");
   o.convs = args.get("convs", 4, "convolutions of each subnet");
   o.norms = args.get("norms", 4, "how many of them, from the first, are normalised over all levels");
   const int groups = args.get("groups", 0, "groups of these norms (0: 32, or the largest divisor of it that fits)");

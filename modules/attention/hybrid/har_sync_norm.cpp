@@ -1,5 +1,5 @@
 // HAR-Net's step of a subnet, Li et al. 2019, arXiv:1904.11141: one 3x3 convolution for all levels of a pyramid, then group
-// normalisation whose mean and variance are taken over all levels together, every place counting once:
+// normalisation whose mean and variance are taken over all levels together, every position counting once:
 //   y_l = relu((conv(x_l) - mean) / sqrt(variance + eps) weight + bias)
 // so that levels keep their relative strength and small ones have statistics at all.
 // Parameters conv.weight, conv.bias, norm.weight, norm.bias. It makes no maps, so it has no taps.
@@ -26,9 +26,9 @@ Vars HarSyncNorm::forward(const Vars& in) const {
   check(static_cast<std::int64_t>(in.size()) == o_.levels, "expected the maps of ", o_.levels, " levels, got ", in.size(),
         " values");
   const std::int64_t n = in[0].dim(0), c = o_.channels;
-  Vars places;  // each N x HW x C: a view of a channels-last map
-  for (const Var& x : in) places.push_back(reshape(permute(conv_(x), {0, 2, 3, 1}), {n, x.dim(2) * x.dim(3), c}));
-  const Var all = permute(concat(places, 1), {0, 2, 1});
+  Vars positions;  // each N x HW x C: a view of a channels-last map
+  for (const Var& x : in) positions.push_back(reshape(permute(conv_(x), {0, 2, 3, 1}), {n, x.dim(2) * x.dim(3), c}));
+  const Var all = permute(concat(positions, 1), {0, 2, 1});
   const Var normal = group_norm(all, static_cast<int>(o_.groups), weight_, bias_);
   const Var y = permute(o_.relu ? relu(normal) : normal, {0, 2, 1});
   Vars out;

@@ -1,4 +1,4 @@
-// Attention block of MAResU-Net: u = relu(conv3x3 x); y = conv3(conv2P(PAM(u)) + conv2C(CAM(u))), where PAM attends over places at
+// Attention block of MAResU-Net: u = relu(conv3x3 x); y = conv3(conv2P(PAM(u)) + conv2C(CAM(u))), where PAM attends over positions at
 // linear cost, CAM over channels, and the 1x1 convolutions have a relu and a dropout of whole channels in front.
 // Li et al. 2020, arXiv:2011.14302. Without convolutions it is MANet's PAM(x) + CAM(x), arXiv:2009.02130.
 // Parameters conv1.0, conv2P.1.0, conv2C.1.0, conv3.1.0: weight, bias; PAM.* and CAM.gamma as of the blocks that these are.
@@ -54,12 +54,12 @@ class PamCam final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(pam_cam, "places and channels attend side by side", "Li et al. 2020, arXiv:2011.14302") {
+FOVEA_BLOCK(pam_cam, "positions and channels attend side by side", "Li et al. 2020, arXiv:2011.14302") {
   const std::string position =
-      args.get("position", "lam_position", "attention over places: lam_position, kernel_attention or pam");
+      args.get("position", "lam_position", "attention over positions: lam_position, kernel_attention or pam");
   check(position == "lam_position" || position == "kernel_attention" || position == "pam",
         "pam_cam: expected position lam_position, kernel_attention or pam, got '", position, "'");
-  const int reduction = args.get("reduction", 8, "channel squeeze of the places' queries and keys");
+  const int reduction = args.get("reduction", 8, "channel squeeze of the positions' queries and keys");
   const bool convolutions =
       args.get("convolutions", true, "MAResU-Net's convolutions around the two; without them MANet's block");
   const double dropout = args.get("dropout", 0.1, "of whole channels in front of the 1x1 convolutions, in training");

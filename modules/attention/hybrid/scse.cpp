@@ -21,8 +21,8 @@ class Scse final : public MapBlock {
  protected:
   Var forward(const Var& x) const override {
     const Var by_channel = x * tap("channel", sigmoid(channel_(global_avg_pool(x))));
-    const Var by_place = x * tap("spatial", spatial_(x));
-    return maximum_ ? maximum(by_channel, by_place) : by_channel + by_place;
+    const Var by_position = x * tap("spatial", spatial_(x));
+    return maximum_ ? maximum(by_channel, by_position) : by_channel + by_position;
   }
 
  private:
@@ -33,7 +33,7 @@ class Scse final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(scse, "a gate for every channel beside one for every place", "Roy et al. 2018, arXiv:1803.02579") {
+FOVEA_BLOCK(scse, "a gate for every channel beside one for every position", "Roy et al. 2018, arXiv:1803.02579") {
   GateMlp::Options o{.in = channels, .hidden = squeezed_width(args, channels, {.reduction = 2}, "scse"), .out = channels};
   o.bias = args.get("bias", true, "biases of the channel gate");
   const std::string combine = args.get("combine", "add", "the two gated maps: add or max");

@@ -20,7 +20,7 @@ class Sse final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(sse, "a gate for every place from one layer", "Roy et al. 2018, arXiv:1803.02579") {
+FOVEA_BLOCK(sse, "a gate for every position from one layer", "Roy et al. 2018, arXiv:1803.02579") {
   const bool bias = args.get("bias", true, "of the convolution");
   return std::make_unique<Sse>(scope, channels, bias);
 }

@@ -23,7 +23,7 @@ class Triplet final : public MapBlock {
 
  protected:
   Var forward(const Var& x) const override {
-    // Only the small planes change places, never the map; the mean's factor goes into the gates for the same reason.
+    // Only the small planes swap, never the map; the mean's factor goes into the gates for the same reason.
     const Shape rows{0, 2, 1, 3}, columns{0, 3, 2, 1};
     const double share = spatial_ ? 1.0 / 3 : 0.5;
     const Var by_row = tap("height", permute(height_(permute(max_mean(x, 2), rows)), rows));

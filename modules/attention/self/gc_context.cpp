@@ -1,7 +1,7 @@
 // Global context block of GCNet: ctx = sum_j softmax(conv_mask x)_j x_j; y = x sigmoid(t_mul(ctx)) + t_add(ctx), where
 // t = conv(relu(layer_norm(conv ctx))) through P = channels * ratio. Cao et al. 2019, arXiv:1904.11492, as in mmcv.
 // Parameters conv_mask, channel_add_conv.{0, 1, 3}, channel_mul_conv.{0, 1, 3}: weight, bias; those of 1 are P x 1 x 1.
-// Taps "spatial": N x 1 x H x W, the weights of the places (sum 1); "channel": N x C x 1 x 1, the multiplying gate.
+// Taps "spatial": N x 1 x H x W, the weights of the positions (sum 1); "channel": N x C x 1 x 1, the multiplying gate.
 #include <algorithm>
 #include <optional>
 
@@ -63,9 +63,9 @@ class GcContext final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(gc_context, "one global context for all places, added or multiplied", "Cao et al. 2019, arXiv:1904.11492") {
+FOVEA_BLOCK(gc_context, "one global context for all positions, added or multiplied", "Cao et al. 2019, arXiv:1904.11492") {
   const double ratio = args.get("ratio", 1.0 / 16, "width of the transform as a share of the channels");
-  const std::string pooling = args.get("pooling", "att", "of the places: att (one attention map) or avg");
+  const std::string pooling = args.get("pooling", "att", "of the positions: att (one attention map) or avg");
   check(pooling == "att" || pooling == "avg", "gc_context: expected pooling att or avg, got '", pooling, "'");
   const auto fusion = args.list("fusion", std::vector<std::string>{"channel_add"}, "channel_add, channel_mul or both");
   check(!fusion.empty(), "gc_context: expected at least one fusion, channel_add or channel_mul, got none");

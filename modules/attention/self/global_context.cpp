@@ -1,7 +1,7 @@
 // Global context as timm has it: ctx = sum_j softmax(conv_attn x)_j x_j; y = x gate(mlp_scale(ctx)) + mlp_add(ctx), with
 // mlp = fc2(relu(layer_norm(fc1 ctx))), eps 1e-6; only the scale by default. After Cao et al. 2019, arXiv:1904.11492.
 // Parameters conv_attn, mlp_scale.{fc1, norm, fc2}, mlp_add.{fc1, norm, fc2}: weight, bias.
-// Taps "spatial": N x 1 x H x W, the weights of the places (sum 1); "channel": N x C x 1 x 1, the gate.
+// Taps "spatial": N x 1 x H x W, the weights of the positions (sum 1); "channel": N x C x 1 x 1, the gate.
 #include <algorithm>
 #include <optional>
 
@@ -76,7 +76,7 @@ FOVEA_BLOCK(global_context, "one global context that scales the channels (timm)"
   const std::string gate = args.get("gate", "sigmoid", "of the scale: sigmoid or hard_sigmoid");
   check(gate == "sigmoid" || gate == "hard_sigmoid", "global_context: expected gate sigmoid or hard_sigmoid, got '", gate, "'");
   GlobalContext::Options o{.inner = inner > 0 ? inner : divisible(static_cast<double>(channels) * ratio, divisor),
-                           .attention = args.get("use_attn", true, "weigh the places; else their plain mean"),
+                           .attention = args.get("use_attn", true, "weigh the positions; else their plain mean"),
                            .add = args.get("fuse_add", false, "add a transform of the context"),
                            .scale = args.get("fuse_scale", true, "multiply by a gate made of the context"),
                            .hard = gate == "hard_sigmoid",

@@ -1,6 +1,6 @@
 // Kernel attention of MANet: y_i = x_i + gamma phi(q_i) sum_j phi(k_j) v_j^T / (phi(q_i) . (sum_j phi(k_j) + eps)), phi = softplus.
 // Linear cost. Li et al. 2020, arXiv:2009.02130.
-// Parameters gamma (1), query_conv, key_conv, value_conv: weight, bias. Tap "spatial": N x 1 x H x W, what each place received on
+// Parameters gamma (1), query_conv, key_conv, value_conv: weight, bias. Tap "spatial": N x 1 x H x W, what each position received on
 // average over the queries.
 #include <algorithm>
 
@@ -41,7 +41,7 @@ class KernelAttention final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(kernel_attention, "every place attends to every other by a kernel, at linear cost",
+FOVEA_BLOCK(kernel_attention, "every position attends to every other by a kernel, at linear cost",
             "Li et al. 2020, arXiv:2009.02130") {
   const int reduction = args.get("reduction", 8, "channel squeeze of queries and keys");
   check(reduction > 0, "kernel_attention: expected reduction above 0, got ", reduction);

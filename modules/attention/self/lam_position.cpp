@@ -1,7 +1,7 @@
-// Linear attention mechanism over the places: with q^ and k^ of length one,
+// Linear attention mechanism over the positions: with q^ and k^ of length one,
 //   y_i = x_i + gamma (sum_j v_j + q^_i . sum_j k^_j v_j^T) / (L + q^_i . (sum_j k^_j + eps)),
 // the first-order expansion of a softmax, of linear cost. Li et al. 2020, arXiv:2007.14902; MAResU-Net, arXiv:2011.14302.
-// Parameters gamma (1), query_conv, key_conv, value_conv: weight, bias. Tap "spatial": N x 1 x H x W, what each place received on
+// Parameters gamma (1), query_conv, key_conv, value_conv: weight, bias. Tap "spatial": N x 1 x H x W, what each position received on
 // average over the queries.
 #include <algorithm>
 
@@ -29,11 +29,11 @@ class LamPosition final : public MapBlock {
  protected:
   Var forward(const Var& x) const override {
     const Var q = l2_normalize(to_tokens(query_(x)), 2), k = l2_normalize(to_tokens(key_(x)), 2), v = to_tokens(value_(x));
-    const double places = static_cast<double>(v.dim(1));
-    const Var divisor = scale(matmul(q, transposed(scale(sum(k, {1}), 1, eps_))), 1, places);
+    const double positions = static_cast<double>(v.dim(1));
+    const Var divisor = scale(matmul(q, transposed(scale(sum(k, {1}), 1, eps_))), 1, positions);
     const Var y = (sum(v, {1}) + matmul(q, matmul(transposed(k), v))) / divisor;
     if (wants_tap("spatial")) {
-      const Var share = scale(pow(divisor, -1), 1 / places);
+      const Var share = scale(pow(divisor, -1), 1 / positions);
       const Var received = sum(share, {1}) + matmul(k, transposed(sum(q * share, {1})));
       tap("spatial", to_map(received, x.dim(2), x.dim(3)));
     }
@@ -48,7 +48,7 @@ class LamPosition final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(lam_position, "every place attends to every other at linear cost", "Li et al. 2020, arXiv:2007.14902") {
+FOVEA_BLOCK(lam_position, "every position attends to every other at linear cost", "Li et al. 2020, arXiv:2007.14902") {
   const int reduction = args.get("reduction", 8, "channel squeeze of queries and keys");
   check(reduction > 0, "lam_position: expected reduction above 0, got ", reduction);
   const double eps = args.get("eps", 1e-6, "added to each component of the keys' sum");

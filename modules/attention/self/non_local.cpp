@@ -3,7 +3,7 @@
 //   embedded_gaussian   f = softmax(scale theta(x_i) . phi(x_j))
 //   dot_product         f = theta(x_i) . phi(x_j) / S; computed as theta (phi^T g), of linear cost, unless its map is asked for
 //   concatenation       f = relu(w . [theta(x_i), phi(x_j)]) / S; of linear cost too, by order: see relu_pairs
-// S is the number of keys: all places, or those left by 2x2 max pooling. Wang et al. 2018, arXiv:1711.07971.
+// S is the number of keys: all positions, or those left by 2x2 max pooling. Wang et al. 2018, arXiv:1711.07971.
 // Parameters (mmcv's names) g.conv, theta.conv, phi.conv, conv_out.conv: weight, bias; conv_out.bn.*; concat_project.conv.weight.
 // Tap "attention": N x 1 x L x S.
 #include <cmath>
@@ -102,7 +102,7 @@ double scale_of(const std::string& name, std::int64_t channels, std::int64_t inn
 
 }  // namespace
 
-FOVEA_BLOCK(non_local, "every place attends to every other", "Wang et al. 2018, arXiv:1711.07971") {
+FOVEA_BLOCK(non_local, "every position attends to every other", "Wang et al. 2018, arXiv:1711.07971") {
   Options o;
   o.mode = args.get("mode", "embedded_gaussian", "gaussian, embedded_gaussian, dot_product or concatenation");
   check(o.mode == "gaussian" || o.mode == "embedded_gaussian" || o.mode == "dot_product" || o.mode == "concatenation",

@@ -1,4 +1,4 @@
-// Position attention of DANet: y = x + gamma softmax(q k^T) v over all places, with 1x1 convolutions for q, k (fewer channels) and v.
+// Position attention of DANet: y = x + gamma softmax(q k^T) v over all positions, with 1x1 convolutions for q, k (fewer channels) and v.
 // Fu et al. 2019, arXiv:1809.02983. Parameters gamma (1), query_conv, key_conv, value_conv: weight, bias.
 // Tap "attention": N x 1 x L x L.
 #include <algorithm>
@@ -33,7 +33,7 @@ class Pam final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(pam, "every place attends to every other", "Fu et al. 2019, arXiv:1809.02983") {
+FOVEA_BLOCK(pam, "every position attends to every other", "Fu et al. 2019, arXiv:1809.02983") {
   const int reduction = args.get("reduction", 8, "channel squeeze of queries and keys");
   check(reduction > 0, "pam: expected reduction above 0, got ", reduction);
   return std::make_unique<Pam>(scope, channels, std::max<std::int64_t>(1, channels / reduction));

@@ -4,7 +4,7 @@
 // Where the map is not larger than the window, the window becomes the map's smaller side and is not shifted; other sizes are padded.
 // Parameters norm1, norm2: weight, bias; attn.*: see swin_window.cpp, swin_window_v2.cpp; mlp.fc1, mlp.fc2: weight, bias.
 // Taps "attn.attention": N windows x heads x area x area; "attn.attention_mean"; "attn.received", where there are several windows:
-// N x heads x 1 x HW, how much each place of the map is looked at on average, the shift undone.
+// N x heads x 1 x HW, how much each position of the map is looked at on average, the shift undone.
 #include "modules/attention/self/swin_block.hpp"
 
 #include "modules/attention/self/tokens.hpp"

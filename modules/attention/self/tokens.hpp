@@ -26,7 +26,7 @@ inline Var join_heads(const Var& heads) {
   return reshape(permute(heads, {0, 2, 1, 3}), {heads.dim(0), heads.dim(2), heads.dim(1) * heads.dim(3)});
 }
 
-// The last two axes change places.
+// The last two axes swap.
 inline Var transposed(const Var& x) {
   Shape order;
   for (int i = 0; i < x.shape().rank(); ++i) order.push_back(i);

@@ -93,8 +93,8 @@ Var WindowGrid::received(const Var& weights) const {
     }
   }
   const Var met = masked_fill(reshape(weights, {-1, windows(), heads, area, area}), Var(apart), 0);
-  const Var places = reshape(permute(sum(met, {3}, false), {0, 1, 3, 2}), {-1, padded_.area(), heads});
-  const Var on_map = permute(index_select(places, 1, indices(to_, {map_.area()})), {0, 2, 1});
+  const Var positions = reshape(permute(sum(met, {3}, false), {0, 1, 3, 2}), {-1, padded_.area(), heads});
+  const Var on_map = permute(index_select(positions, 1, indices(to_, {map_.area()})), {0, 2, 1});
   return scale(reshape(on_map, {-1, heads, 1, map_.area()}), 1.0 / static_cast<double>(map_.area()));
 }
 

@@ -26,7 +26,7 @@ class WindowGrid {
   // windows x 1 x area x area: 0, and -100 between tokens that the roll brought together. Undefined without a shift.
   Var mask() const;
 
-  // How much each place of the map is looked at: from weights N windows x heads x area x area to N x heads x 1 x HW, the mean over
+  // How much each position of the map is looked at: from weights N windows x heads x area x area to N x heads x 1 x HW, the mean over
   // the map's tokens. The roll is undone; padding, and pairs that the mask keeps apart, count as 0.
   Var received(const Var& weights) const;
 
@@ -34,11 +34,11 @@ class WindowGrid {
   std::int64_t windows() const { return padded_.area() / window_.area(); }  // of one map
 
  private:
-  // For each place of window w: the same number for those that were neighbours before the roll.
+  // For each position of window w: the same number for those that were neighbours before the roll.
   std::vector<int> regions(std::int64_t w) const;
 
   Extent map_, window_, shift_, padded_;
-  std::vector<std::int64_t> from_, to_;  // token of each place (HW: padding), place of each token
+  std::vector<std::int64_t> from_, to_;  // token of each position (HW: padding), place of each token
 };
 
 // Where (query - key) stands in a table of offsets of a `full` window, for the tokens of a `window` that is no larger:

@@ -28,7 +28,7 @@ class BamSpatial final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(bam_spatial, "a gate for every place from dilated convolutions", "Park et al. 2018, arXiv:1807.06514") {
+FOVEA_BLOCK(bam_spatial, "a gate for every position from dilated convolutions", "Park et al. 2018, arXiv:1807.06514") {
   const std::int64_t hidden = squeezed_width(args, channels, {}, "bam_spatial");
   const BamLogits::Options o = BamLogits::read(args, channels, hidden, "bam_spatial");
   const std::string output = args.get("output", "gated", "gated: x (1 + sigmoid(m)); logits: m");

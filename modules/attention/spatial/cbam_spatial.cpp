@@ -26,7 +26,7 @@ class CbamSpatial final : public MapBlock {
 
 }  // namespace
 
-FOVEA_BLOCK(cbam_spatial, "a gate for every place from the channels' maximum and mean", "Woo et al. 2018, arXiv:1807.06521") {
+FOVEA_BLOCK(cbam_spatial, "a gate for every position from the channels' maximum and mean", "Woo et al. 2018, arXiv:1807.06521") {
   const bool light = args.get("light", false, "one plane, 0.5 (max + mean), instead of two");
   const ChannelPlanes planes(args, light, "cbam_spatial");
   SpatialGate::Options o;

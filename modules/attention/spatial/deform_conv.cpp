@@ -82,7 +82,7 @@ DeformConvOptions read_deform_options(std::int64_t channels, Args& args, bool bi
   o.in = channels;
   o.out = args.get("out", static_cast<int>(channels), "output channels");
   o.kernel = pair(args, "kernel", 3, "size of the kernel");
-  o.conv.stride = pair(args, "stride", 1, "step between output places");
+  o.conv.stride = pair(args, "stride", 1, "step between output positions");
   o.conv.dilation = pair(args, "dilation", 1, "step between taps");
   o.conv.pad = pair(args, "pad", -1, "zeros around the map (-1: the size stays at stride 1)");
   o.conv.groups = args.get("groups", 1, "groups of channels that do not mix");

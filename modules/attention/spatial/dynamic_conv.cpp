@@ -70,7 +70,7 @@ FOVEA_CONV_BLOCK(dynamic_conv, "one convolution whose kernel is mixed from K per
   o.in = channels;
   o.out = args.get("out", static_cast<int>(channels), "output channels");
   o.kernel = args.get("kernel", 3, "side of the kernel");
-  o.stride = args.get("stride", 1, "step between output places");
+  o.stride = args.get("stride", 1, "step between output positions");
   o.dilation = args.get("dilation", 1, "step between taps");
   o.pad = args.get("pad", -1, "zeros around the map (-1: the size stays at stride 1)");
   o.groups = args.get("groups", 1, "groups of channels that do not mix");

@@ -2,7 +2,7 @@
 //   1  query and key content     q.k          2  query content and relative position  q.(Rx + Ry)
 //   3  key content alone         u.k          4  relative position alone              v.(Rx + Ry)
 // y = x + gamma proj_conv(softmax(sum of the terms) value), over h heads of d = C / h channels each, without a 1 / sqrt(d).
-// Keys and values come from every kv_stride-th place, queries from every q_stride-th (resized back bilinearly).
+// Keys and values come from every kv_stride-th position, queries from every q_stride-th (resized back bilinearly).
 // R = appr_geom_fc(e) / sqrt(2), e = [sin(delta / f), cos(delta / f)] with f_i = 1000^(4i/P) and delta in pixels times `magnitude`,
 // from column distances for x and row distances for y. Term 3 alone is one map for all queries, and computed once.
 // Parameters query_conv.weight (terms 1, 2), key_conv.weight (1, 3), value_conv.weight, appr_geom_fc_x.weight and appr_geom_fc_y.weight
@@ -40,7 +40,7 @@ struct GeneralizedOptions {
 };
 
 // Sizes of the map that queries and keys stand on.
-struct Places {
+struct Positions {
   std::int64_t batch, rows, columns, key_rows, key_columns;
   std::int64_t queries() const { return rows * columns; }
   std::int64_t keys() const { return key_rows * key_columns; }
@@ -80,7 +80,7 @@ class GeneralizedAttention final : public MapBlock {
  protected:
   Var forward(const Var& x) const override {
     const Var xq = every(x, o_.q_stride), xk = every(x, o_.kv_stride);
-    const Places p{x.dim(0), xq.dim(2), xq.dim(3), xk.dim(2), xk.dim(3)};
+    const Positions p{x.dim(0), xq.dim(2), xq.dim(3), xk.dim(2), xk.dim(3)};
     const Var values = permute(reshape(tokens(value_, xk), {p.batch, p.keys(), o_.heads, o_.width}), {0, 2, 1, 3});
     const std::int64_t rows = o_.key_alone() ? 1 : p.rows, columns = o_.key_alone() ? 1 : p.columns;
     AttentionOptions unscaled;
@@ -93,7 +93,7 @@ class GeneralizedAttention final : public MapBlock {
   }
 
  private:
-  // A 1x1 convolution as places x channels: N x H x W x hd.
+  // A 1x1 convolution as positions x channels: N x H x W x hd.
   static Var tokens(const Var& weight, const Var& x) { return permute(conv2d(x, weight, {}, {}), {0, 2, 3, 1}); }
 
   Var per_head(const Var& bias) const { return reshape(bias, {1, o_.heads, 1, o_.width}); }
@@ -102,7 +102,7 @@ class GeneralizedAttention final : public MapBlock {
 
   // Every term is a part of one product of widths: the query's content with the key's, what the query says of each key column with a
   // key's own column as a vector of one 1, and the same for rows. So nothing of Lq x Lk is ever held. N x h x Lq x width.
-  Var queries(const Var& xq, const Places& p) const {
+  Var queries(const Var& xq, const Positions& p) const {
     const Var query = query_.defined() ? reshape(tokens(query_, xq), {p.batch, p.rows, p.columns, o_.heads, o_.width}) : Var();
     Vars parts;
     if (o_.content) {
@@ -119,7 +119,7 @@ class GeneralizedAttention final : public MapBlock {
     return parts.size() == 1 ? parts[0] : concat(parts, 3);
   }
 
-  Var keys(const Var& xk, const Places& p) const {  // N x h x Lk x width
+  Var keys(const Var& xk, const Positions& p) const {  // N x h x Lk x width
     Vars parts;
     if (contents()) parts.push_back(permute(reshape(tokens(key_, xk), {p.batch, p.keys(), o_.heads, o_.width}), {0, 2, 1, 3}));
     if (distances()) {
@@ -133,7 +133,7 @@ class GeneralizedAttention final : public MapBlock {
   }
 
   // What queries say of key columns and of key rows: N x h x Lq x key columns, and x key rows.
-  std::pair<Var, Var> axis_scores(const Var& query, const Places& p) const {
+  std::pair<Var, Var> axis_scores(const Var& query, const Positions& p) const {
     Var x, y;
     if (o_.positions()) std::tie(x, y) = position_scores(query, p);
     if (o_.range >= 0) {
@@ -150,7 +150,7 @@ class GeneralizedAttention final : public MapBlock {
   }
 
   // Terms 2 and 4 by columns and by rows: (N or 1) x h x (rows or 1) x columns x key columns, and x rows x (columns or 1) x key rows.
-  std::pair<Var, Var> position_scores(const Var& query, const Places& p) const {
+  std::pair<Var, Var> position_scores(const Var& query, const Positions& p) const {
     const Var along_x = relative(geometry_x_, p.columns, p.key_columns), along_y = relative(geometry_y_, p.rows, p.key_rows);
     Var q;  // (N or 1) x h x (rows or 1) x (columns or 1) x d
     if (o_.position) q = reshape(position_bias_, {1, o_.heads, 1, 1, o_.width});
@@ -163,7 +163,7 @@ class GeneralizedAttention final : public MapBlock {
   }
 
   // What mmcv multiplies the row distances with: the query of row i and column j where that of j and i belongs.
-  static Var transposed(const Var& q, const Places& p) {
+  static Var transposed(const Var& q, const Positions& p) {
     check(p.rows == p.columns, "generalized_attention: reading: mmcv takes square maps only, got ", p.rows, " x ", p.columns,
           " queries; use reading: fixed");
     return permute(q, {0, 1, 3, 2, 4});
@@ -212,8 +212,8 @@ FOVEA_BLOCK(generalized_attention, "self-attention of content and relative posit
   const std::string terms = args.get("terms", "1111", "query-key, query-position, key, position: 1 on, 0 off");
   o.heads = args.get("heads", static_cast<int>(std::min<std::int64_t>(9, channels)),
                      "heads of channels / heads each; 9 where there are as many channels");
-  o.kv_stride = args.get("kv_stride", 2, "keys and values from every such place");
-  o.q_stride = args.get("q_stride", 1, "queries from every such place");
+  o.kv_stride = args.get("kv_stride", 2, "keys and values from every such position");
+  o.q_stride = args.get("q_stride", 1, "queries from every such position");
   const int embedding = args.get("position_embedding_dim", -1,
                                  "P, width of the distance's encoding, a multiple of 4 (-1: the channels, rounded up to one)");
   o.magnitude = args.get("magnitude", 1.0, "multiplies distances");

@@ -1,4 +1,4 @@
-// A gate for every place from a few pooled planes: sigmoid(bn(conv_k planes)). What CBAM's and triplet attention's gates are made of.
+// A gate for every position from a few pooled planes: sigmoid(bn(conv_k planes)). What CBAM's and triplet attention's gates are made of.
 // Parameters conv.weight, conv.bias, bn.*; takes N x P x H x W, gives N x 1 x H x W.
 #pragma once
 

@@ -83,12 +83,12 @@ struct BackwardPass {
       const std::int64_t sizes[] = {kQueryTile * kKeyTile, kQueryTile * kKeyTile, d * kKeyTile,    e * kKeyTile,
                                     kKeyTile * dw,         kQueryTile * d,        kQueryTile * dw, kQueryTile * e,
                                     kQueryTile * ew,       kQueryTile * e,        kKeyTile * dw,   kKeyTile * ew};
-      C** places[] = {&s, &dp, &key_t, &value_t, &key, &query, &query_panels, &grad, &grad_panels, &out, &dk, &dv};
+      C** positions[] = {&s, &dp, &key_t, &value_t, &key, &query, &query_panels, &grad, &grad_panels, &out, &dk, &dv};
       std::int64_t total = 0;
       for (const std::int64_t size : sizes) total += round_up(size, 16);
       memory.resize(static_cast<std::size_t>(total));
       C* at = memory.data();
-      for (std::size_t i = 0; i < std::size(sizes); at += round_up(sizes[i], 16), ++i) *places[i] = at;
+      for (std::size_t i = 0; i < std::size(sizes); at += round_up(sizes[i], 16), ++i) *positions[i] = at;
     }
   };
 

@@ -22,11 +22,11 @@ class Planned {
         weight_(in[3]),
         outputs_(out.shape[1]),
         per_group_(g.channels / g.o.groups),
-        places_(out.shape[0] * g.out_height * g.out_width),
-        tile_(std::min(places_, deform_tile(g))),
+        positions_(out.shape[0] * g.out_height * g.out_width),
+        tile_(std::min(positions_, deform_tile(g))),
         runs_(deform_runs(g.channels, g.o.groups, g.o.deform_groups, g.channels)),
         whole_(product(tile_)),
-        rest_(places_ % tile_ ? product(places_ % tile_) : whole_) {}
+        rest_(positions_ % tile_ ? product(positions_ % tile_) : whole_) {}
 
   bool fits() const { return whole_ && rest_; }
   std::int64_t workspace() const {
@@ -37,15 +37,15 @@ class Planned {
     auto* samples = reinterpret_cast<DeformSample<float>*>(room);
     float *columns = room + columns_at(), *weight = room + weight_at();
     order(in[3], weight);
-    for (std::int64_t first = 0; first < places_; first += tile_) {
-      const DeformTile<float> t{samples, std::min(tile_, places_ - first), g_.taps(), g_.samples(), g_.channels, per_group_};
-      parallel_for(t.places, kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = 0; first < positions_; first += tile_) {
+      const DeformTile<float> t{samples, std::min(tile_, positions_ - first), g_.taps(), g_.samples(), g_.channels, per_group_};
+      parallel_for(t.positions, kDeformGrain, [&](std::int64_t begin, std::int64_t end) {
         deform_samples(g_, in[1], in[2], first + begin, first + end, samples + begin * g_.samples());
         for (const DeformRun& r : runs_) read_columns(columns, in[0], t, r, begin, end);
       });
       float* to = y + first * outputs_;
-      (t.places == tile_ ? whole_ : rest_)->run(columns, weight, to, room + scratchpad());
-      if (in[4]) add_bias(to, in[4], t.places, outputs_);
+      (t.positions == tile_ ? whole_ : rest_)->run(columns, weight, to, room + scratchpad());
+      if (in[4]) add_bias(to, in[4], t.positions, outputs_);
     }
   }
 
@@ -60,12 +60,12 @@ class Planned {
     return weight_at() + floats(static_cast<std::size_t>(g_.taps() * per_group_ * outputs_) * sizeof(float));
   }
 
-  // Places x (taps and channels of a group) times that x outputs of the group, for each group.
-  Product product(std::int64_t places) const {
+  // Positions x (taps and channels of a group) times that x outputs of the group, for each group.
+  Product product(std::int64_t positions) const {
     const std::int64_t groups = g_.o.groups, in = g_.taps() * per_group_, out = outputs_ / groups;
-    if (groups == 1) return dnn::PreparedMatmul::make({{places, in}, {in, 1}}, {{in, out}, {out, 1}}, {{places, out}, {out, 1}});
-    return dnn::PreparedMatmul::make({{groups, places, in}, {places * in, in, 1}}, {{groups, in, out}, {in * out, out, 1}},
-                                     {{groups, places, out}, {out, outputs_, 1}});
+    if (groups == 1) return dnn::PreparedMatmul::make({{positions, in}, {in, 1}}, {{in, out}, {out, 1}}, {{positions, out}, {out, 1}});
+    return dnn::PreparedMatmul::make({{groups, positions, in}, {positions * in, in, 1}}, {{groups, in, out}, {in * out, out, 1}},
+                                     {{groups, positions, out}, {out, outputs_, 1}});
   }
 
   void order(const float* w, float* to) const {
@@ -83,9 +83,9 @@ class Planned {
 
   DeformGeometry g_;
   Value weight_;
-  std::int64_t outputs_, per_group_, places_, tile_;
+  std::int64_t outputs_, per_group_, positions_, tile_;
   std::vector<DeformRun> runs_;
-  Product whole_, rest_;  // of a tile's places, of those that are left for the last
+  Product whole_, rest_;  // of a tile's positions, of those that are left for the last
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The passes of deformable convolution over one tile of output places. Columns lie as [group][place][tap][channel of the group],
+// The passes of deformable convolution over one tile of output positions. Columns lie as [group][position][tap][channel of the group],
 // so that every pass runs along channels, which channels-last maps keep together, and the tile is a matrix for the product
 // with the weight.
 #pragma once
@@ -27,22 +27,22 @@ inline std::vector<DeformRun> deform_runs(std::int64_t channels, std::int64_t gr
   return runs;
 }
 
-// Places whose columns take a part of the second-level cache; independent of the thread count.
+// Positions whose columns take a part of the second-level cache; independent of the thread count.
 inline std::int64_t deform_tile(const DeformGeometry& g) {
   return std::clamp<std::int64_t>((std::int64_t{1} << 20) / (g.taps() * g.channels * 4), 128, 4096);
 }
-constexpr std::int64_t kDeformGrain = 16;  // places: some 10 us of work
+constexpr std::int64_t kDeformGrain = 16;  // positions: some 10 us of work
 
 template <class C>
 struct DeformTile {
   const DeformSample<C>* samples;
-  std::int64_t places, taps, per_place;       // per_place: samples of one place, over all deformable groups
+  std::int64_t positions, taps, per_position;       // per_position: samples of one position, over all deformable groups
   std::int64_t channels, channels_per_group;  // of the map
   std::int64_t column(const DeformRun& r, std::int64_t place, std::int64_t tap) const {
-    return ((r.group * places + place) * taps + tap) * channels_per_group + r.position;
+    return ((r.group * positions + place) * taps + tap) * channels_per_group + r.position;
   }
   std::int64_t sample(const DeformRun& r, std::int64_t place, std::int64_t tap) const {
-    return place * per_place + r.deform * taps + tap;
+    return place * per_position + r.deform * taps + tap;
   }
 };
 
@@ -105,11 +105,11 @@ void sample_gradients(T* offset, T* mask, const C* dots, const DeformSample<C>* 
   }
 }
 
-// Adds the columns' gradients to the pixels that were read, place after place: a thread that owns a run of channels sums in the
+// Adds the columns' gradients to the pixels that were read, position after position: a thread that owns a run of channels sums in the
 // same order whatever the number of threads.
 template <class C>
 FOVEA_SIMD static void scatter_columns(C* map, const C* gradient, const DeformTile<C>& t, const DeformRun& r) {
-  for (std::int64_t p = 0; p < t.places; ++p)
+  for (std::int64_t p = 0; p < t.positions; ++p)
     for (std::int64_t k = 0; k < t.taps; ++k) {
       const DeformSample<C>& s = t.samples[t.sample(r, p, k)];
       if (s.corner[0] < 0) continue;

@@ -1,4 +1,4 @@
-// Where a deformable convolution reads: for each output place, deformable group and tap the four pixels, their weights, and
+// Where a deformable convolution reads: for each output position, deformable group and tap the four pixels, their weights, and
 // how the weights change with the position. Worked out once per tile, used by every pass over it.
 #pragma once
 
@@ -46,10 +46,10 @@ struct DeformGeometry {
   DeformOptions o;
   std::int64_t height = 0, width = 0, channels = 0, out_height = 0, out_width = 0, kernel_height = 0, kernel_width = 0;
   std::int64_t taps() const { return kernel_height * kernel_width; }
-  std::int64_t samples() const { return o.deform_groups * taps(); }  // per output place
+  std::int64_t samples() const { return o.deform_groups * taps(); }  // per output position
 };
 
-// Samples of the output places [begin, end), counted over (image, row, column). offset and mask are their dense rows.
+// Samples of the output positions [begin, end), counted over (image, row, column). offset and mask are their dense rows.
 template <class T, class C = compute_t<T>>
 void deform_samples(const DeformGeometry& g, const T* offset, const T* mask, std::int64_t begin, std::int64_t end,
                     DeformSample<C>* out) {

@@ -29,7 +29,7 @@ struct Tap {
 struct RowPlan {
   std::int64_t count, step;      // results; columns of the source from one to the next
   std::int64_t width, channels;  // of the source
-  std::int64_t spread;           // results lie so many places apart
+  std::int64_t spread;           // results lie so many positions apart
 };
 
 // `Many` results from j on, of L::count channels from c on; with Edge columns outside the source count as 0.

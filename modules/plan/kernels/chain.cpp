@@ -11,17 +11,17 @@ namespace {
 // A room for a tile behind whose end a short row may be written.
 struct alignas(64) Repeated : std::array<float, Chain::kTile + kShortRow> {};
 
-// An operand that is spread over places of a short row, as a map.
-const float* repeated(Repeated& room, const Source& s, std::int64_t places, std::int64_t width) {
+// An operand that is spread over positions of a short row, as a map.
+const float* repeated(Repeated& room, const Source& s, std::int64_t positions, std::int64_t width) {
   const auto* g = static_cast<const float*>(s.at);
   float* y = room.data();
-  if (s.form == Source::Form::wide && s.step == 0) {  // the same for all places: what there is already is repeated
+  if (s.form == Source::Form::wide && s.step == 0) {  // the same for all positions: what there is already is repeated
     std::copy_n(g, width, y);
-    for (std::int64_t have = width; have < places * width; have *= 2)
-      std::copy_n(y, std::min(have, places * width - have), y + have);
+    for (std::int64_t have = width; have < positions * width; have *= 2)
+      std::copy_n(y, std::min(have, positions * width - have), y + have);
     return room.data();
   }
-  for (std::int64_t p = 0; p < places; ++p, y += width, g += s.step) {
+  for (std::int64_t p = 0; p < positions; ++p, y += width, g += s.step) {
     if (s.form == Source::Form::one) std::fill_n(y, kShortRow, *g);  // the next place writes over the rest
     else std::copy_n(g, width, y);
   }
@@ -144,11 +144,11 @@ void Chain::lay_out(const Shape& lies, const std::vector<Shape>& strides, bool w
   }
   if (dims.empty()) dims.push_back(1);
   for (auto& m : merged) m.resize(dims.size());
-  // A row longer than a tile is cut; then there are no places side by side.
+  // A row longer than a tile is cut; then there are no positions side by side.
   const bool cut = !whole_places && (dims.size() == 1 || dims.back() > kTile);
   const std::size_t outer = dims.size() - (cut || dims.size() == 1 ? 1 : 2);
   width_ = dims.back();
-  places_ = outer + 1 < dims.size() ? dims[outer] : 1;
+  positions_ = outer + 1 < dims.size() ? dims[outer] : 1;
   dims_.assign(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(outer));
   for (const auto d : dims_) outer_ *= d;
   for (std::size_t k = 0; k < steps_.size(); ++k) {
@@ -157,14 +157,14 @@ void Chain::lay_out(const Shape& lies, const std::vector<Shape>& strides, bool w
     steps_[k].sp = outer + 1 < dims.size() ? merged[k][outer] : 0;
   }
   unit_ = cut ? 1 : width_;
-  piece_ = std::clamp<std::int64_t>(kTile / unit_, 1, places_ * width_ / unit_);
-  pieces_ = (places_ * width_ / unit_ + piece_ - 1) / piece_;
+  piece_ = std::clamp<std::int64_t>(kTile / unit_, 1, positions_ * width_ / unit_);
+  pieces_ = (positions_ * width_ / unit_ + piece_ - 1) / piece_;
 }
 
-// Whether a step reads an operand that is spread over places of few neighbours. Registers take it as a map.
+// Whether a step reads an operand that is spread over positions of few neighbours. Registers take it as a map.
 bool Chain::cramped(const Step& s) const {
   const bool map = (s.narrow && !s.product) || (s.su == 1 && s.sp == width_);
-  return reads(s) && !map && width_ < kShortRow && places_ > 1;
+  return reads(s) && !map && width_ < kShortRow && positions_ > 1;
 }
 
 // How many steps from `begin` on run in registers together or not at all: a chain beside another does, since a value that is put away
@@ -204,7 +204,7 @@ void Chain::group() {
 
 Chain::Tile Chain::tile(std::int64_t i) const {
   const std::int64_t at = i % pieces_ * piece_;
-  return {i / pieces_ * places_ * width_ + at * unit_, std::min(piece_, places_ * width_ / unit_ - at) * unit_};
+  return {i / pieces_ * positions_ * width_ + at * unit_, std::min(piece_, positions_ * width_ / unit_ - at) * unit_};
 }
 
 // The tile of a map of the full shape.
@@ -215,7 +215,7 @@ Source Chain::whole(const Flow& f, const void* map, bool narrow) const {
 
 // A tile's part of an operand that is spread over the map.
 Source Chain::spread(const Flow& f, const Step& s) const {
-  const std::int64_t within = f.tile.first % (places_ * width_);
+  const std::int64_t within = f.tile.first % (positions_ * width_);
   std::int64_t rest = f.index / pieces_, offset = within / width_ * s.sp + within % width_ * s.su;
   for (std::size_t d = dims_.size(); d-- > 0; rest /= dims_[d]) offset += rest % dims_[d] * s.outer[d];
   return {s.su ? Source::Form::wide : Source::Form::one, static_cast<const float*>(f.operands[s.operand]) + offset, s.sp};

@@ -13,7 +13,7 @@ namespace fovea::plan {
 
 class Chain {
  public:
-  static constexpr std::int64_t kTile = 4096;  // elements; a place with more channels than that is a tile of its own
+  static constexpr std::int64_t kTile = 4096;  // elements; a position with more channels than that is a tile of its own
   struct alignas(64) Room : std::array<float, kTile> {};
 
   Chain() = default;
@@ -23,7 +23,7 @@ class Chain {
   };
   // Of a value of shape `full`, which comes out as `to`. Operands are spread over `full`; operand 0 is the value itself, of that shape
   // unless a spread link stands first.
-  // With `whole_places` every tile holds whole places: all channels of some of them.
+  // With `whole_places` every tile holds whole positions: all channels of some of them.
   Chain(const Links& links, const Shape& full, const std::vector<Operand>& operands, DType to, bool whole_places = false);
 
   struct Tile {
@@ -36,7 +36,7 @@ class Chain {
   // All tiles, over threads: y may be x where they are of one type.
   void run(void* y, const void* x, const void* const* operands) const;
   bool empty() const { return steps_.empty(); }
-  // Whether y may also be x where x is an operand besides: all of a place is read before it is written.
+  // Whether y may also be x where x is an operand besides: all of a position is read before it is written.
   bool at_once() const { return !steps_.empty() && steps_.front().together == steps_.size(); }
 
  private:
@@ -69,8 +69,8 @@ class Chain {
   void run(std::int64_t index, float* room, const Target& y, const void* x, const void* const* operands) const;
 
   std::vector<std::int64_t> dims_;  // outer dimensions, outermost first
-  std::int64_t outer_ = 1, places_ = 1, width_ = 1;
-  std::int64_t unit_ = 1, piece_ = 1, pieces_ = 1;  // a piece is that many units: places or, of one long row, elements
+  std::int64_t outer_ = 1, positions_ = 1, width_ = 1;
+  std::int64_t unit_ = 1, piece_ = 1, pieces_ = 1;  // a piece is that many units: positions or, of one long row, elements
   std::vector<Step> steps_;
   DType from_ = DType::f32, to_ = DType::f32;
 };

@@ -10,7 +10,7 @@ namespace fovea::plan {
 namespace {
 
 constexpr std::int64_t kGrain = 16384;  // elements worth a thread
-constexpr std::int64_t kSquare = 16;    // side of the squares in which axes change places
+constexpr std::int64_t kSquare = 16;    // side of the squares in which axes swap
 
 // A plane of `rows` x `columns`; the results are neighbours along the columns.
 struct Plane {

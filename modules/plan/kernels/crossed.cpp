@@ -21,8 +21,8 @@ struct Along {
   alignas(64) float sum[Rows * kChunk], top[Rows * kChunk];
 };
 
-// Places side by side, n channels of them: the more, the less often the running values along the rows are loaded and stored.
-template <int Rows, int Places, bool maxima, class T>
+// Positions side by side, n channels of them: the more, the less often the running values along the rows are loaded and stored.
+template <int Rows, int Positions, bool maxima, class T>
 FOVEA_INLINE void cross(const Crossed& c, const T* x, std::int64_t at, std::int64_t n, Along<Rows>& along) {
   const std::int64_t row = c.width * c.channels;
   const V none = V{} - std::numeric_limits<float>::infinity();
@@ -32,7 +32,7 @@ FOVEA_INLINE void cross(const Crossed& c, const T* x, std::int64_t at, std::int6
       L::load(sum[r], along.sum + r * kChunk + i);
       if (maxima) L::load(top[r], along.top + r * kChunk + i);
     }
-    for (int p = 0; p < Places; ++p) {
+    for (int p = 0; p < Positions; ++p) {
       const std::int64_t place = at + p * c.channels + i;
       V down = {}, peak = none;
       if (!c.fresh) {

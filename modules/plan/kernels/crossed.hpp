@@ -10,7 +10,7 @@ namespace fovea::plan {
 
 struct Crossed {
   static constexpr std::int64_t kRows = 7;       // at most
-  static constexpr std::int64_t kLongest = 512;  // places of a row: longer sums want more than f32
+  static constexpr std::int64_t kLongest = 512;  // positions of a row: longer sums want more than f32
   static bool fits(std::int64_t width, std::int64_t channels) { return width <= kLongest && channels % 16 == 0; }
 
   std::int64_t rows, width, channels;

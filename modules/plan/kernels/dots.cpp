@@ -12,7 +12,7 @@ namespace {
 using L = kernels::Lanes16;
 constexpr std::int64_t kTogether = 4;  // rows that share the loads of the other factor, where they are short
 constexpr std::int64_t kLong = 128;    // elements of a row that is read alone: main memory is fastest read straight on
-constexpr std::int64_t kFewPlaces = 4, kLargest = 65536;
+constexpr std::int64_t kFewPositions = 4, kLargest = 65536;
 constexpr std::int64_t kGrain = 32768;  // products worth a thread
 constexpr std::int64_t kBlock = 256;    // results at a time
 // A gate's weights come from main memory, once in a run, and are too few for the processor to foresee them: what lies so many floats
@@ -64,19 +64,19 @@ FOVEA_SIMD void dot_rows(const float* many, const float* one, std::int64_t rows,
 
 }  // namespace
 
-bool Dots::fits(std::int64_t places, std::int64_t in, std::int64_t out) {
-  return places == 1 || (places <= kFewPlaces && in * out <= kLargest) || out == 1;
+bool Dots::fits(std::int64_t positions, std::int64_t in, std::int64_t out) {
+  return positions == 1 || (positions <= kFewPositions && in * out <= kLargest) || out == 1;
 }
 
 void dot_products(const Dots& d, const DotArguments& a) {
-  const bool by_place = d.out == 1;
-  const std::int64_t rows = by_place ? d.places : d.out, times = by_place ? 1 : d.places;
-  const float *many = by_place ? a.x : a.w, *one = by_place ? a.w : a.x;
+  const bool by_position = d.out == 1;
+  const std::int64_t rows = by_position ? d.positions : d.out, times = by_position ? 1 : d.positions;
+  const float *many = by_position ? a.x : a.w, *one = by_position ? a.w : a.x;
   const auto some = [&](std::int64_t first, std::int64_t n, std::int64_t t) {
     std::array<float, kBlock> sums;  // the residual may lie where the result goes
     dot_rows(many + first * d.in, one + t * d.in, n, d.in, sums.data());
     const std::int64_t at = t * rows + first;
-    for (std::int64_t r = 0; a.bias && r < n; ++r) sums[static_cast<std::size_t>(r)] += a.bias[by_place ? 0 : first + r];
+    for (std::int64_t r = 0; a.bias && r < n; ++r) sums[static_cast<std::size_t>(r)] += a.bias[by_position ? 0 : first + r];
     for (std::int64_t r = 0; a.residual && r < n; ++r) sums[static_cast<std::size_t>(r)] += a.residual[at + r];
     if (a.after) a.after->row(a.y + at, sums.data(), n, a.after->a, a.after->b);
     else std::copy_n(sums.data(), n, a.y + at);

@@ -16,7 +16,7 @@ constexpr std::int64_t kRows = Crossed::kRows,
                        kParts = 8;       // of a part at least, of a sample at most: joining reads a row of each
 constexpr std::int64_t kGroup = 65536;   // elements that go through all statistics together
 constexpr std::int64_t kStrip = 1024;    // sums that stay in the first cache
-constexpr std::int64_t kPiece = 512;     // places that are summed in f32 before they go over to f64
+constexpr std::int64_t kPiece = 512;     // positions that are summed in f32 before they go over to f64
 constexpr std::int64_t kThread = 16384;  // elements that a second thread is worth while for
 
 template <bool maxima, class T>
@@ -34,7 +34,7 @@ struct Result {
   FOVEA_INLINE void begin(std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) total[i] = 0, top[i] = -std::numeric_limits<float>::infinity();
   }
-  // y: where the two values of a place, or the one, lie: the second `plane` behind the first.
+  // y: where the two values of a position, or the one, lie: the second `plane` behind the first.
   FOVEA_INLINE void write(const role::Line& l, float* y, std::int64_t plane, std::int64_t n) const {
     float *mean = y + (l.maximum && !l.mean_first ? plane : 0), *maximum = y + (l.mean_first ? plane : 0);
     const double scale = l.scale;
@@ -43,7 +43,7 @@ struct Result {
   }
 };
 
-// Along one row's `width` places of `channels`, of which n are wanted.
+// Along one row's `width` positions of `channels`, of which n are wanted.
 template <bool maxima, class T>
 FOVEA_SIMD void across(const role::Line& l, const T* x, std::int64_t width, std::int64_t channels, std::int64_t n, float* y) {
   float sum[kStrip], best[kStrip];

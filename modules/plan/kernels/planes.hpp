@@ -1,4 +1,4 @@
-// Convolution of a few planes to one, as the gates for places have it (CBAM's 7x7 over maximum and mean). oneDNN computes one output
+// Convolution of a few planes to one, as the gates for positions have it (CBAM's 7x7 over maximum and mean). oneDNN computes one output
 // channel like sixteen. The planes are read where they lie, so that a gate over other axes than rows and columns (triplet attention)
 // needs no copy.
 #pragma once
@@ -17,7 +17,7 @@ struct Planes {
   std::array<std::int64_t, 2> pad;      // in front: rows, columns
   std::array<std::int64_t, 4> steps{};  // of x, in elements: sample, plane, row, column
   std::int64_t from = 0;                // the first element of x
-  bool turned = false;                  // rows and columns have changed places: of x, of the kernel, of the result
+  bool turned = false;                  // rows and columns have changed positions: of x, of the kernel, of the result
 
   // Whether this kernel computes such a convolution: at most 4 planes to one of the same size, stride and dilation 1.
   static bool fits(const dnn::Conv& c, const Shape& x, const Shape& w);

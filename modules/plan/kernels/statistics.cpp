@@ -31,7 +31,7 @@ FOVEA_SIMD void join(const GlobalParts& p, const float* parts, float* mean, floa
     running::fold(total.data(), top.data(), sum, maximum ? sum + p.channels : nullptr, n);
   }
   for (std::int64_t i = 0; i < n; ++i) {
-    if (mean) mean[from + i] = static_cast<float>(total[static_cast<std::size_t>(i)] / static_cast<double>(p.places));
+    if (mean) mean[from + i] = static_cast<float>(total[static_cast<std::size_t>(i)] / static_cast<double>(p.positions));
     if (maximum) maximum[from + i] = top[static_cast<std::size_t>(i)];
   }
 }
@@ -54,9 +54,9 @@ FOVEA_INLINE void place_statistics(float& best, float& sum, const T* x, std::int
 }
 
 template <class T>
-FOVEA_SIMD void statistics_of_places(float* y, const T* x, std::int64_t places, std::int64_t channels, bool mean_first) {
+FOVEA_SIMD void statistics_of_places(float* y, const T* x, std::int64_t positions, std::int64_t channels, bool mean_first) {
   const float scale = static_cast<float>(channels);
-  for (std::int64_t p = 0; p < places; ++p) {
+  for (std::int64_t p = 0; p < positions; ++p) {
     float best, sum;
     place_statistics(best, sum, x + p * channels, channels);
     y[2 * p + (mean_first ? 1 : 0)] = best;
@@ -66,10 +66,10 @@ FOVEA_SIMD void statistics_of_places(float* y, const T* x, std::int64_t places, 
 
 }  // namespace
 
-GlobalParts::GlobalParts(std::int64_t n, std::int64_t count, std::int64_t c) : samples(n), places(count), channels(c) {
-  parts = std::clamp<std::int64_t>(places * channels / kPart, 1, std::min(kParts, places));
-  part = (places + parts - 1) / parts;
-  parts = (places + part - 1) / part;
+GlobalParts::GlobalParts(std::int64_t n, std::int64_t count, std::int64_t c) : samples(n), positions(count), channels(c) {
+  parts = std::clamp<std::int64_t>(positions * channels / kPart, 1, std::min(kParts, positions));
+  part = (positions + parts - 1) / parts;
+  parts = (positions + part - 1) / part;
 }
 
 template <class T>
@@ -77,9 +77,9 @@ void global_statistics(const GlobalParts& p, const T* x, float* mean, float* max
   const std::int64_t grain = std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(1, p.part * p.channels));
   parallel_for(p.samples * p.parts, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = i % p.parts * p.part, rows = std::min(p.part, p.places - first);
+      const std::int64_t first = i % p.parts * p.part, rows = std::min(p.part, p.positions - first);
       float *sum = workspace + i * 2 * p.channels, *best = sum + p.channels;
-      const T* from = x + (i / p.parts * p.places + first) * p.channels;
+      const T* from = x + (i / p.parts * p.positions + first) * p.channels;
       if (maximum) add_rows<true>(sum, best, from, rows, p.channels);
       else add_rows<false>(sum, best, from, rows, p.channels);
     }
@@ -91,8 +91,8 @@ void global_statistics(const GlobalParts& p, const T* x, float* mean, float* max
 }
 
 template <class T>
-void channel_statistics(float* y, const T* x, std::int64_t places, std::int64_t channels, bool mean_first) {
-  statistics_of_places(y, x, places, channels, mean_first);
+void channel_statistics(float* y, const T* x, std::int64_t positions, std::int64_t channels, bool mean_first) {
+  statistics_of_places(y, x, positions, channels, mean_first);
 }
 
 template void global_statistics(const GlobalParts&, const float*, float*, float*, float*);

@@ -8,19 +8,19 @@
 
 namespace fovea::plan {
 
-// A map as `samples` of `places` x `channels`, cut into parts of places.
+// A map as `samples` of `positions` x `channels`, cut into parts of positions.
 struct GlobalParts {
-  std::int64_t samples, places, channels, parts, part;  // `parts` of at most `part` places a sample
-  GlobalParts(std::int64_t samples, std::int64_t places, std::int64_t channels);
+  std::int64_t samples, positions, channels, parts, part;  // `parts` of at most `part` positions a sample
+  GlobalParts(std::int64_t samples, std::int64_t positions, std::int64_t channels);
   std::int64_t workspace() const { return samples * parts * 2 * channels; }  // elements
 };
 
-// Mean and maximum over the places, samples x channels each; null for one that is not wanted.
+// Mean and maximum over the positions, samples x channels each; null for one that is not wanted.
 template <class T>
 void global_statistics(const GlobalParts& p, const T* x, float* mean, float* maximum, float* workspace);
 
-// Maximum and mean over the channels of each of `places`: y holds two values a place.
+// Maximum and mean over the channels of each of `positions`: y holds two values a position.
 template <class T>
-void channel_statistics(float* y, const T* x, std::int64_t places, std::int64_t channels, bool mean_first);
+void channel_statistics(float* y, const T* x, std::int64_t positions, std::int64_t channels, bool mean_first);
 
 }  // namespace fovea::plan

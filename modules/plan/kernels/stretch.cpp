@@ -34,11 +34,11 @@ FOVEA_INLINE void splat(typename L::Floats& v, float x) {
 // read before anything is written; or it is a vector of `last` lanes alone.
 enum class Fit : std::uint8_t { exact, over, some };
 
-// As many vectors of as many places, from neighbour `at` of place `place` on.
-template <class L, int places, int vectors, Fit fit>
+// As many vectors of as many positions, from neighbour `at` of place `place` on.
+template <class L, int positions, int vectors, Fit fit>
 struct Stretch {
   using Floats = typename L::Floats;
-  static constexpr int count = places * vectors;
+  static constexpr int count = positions * vectors;
   Floats v[count] = {}, away[count] = {};
   std::int64_t place, at, last;
 
@@ -67,7 +67,7 @@ struct Stretch {
       with(static_cast<const bf16*>(s.at) + first + at, s.step, f);
     } else {
 #pragma GCC unroll 8
-      for (int p = 0; p < places; ++p) {
+      for (int p = 0; p < positions; ++p) {
         Floats one;
         splat<L>(one, static_cast<const float*>(s.at)[first + p * s.step]);
 #pragma GCC unroll 8
@@ -180,9 +180,9 @@ struct Job {
   std::int64_t width;
 };
 
-template <class L, int places, int vectors, Fit fit = Fit::over>
+template <class L, int positions, int vectors, Fit fit = Fit::over>
 FOVEA_INLINE void stretch(const Job& job, std::int64_t place, std::int64_t at) {
-  Stretch<L, places, vectors, fit> s;
+  Stretch<L, positions, vectors, fit> s;
   s.place = place, s.at = at, s.last = job.width - at - (fit == Fit::some ? 0 : L::count);
   if (job.x.at) s.fetch(job.x);
   for (const Action& a : job.actions) s.run(a);
@@ -191,12 +191,12 @@ FOVEA_INLINE void stretch(const Job& job, std::int64_t place, std::int64_t at) {
   else s.put(static_cast<float*>(job.y.at) + to, job.width);
 }
 
-// Places that few vectors hold, several at once.
+// Positions that few vectors hold, several at once.
 template <class L, int together, int vectors>
-FOVEA_INLINE void short_rows(const Job& job, std::int64_t places) {
+FOVEA_INLINE void short_rows(const Job& job, std::int64_t positions) {
   std::int64_t p = 0;
-  for (; p + together <= places; p += together) stretch<L, together, vectors>(job, p, 0);
-  for (; p < places; ++p) stretch<L, 1, vectors>(job, p, 0);
+  for (; p + together <= positions; p += together) stretch<L, together, vectors>(job, p, 0);
+  for (; p < positions; ++p) stretch<L, 1, vectors>(job, p, 0);
 }
 
 // Eight vectors at a time. What is left at the end must fill one, lest it lie over what has been written.
@@ -210,23 +210,23 @@ FOVEA_INLINE void long_row(const Job& job, std::int64_t place) {
 }
 
 template <class L>
-FOVEA_SIMD void run_places(const Job& job, std::int64_t places) {
+FOVEA_SIMD void run_places(const Job& job, std::int64_t positions) {
   const auto vectors = [&](int n) { return job.width <= n * L::count; };
   if (job.width < L::count)
-    for (std::int64_t p = 0; p < places; ++p) stretch<L, 1, 1, Fit::some>(job, p, 0);
-  else if (vectors(1)) short_rows<L, 8, 1>(job, places);
-  else if (vectors(2)) short_rows<L, 4, 2>(job, places);
-  else if (vectors(4)) short_rows<L, 2, 4>(job, places);
+    for (std::int64_t p = 0; p < positions; ++p) stretch<L, 1, 1, Fit::some>(job, p, 0);
+  else if (vectors(1)) short_rows<L, 8, 1>(job, positions);
+  else if (vectors(2)) short_rows<L, 4, 2>(job, positions);
+  else if (vectors(4)) short_rows<L, 2, 4>(job, positions);
   else
-    for (std::int64_t p = 0; p < places; ++p) long_row<L>(job, p);
+    for (std::int64_t p = 0; p < positions; ++p) long_row<L>(job, p);
 }
 
 }  // namespace
 
-void run_stretches(const Target& y, const Source& x, std::span<const Action> actions, std::int64_t places, std::int64_t width) {
+void run_stretches(const Target& y, const Source& x, std::span<const Action> actions, std::int64_t positions, std::int64_t width) {
   const Job job{y, x, actions, width};
-  if (kernels::wide_registers()) run_places<kernels::Lanes16>(job, places);
-  else run_places<kernels::Lanes8>(job, places);
+  if (kernels::wide_registers()) run_places<kernels::Lanes16>(job, positions);
+  else run_places<kernels::Lanes8>(job, positions);
 }
 
 }  // namespace fovea::plan

@@ -9,11 +9,11 @@
 
 namespace fovea::plan {
 
-// What a step reads: neighbours that are f32 or bf16, or one f32 for all neighbours of a place.
+// What a step reads: neighbours that are f32 or bf16, or one f32 for all neighbours of a position.
 struct Source {
   enum class Form : std::uint8_t { wide, narrow, one } form;
   const void* at;
-  std::int64_t step;  // from a place to the next, in elements
+  std::int64_t step;  // from a position to the next, in elements
 };
 struct Target {
   void* at;
@@ -42,8 +42,8 @@ struct Action {
 
 constexpr std::int64_t kShortRow = 16;  // fewer neighbours are slow
 
-// y = all actions on x, for `places` of `width` neighbours, dense in x and y; y may be x or any source that lies as x does. x may be
+// y = all actions on x, for `positions` of `width` neighbours, dense in x and y; y may be x or any source that lies as x does. x may be
 // nowhere where the first action fetches.
-void run_stretches(const Target& y, const Source& x, std::span<const Action> actions, std::int64_t places, std::int64_t width);
+void run_stretches(const Target& y, const Source& x, std::span<const Action> actions, std::int64_t positions, std::int64_t width);
 
 }  // namespace fovea::plan

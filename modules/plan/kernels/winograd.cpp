@@ -92,7 +92,7 @@ FOVEA_INLINE void store_some(float* p, const V& v, std::int64_t n) {
   std::copy_n(all, n, p);
 }
 
-// One window, given by where its places lie (null: padding), to the other basis: points x slices, `step` apart.
+// One window, given by where its positions lie (null: padding), to the other basis: points x slices, `step` apart.
 // The last slice of several ends with the last channel and repeats some of the slice before it (last_slice()).
 template <class Down, class Across>
 FOVEA_SIMD void move_window(const float* const* at, std::int64_t channels, float* to, std::int64_t point_step,
@@ -117,7 +117,7 @@ FOVEA_SIMD void move_window(const float* const* at, std::int64_t channels, float
   }
 }
 
-// Products of one tile back to results, with bias: its places of `outputs`, written where `to` says (null: outside).
+// Products of one tile back to results, with bias: its positions of `outputs`, written where `to` says (null: outside).
 template <class Down, class Across>
 FOVEA_SIMD void move_results(const float* from, std::int64_t point_step, std::int64_t outputs, const float* bias,
                              const float* const* residual, float* const* to) {

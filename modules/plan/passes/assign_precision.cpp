@@ -11,9 +11,9 @@
 namespace fovea::plan {
 namespace {
 
-constexpr std::int64_t kFew = 4;  // channels: fewer are values for each place
+constexpr std::int64_t kFew = 4;  // channels: fewer are values for each position
 
-// A map, or tokens, with several places and many channels.
+// A map, or tokens, with several positions and many channels.
 bool large(const Shape& s) {
   if (s.rank() == 4) return s[2] > 1 && s[3] > 1 && s[1] > kFew;
   return s.rank() == 3 && s[1] > 1 && s[2] > kFew;

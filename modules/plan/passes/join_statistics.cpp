@@ -1,5 +1,5 @@
 // Several statistics of one map in one pass over it: where two nodes ask for different statistics of the same value, the first gives
-// both. Mean and maximum over all places join, and so do statistics along rows, columns and channels.
+// both. Mean and maximum over all positions join, and so do statistics along rows, columns and channels.
 #include "modules/plan/kernels/lines.hpp"
 #include "modules/plan/passes/passes.hpp"
 

@@ -19,7 +19,7 @@ bool sink(Mutable& g, Node& n) {
   if (n.inputs.size() > 1) views.push_back(own_view(g, n.inputs[1], n));
   for (const Node* v : views)
     if (!v || g.shape(v->inputs[0]) != g.shape(views[0]->inputs[0])) return false;
-  // The last of the views stands behind everything that the chain reads: they change places.
+  // The last of the views stands behind everything that the chain reads: they swap.
   Node* place = views.back() > views.front() ? views.back() : views.front();
   Node moved{*sweep, {}, {g.add(g.shape(views[0]->inputs[0]))}, n.path, n.ops, n.multiply_adds};
   for (const Node* v : views) moved.inputs.push_back(v->inputs[0]);

@@ -1,4 +1,4 @@
-// Computes a transposed convolution of stride s by its phases. Output place s q + r reads input places q + d with the kernel's element
+// Computes a transposed convolution of stride s by its phases. Output place s q + r reads input positions q + d with the kernel's element
 // r + pad - s d: for each of the s x s values of r a small plain convolution. All of them together are one, of s x s times the outputs;
 // one copy then puts the phases between each other. oneDNN's transposed convolution of 64 maps to 32 by 4 x 4, stride 2, reaches 9
 // GFLOP/s where plain ones reach 240 (AVX-512, one thread), so that the zeros which this adds do not matter.
@@ -14,7 +14,7 @@ namespace {
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-// One axis of the plain convolution: which input places a result reads, from the first to the last.
+// One axis of the plain convolution: which input positions a result reads, from the first to the last.
 struct Axis {
   std::int64_t stride, pad, kernel, first, last;
   Axis(const dnn::Conv& c, std::size_t i, std::int64_t size)
@@ -24,7 +24,7 @@ struct Axis {
         first(-floor_divide(size - 1 - pad, stride)),
         last(floor_divide(stride - 1 + pad, stride)) {}
   std::int64_t size() const { return last - first + 1; }
-  // The element of the kernel that phase `r` applies at the `i`th input place; -1 for none.
+  // The element of the kernel that phase `r` applies at the `i`th input position; -1 for none.
   std::int64_t element(std::int64_t r, std::int64_t i) const {
     const std::int64_t k = r + pad - stride * (first + i);
     return k >= 0 && k < kernel ? k : -1;

@@ -33,16 +33,16 @@ class GlobalStep final : public Step {
 
 class ChannelStep final : public Step {
  public:
-  ChannelStep(Chain before, std::vector<Place> places, Place y, bool mean_first)
-      : before_(std::move(before)), places_(std::move(places)), y_(std::move(y)), mean_first_(mean_first) {}
+  ChannelStep(Chain before, std::vector<Place> positions, Place y, bool mean_first)
+      : before_(std::move(before)), positions_(std::move(positions)), y_(std::move(y)), mean_first_(mean_first) {}
 
   void run(Run& r) const override {
-    const Shape& x = places_[0].shape;
+    const Shape& x = positions_[0].shape;
     const std::int64_t channels = x[1];
-    const Operands operands(r, places_);
+    const Operands operands(r, positions_);
     float* y = r.write(y_);
     if (before_.empty()) {
-      return dispatch_map(places_[0].type, [&](auto zero) {
+      return dispatch_map(positions_[0].type, [&](auto zero) {
         const auto* from = static_cast<const decltype(zero)*>(operands[0]);
         parallel_for(x.elements() / channels, std::max<std::int64_t>(1, 16384 / channels),
                      [&](std::int64_t begin, std::int64_t end) {
@@ -63,7 +63,7 @@ class ChannelStep final : public Step {
 
  private:
   Chain before_;
-  std::vector<Place> places_;
+  std::vector<Place> positions_;
   Place y_;
   bool mean_first_;
 };
@@ -97,8 +97,8 @@ std::unique_ptr<Step> global_statistics_step(Place x, Place mean, Place maximum,
   return std::make_unique<GlobalStep>(std::move(x), std::move(mean), std::move(maximum), std::move(workspace));
 }
 
-std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> places, Place y, bool mean_first) {
-  return std::make_unique<ChannelStep>(std::move(before), std::move(places), std::move(y), mean_first);
+std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> positions, Place y, bool mean_first) {
+  return std::make_unique<ChannelStep>(std::move(before), std::move(positions), std::move(y), mean_first);
 }
 
 std::unique_ptr<Step> line_statistics_step(LineKernel kernel, Place x, std::vector<Place> outputs, Place workspace) {

@@ -41,10 +41,10 @@ struct DotsParts {
 };
 std::unique_ptr<Step> dots_step(DotsParts parts);
 
-// places: of x and the operands, in the order of the node's inputs.
-std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> places, Place y);
+// positions: of x and the operands, in the order of the node's inputs.
+std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> positions, Place y);
 std::unique_ptr<Step> global_statistics_step(Place x, Place mean, Place maximum, Place workspace);
-std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> places, Place y, bool mean_first);
+std::unique_ptr<Step> channel_statistics_step(Chain before, std::vector<Place> positions, Place y, bool mean_first);
 std::unique_ptr<Step> line_statistics_step(LineKernel kernel, Place x, std::vector<Place> outputs, Place workspace);
 std::unique_ptr<Step> window_step(const role::Pool& pool, Place x, Place y);
 std::unique_ptr<Step> copy_step(std::vector<Copy::Piece> pieces, std::vector<Place> inputs, Place y);
@@ -58,8 +58,8 @@ std::int64_t global_workspace(const Shape& x);
 // The addresses of a chain's operands; index 0 is the value itself.
 class Operands {
  public:
-  Operands(Run& r, const std::vector<Place>& places) {
-    for (std::size_t i = 0; i < places.size(); ++i) pointers_[i] = r.source(places[i]);
+  Operands(Run& r, const std::vector<Place>& positions) {
+    for (std::size_t i = 0; i < positions.size(); ++i) pointers_[i] = r.source(positions[i]);
   }
   const void* const* data() const { return pointers_.data(); }
   const void* operator[](std::size_t i) const { return pointers_[i]; }

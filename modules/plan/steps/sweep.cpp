@@ -5,25 +5,25 @@ namespace {
 
 class SweepStep final : public Step {
  public:
-  SweepStep(Chain chain, std::vector<Place> places, Place y)
-      : chain_(std::move(chain)), places_(std::move(places)), y_(std::move(y)) {}
+  SweepStep(Chain chain, std::vector<Place> positions, Place y)
+      : chain_(std::move(chain)), positions_(std::move(positions)), y_(std::move(y)) {}
 
   void run(Run& r) const override {
-    const Operands operands(r, places_);
+    const Operands operands(r, positions_);
     chain_.run(r.target(y_), operands[0], operands.data());
   }
   std::string how() const override { return "one pass"; }
 
  private:
   Chain chain_;
-  std::vector<Place> places_;
+  std::vector<Place> positions_;
   Place y_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> places, Place y) {
-  return std::make_unique<SweepStep>(std::move(chain), std::move(places), std::move(y));
+std::unique_ptr<Step> sweep_step(Chain chain, std::vector<Place> positions, Place y) {
+  return std::make_unique<SweepStep>(std::move(chain), std::move(positions), std::move(y));
 }
 
 }  // namespace fovea::plan

@@ -54,7 +54,7 @@ TEST_CASE("non_local: maps, starts and messages") {
   CHECK(refuses("non_local", {{"reduction", "0"}}, "expected reduction above 0"));
 }
 
-TEST_CASE("global context: gradients of every variant, weights of places, messages") {
+TEST_CASE("global context: gradients of every variant, weights of positions, messages") {
   const Tensor map = random_tensor({2, 6, 5, 4}, 1);
   for (const char* pooling : {"att", "avg"})
     for (const std::vector<std::string>& fusion :

@@ -12,7 +12,7 @@ using Rows = std::vector<V>;
 
 namespace {
 
-// Sample n of tokens N x L x C (or map N x C x H x W) as rows of places.
+// Sample n of tokens N x L x C (or map N x C x H x W) as rows of positions.
 Rows rows_of(const Tensor& x, std::int64_t n = 0) {
   const Tensor t = x.rank() == 4 ? x.permute({0, 2, 3, 1}).reshape({x.dim(0), -1, x.dim(1)}) : x;
   Rows rows;
@@ -268,7 +268,7 @@ TEST_CASE("attention of linear cost: gradients of every variant") {
   check_block("kernel_attention", 6, {map}, {{"reduction", "3"}, {"feature", "elu"}});
 }
 
-TEST_CASE("attention of linear cost: four times the places, at most four times the work, and no value of places squared") {
+TEST_CASE("attention of linear cost: four times the positions, at most four times the work, and no value of positions squared") {
   const Shape tokens{1, 1024, 32}, map{1, 32, 32, 32};
   for (const auto& [name, options] :
        std::vector<std::pair<std::string, Options>>{{"linear_attention", {}},

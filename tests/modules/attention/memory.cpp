@@ -1,4 +1,4 @@
-// Blocks over many places: the N x N weights are not held, forward or backward, unless somebody asks for them.
+// Blocks over many positions: the N x N weights are not held, forward or backward, unless somebody asks for them.
 #include "modules/core/memory.hpp"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct Large {
   std::string name;
   Options options;
   Args::Lists lists;
-  std::size_t megabytes = 12;  // 9216 places: one matrix of weights has 324
+  std::size_t megabytes = 12;  // 9216 positions: one matrix of weights has 324
 };
 
 std::vector<Large> examples() {
@@ -65,7 +65,7 @@ std::size_t peak_of(const Large& e, const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("self: no block holds its weights over 9216 places") {
+TEST_CASE("self: no block holds its weights over 9216 positions") {
   for (const Large& e : examples()) {
     std::string what = e.name;
     for (const auto& [key, value] : e.options) what += " " + key + "=" + value;

@@ -175,7 +175,7 @@ TEST_CASE("swin_block: an unshifted block keeps windows apart") {
   CHECK(max_difference(before.slice(2, 1, 2).slice(3, 1, 2), after.slice(2, 1, 2).slice(3, 1, 2)) > 0);
 }
 
-TEST_CASE("swin_block: what the places received adds up to one token's attention") {
+TEST_CASE("swin_block: what the positions received adds up to one token's attention") {
   for (const char* name : {"swin_block", "swin_block_v2"}) {
     const Made made(name, 6, {{"heads", "3"}}, {{"window", {"3"}}, {"shift", {"1"}}});
     const TapScope taps("**.received");

@@ -37,7 +37,7 @@ TEST_CASE("glob_match") {
   CHECK(fails_with([] { glob_match("[a", "a"); }, "'[' without ']'"));
 }
 
-TEST_CASE("taps: kept by name, replaced by pins") {
+TEST_CASE("taps: kept by name, replaced by feeds") {
   const Var x(Tensor::full({2}, 3), true);
   auto network = [&] {
     const PathScope where("body.0");
@@ -66,7 +66,7 @@ TEST_CASE("taps: kept by name, replaced by pins") {
     CHECK(scope.kept.size() == 4);
   }
   const TapScope wrong("", {{"body.0.gate", Tensor::zeros({3})}});
-  CHECK(fails_with(network, "a pinned tap wants shape 2, got 3"));
+  CHECK(fails_with(network, "a fed tap wants shape 2, got 3"));
 }
 
 TEST_CASE("trace: shapes, constants, costs") {
@@ -99,18 +99,4 @@ TEST_CASE("trace: one constant is one value; reading a value is an error that na
       "decoder.step: a value was read while tracing"));
   const Var still_eager = scale(c, 2);  // the mode ended with the trace, by an error too
   CHECK(still_eager.value().values() == V{4, 4, 4});
-}
-
-TEST_CASE("observe: ranges by path and op") {
-  const Var x(Tensor::from(std::vector<float>{-1, 4}, {2}));
-  Observer observer;
-  {
-    const PathScope where("net");
-    relu(x);
-    relu(scale(x, 2));
-  }
-  REQUIRE(observer.ranges.count("net/relu") == 1);
-  CHECK(observer.ranges.at("net/relu").low == 0);
-  CHECK(observer.ranges.at("net/relu").high == 8);
-  CHECK(observer.ranges.at("net/scale").low == -2);
 }

@@ -1,5 +1,5 @@
 // Every block of every kind in every slot of every backbone, at tiny sizes: forward, backward, save, load; with `start: identity` the
-// output stays what it was. One network holds one block in a slot of each place at a time.
+// output stays what it was. One network holds one block in a slot of each position at a time.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -20,7 +20,7 @@ using fovea::test::blocks;
 using fovea::test::kSmall;
 using fovea::test::max_difference;
 using fovea::test::picture;
-using fovea::test::places;
+using fovea::test::slot_paths;
 using fovea::test::recipe;
 using fovea::test::rule;
 using fovea::test::Small;
@@ -87,10 +87,10 @@ TEST_CASE("every block: fits a slot of a residual network, and changes nothing w
 
 TEST_CASE("every block: in every kind of slot of every backbone", "[slow]") {
   for (const Small& s : kSmall) {
-    const auto all = places(Model::from_recipe(recipe(s, "")));
+    const auto all = slot_paths(Model::from_recipe(recipe(s, "")));
     CHECK(!all.empty());
     std::map<std::string, int> worked;
-    std::size_t turn = 0;  // the blocks take turns at the places of a kind
+    std::size_t turn = 0;  // the blocks take turns at the positions of a kind
     for (const auto& [kind, at] : all)
       for (const std::string& block : blocks()) worked[block] += try_block(s, at[turn++ % at.size()], block);
     for (const auto& [block, count] : worked) {
@@ -100,9 +100,9 @@ TEST_CASE("every block: in every kind of slot of every backbone", "[slow]") {
   }
 }
 
-TEST_CASE("every block: one block in each place of every backbone") {
+TEST_CASE("every block: one block in each position of every backbone") {
   for (const Small& s : kSmall)
-    for (const auto& [kind, paths] : places(Model::from_recipe(recipe(s, ""))))
+    for (const auto& [kind, paths] : slot_paths(Model::from_recipe(recipe(s, ""))))
       for (const std::string& at : paths) {
         INFO(s.backbone << " " << at);
         CHECK(try_block(s, at, "pixel_attention"));

@@ -73,7 +73,7 @@ TEST_CASE("random: distributions") {
   Tensor t = Tensor::empty({1000});
   random.fill_uniform(t, -2, 3);
   for (const double v : t.values()) REQUIRE((v >= -2 && v <= 3));
-  // The same numbers at the same logical places, whatever the layout.
+  // The same numbers at the same logical positions, whatever the layout.
   Tensor map = Tensor::empty({2, 3, 4, 5}, DType::f32, Layout::channels_last), rows = Tensor::empty({2, 3, 4, 5});
   Random(9).fill_normal(map, 0, 1);
   Random(9).fill_normal(rows, 0, 1);

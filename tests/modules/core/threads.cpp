@@ -61,7 +61,7 @@ TEST_CASE("lanes: width and flush-to-zero end with the lane") {
   const Width width(2);
   REQUIRE_FALSE(flushes_denormals());
   {
-    const Lane lane(1);
+    const ThreadScope thread_scope(1);
     CHECK(threads() == 1);
 #if defined(__x86_64__)
     CHECK(flushes_denormals());
@@ -73,7 +73,7 @@ TEST_CASE("lanes: width and flush-to-zero end with the lane") {
   CHECK(threads() == 2);
   CHECK_FALSE(flushes_denormals());
   {
-    const Lane same;
+    const ThreadScope same;
     CHECK(threads() == 2);
   }
   CHECK(cpu_budget() >= 1);
@@ -82,7 +82,7 @@ TEST_CASE("lanes: width and flush-to-zero end with the lane") {
 }
 
 TEST_CASE("workers share the caller's flush-to-zero") {
-  const Lane lane(3);
+  const ThreadScope thread_scope(3);
   std::atomic<int> flushing{0};
   parallel_for(3, 1, [&](std::int64_t b, std::int64_t e) { flushing += flushes_denormals() ? static_cast<int>(e - b) : 0; });
 #if defined(__x86_64__)

@@ -48,7 +48,7 @@ TEST_CASE("explain: rollout of known matrices") {
   CHECK(fails_with([&] { rolled_out({one_head(2, even), one_head(1, {1})}); }, "square matrices of one size, 2, got 1x1"));
 }
 
-TEST_CASE("explain: a class token says what is looked at; without one all places do") {
+TEST_CASE("explain: a class token says what is looked at; without one all positions do") {
   const AttentionMatrix m = one_head(3, {0.2, 0.5, 0.3, 0, 1, 0, 0, 0, 1});
   CHECK(received(m, 0, 1) == std::vector<double>{0.5, 0.3});
   const auto mean = received(m, 0, 0);
@@ -59,7 +59,7 @@ TEST_CASE("explain: a class token says what is looked at; without one all places
 
 TEST_CASE("explain: attention taps become maps, heads of them, and bars") {
   const Tensor matrix = self_and_even();
-  const Network network = [&](const Var& x) {
+  const ForwardFunction network = [&](const Var& x) {
     tap("attention", Var(matrix));
     tap("channel", Var(Tensor::from(std::vector<float>{0.5f, 0.25f}, {1, 2, 1, 1})));
     return tap("spatial", scale(x, 2));
@@ -109,7 +109,7 @@ TEST_CASE("explain: statistics of a head that looks at itself and of one that lo
   const std::vector<double> even(4, 0.25), one{1, 0, 0, 0};
   CHECK(rows[0].values.to_others.mean() == Approx(js_divergence(one, even)));
   CHECK(rows[0].values.entropy.count() == 3);
-  CHECK(rows[1].values.entropy.deviation() == Approx(0).margin(1e-9));
+  CHECK(rows[1].values.entropy.stddev() == Approx(0).margin(1e-9));
   const auto json = nlohmann::json::parse(s.json({{"model", "m"}}));
   CHECK(json["model"] == "m");
   CHECK(json["heads"][1]["distance"]["mean"].get<double>() == Approx((16 + 8 * std::sqrt(2)) / 4));
@@ -117,10 +117,10 @@ TEST_CASE("explain: statistics of a head that looks at itself and of one that lo
   const std::string svg = statistics_svg(s);
   CHECK(svg.find("Jensen-Shannon") != std::string::npos);
   CHECK(svg.find("block.attention head 1") != std::string::npos);
-  CHECK(fails_with([&] { s.add(two_by_two(), Tensor::zeros({1, 3, 4, 4})); }, "expected 2 heads over 4 places as before, got 3"));
+  CHECK(fails_with([&] { s.add(two_by_two(), Tensor::zeros({1, 3, 4, 4})); }, "expected 2 heads over 4 positions as before, got 3"));
 }
 
-TEST_CASE("explain: gates of places count as one head without distance; windows have a raster of their own") {
+TEST_CASE("explain: gates of positions count as one head without distance; windows have a raster of their own") {
   Statistics s;
   s.add({"gate.spatial", {1, 1, 2, 2}, LayerKind::spatial, pixel_grid(2, 2), 0}, Tensor::full({1, 1, 2, 2}, 0.3));
   CHECK(s.rows()[0].values.entropy.mean() == Approx(std::log(4)));

@@ -34,7 +34,7 @@ Var summed(const Var& x, std::int64_t kernel, std::int64_t stride, std::int64_t 
 struct Middle {
   double y = 0, x = 0;
 };
-Middle measured(const Network& network, std::int64_t height, std::int64_t width, std::int64_t i, std::int64_t j) {
+Middle measured(const ForwardFunction& network, std::int64_t height, std::int64_t width, std::int64_t i, std::int64_t j) {
   std::int64_t top = height, bottom = -1, left = width, right = -1;
   for (std::int64_t y = 0; y < height; ++y)
     for (std::int64_t x = 0; x < width; ++x) {
@@ -49,7 +49,7 @@ Middle measured(const Network& network, std::int64_t height, std::int64_t width,
   return {static_cast<double>(top + bottom) / 2, static_cast<double>(left + right) / 2};
 }
 
-void check_inner_cell(const Network& network, std::int64_t height, std::int64_t width, std::int64_t i, std::int64_t j) {
+void check_inner_cell(const ForwardFunction& network, std::int64_t height, std::int64_t width, std::int64_t i, std::int64_t j) {
   const Layer layer = layers_of(network, {1, 1, height, width}).back();
   REQUIRE(layer.grid.exact);
   const Middle middle = measured(network, height, width, i, j);
@@ -94,7 +94,7 @@ TEST_CASE("explain: transposed convolutions and shuffles go back to finer grids"
 }
 
 TEST_CASE("explain: what a tap holds is told by its shape and place") {
-  const Network network = [](const Var& x) {
+  const ForwardFunction network = [](const Var& x) {
     const Var map = tap("map", conv2d(x, Var(Tensor::full({4, 1, 4, 4}, 1)), {}, {.stride = {4, 4}}));  // 1 x 4 x 5 x 3
     tap("spatial", mean(map, {1}));
     tap("channel", mean(map, {2, 3}));
@@ -117,8 +117,8 @@ TEST_CASE("explain: what a tap holds is told by its shape and place") {
   CHECK(deepest_map(layers) == "tokens");
 }
 
-TEST_CASE("explain: gates of several channels and attention that was averaged already have places too") {
-  const Network network = [](const Var& x) {
+TEST_CASE("explain: gates of several channels and attention that was averaged already have positions too") {
+  const ForwardFunction network = [](const Var& x) {
     const Var map = tap("gate", conv2d(x, Var(Tensor::full({4, 1, 4, 4}, 1)), {}, {.stride = {4, 4}}));  // 1 x 4 x 5 x 3
     tap("received", reshape(mean(map, {1}), {1, 1, 1, 15}));
     return tap("logits", reshape(mean(map, {2, 3}), {1, 4}));
@@ -139,7 +139,7 @@ TEST_CASE("explain: a layer that is not there is answered with the nearest and w
 }
 
 TEST_CASE("explain: a network that reads values on its way is run instead of traced") {
-  const Network network = [](const Var& x) { return x.value().values()[0] > 1 ? x : tap("half", avg_pool2d(x, {.kernel = 2})); };
+  const ForwardFunction network = [](const Var& x) { return x.value().values()[0] > 1 ? x : tap("half", avg_pool2d(x, {.kernel = 2})); };
   const Layer layer = layers_of(network, {1, 2, 8, 6}).back();
   CHECK(layer.name == "half");
   CHECK_FALSE(layer.grid.exact);

@@ -33,7 +33,7 @@ Tensor picture(std::uint64_t seed = 1) {
   return x;
 }
 
-Request request_for(const Network& network, const Tensor& x, std::int64_t cls) {
+Request request_for(const ForwardFunction& network, const Tensor& x, std::int64_t cls) {
   return {network, x, class_logit(cls), class_probability(cls), layers_of(network, x.shape()), {}};
 }
 
@@ -50,7 +50,7 @@ Var square_net(const Var& x) {
 
 }  // namespace
 
-TEST_CASE("explain: Grad-CAM of a linear network is relu(sum of w_k A_k) / places") {
+TEST_CASE("explain: Grad-CAM of a linear network is relu(sum of w_k A_k) / positions") {
   const Tensor x = picture();
   for (const std::int64_t cls : {0, 1}) {
     const Explanation e = grad_cam(request_for(linear_net, x, cls));
@@ -114,9 +114,9 @@ TEST_CASE("explain: integrated gradients add up to f(x) - f(0), and are exact fo
   CHECK(e.facts[2].second < 1e-3);
 }
 
-TEST_CASE("explain: hiding a place lowers the score by what the place gave") {
+TEST_CASE("explain: hiding a position lowers the score by what the place gave") {
   // One logit that is the sum of channel 0; occluding w x w pixels takes their sum away.
-  const Network network = [](const Var& x) {
+  const ForwardFunction network = [](const Var& x) {
     return linear(reshape(scale(global_avg_pool(x), 36), {x.dim(0), 3}),
                   Var(Tensor::from(std::vector<float>{1, 0, 0, 0, 0, 0}, {2, 3})));
   };
@@ -138,7 +138,7 @@ TEST_CASE("explain: Score-CAM weighs a channel by what the score is through it")
   // Channel 0 is bright on the left, channel 1 on the right; the logit of class 0 is 50 x the mean of the input's channel 0.
   Tensor x = Tensor::zeros({1, 3, 2, 4}, DType::f32, Layout::channels_last);
   for (std::int64_t i = 0; i < 8; ++i) x.data<float>()[i * 3 + (i % 4 < 2 ? 0 : 1)] = 1;
-  const Network network = [](const Var& in) {
+  const ForwardFunction network = [](const Var& in) {
     return linear(reshape(global_avg_pool(tap("a", in)), {in.dim(0), 3}),
                   Var(Tensor::from(std::vector<float>{50, 0, 0, 0, 0, 0}, {2, 3})));
   };
@@ -153,7 +153,7 @@ TEST_CASE("explain: Score-CAM weighs a channel by what the score is through it")
 TEST_CASE("explain: gradients reach every layer asked for and leave parameters alone") {
   Var weight(Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3}), true);
   weight.mark_parameter();
-  const Network network = [&](const Var& x) {
+  const ForwardFunction network = [&](const Var& x) {
     const Var a = tap("a", scale(x, 2)), b = tap("b", scale(a, 3));
     return linear(reshape(global_avg_pool(b), {x.dim(0), 3}), weight);
   };
@@ -168,7 +168,7 @@ TEST_CASE("explain: gradients reach every layer asked for and leave parameters a
     CHECK(g.input.values()[c * 20] == Approx(6 * w));
   }
   CHECK_FALSE(weight.grad().defined());
-  const Network broken = [](const Var& in) { return scale(linear_net(in), std::nan("")); };
+  const ForwardFunction broken = [](const Var& in) { return scale(linear_net(in), std::nan("")); };
   CHECK(fails_with([&] { gradients_of(broken, class_logit(0), x, {}, true); }, "the network's score is not finite"));
   CHECK(fails_with([&] { scores_of(linear_net, class_logit(2), x); }, "expected a class of 0 to 1, got 2"));
 }

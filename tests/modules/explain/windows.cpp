@@ -49,7 +49,7 @@ Map map_of(const Seeker& seeker, std::int64_t rows, std::int64_t columns, const 
   x.slice(2, kPatch * bright.row, kPatch * bright.row + kPatch)
       .slice(3, kPatch * bright.column, kPatch * bright.column + kPatch)
       .fill(1);
-  const Network network = [&](const Var& v) { return seeker(v); };
+  const ForwardFunction network = [&](const Var& v) { return seeker(v); };
   Request r{network, x, {}, {}, {}, {}};
   r.layers = choose_layers(layers_of(network, x.shape()), "**.received", {LayerKind::received}, "attention");
   const Explanation e = attention(r);
@@ -61,7 +61,7 @@ std::size_t highest(const std::vector<double>& values) {
   return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
-// Which stretch of a side of `size` a place of a shifted lattice of windows belongs to, and how long that is on the map.
+// Which stretch of a side of `size` a position of a shifted lattice of windows belongs to, and how long that is on the map.
 std::int64_t stretch(std::int64_t at, std::int64_t shift) { return (at - shift + kWindow) / kWindow; }
 std::int64_t length(std::int64_t at, std::int64_t size, std::int64_t shift) {
   std::int64_t n = 0;
@@ -112,7 +112,7 @@ TEST_CASE("explain: attention of shifted windows over a padded map") {
 
 TEST_CASE("explain: rollout takes no attention that was averaged; a window as large as the map is the map") {
   const Seeker seeker("swin_block", 0, "before_shift");
-  const Network network = [&](const Var& v) { return seeker(v); };
+  const ForwardFunction network = [&](const Var& v) { return seeker(v); };
   const auto layers = layers_of(network, {1, 1, 2 * kWindow, 2 * kWindow});
   REQUIRE(layers.size() == 2);
   CHECK(layers[0].name == "block.attn.attention");

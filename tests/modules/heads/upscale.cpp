@@ -32,17 +32,17 @@ std::int64_t reach(const Network& n) {
   const UpscaleFacts facts = n.facts();
   const std::int64_t side = 2 * facts.radius + 7, middle = side / 2, s = facts.scale;
   Tensor x = test::random_tensor({1, 3, side, side}, 1, 0.5, 0.2);
-  std::map<std::string, Var> pins;
+  std::map<std::string, Var> feeds;
   Tensor before;
   {
     TapScope taps(facts.statistics);
     before = (*n.block)(Var(x)).value();
-    for (const auto& [name, value] : taps.kept) pins[name] = value;
+    for (const auto& [name, value] : taps.kept) feeds[name] = value;
   }
-  CHECK(!pins.empty());
+  CHECK(!feeds.empty());
   Tensor changed = x.clone();
   for (int c = 0; c < 3; ++c) changed.slice(1, c, c + 1).slice(2, middle, middle + 1).slice(3, middle, middle + 1).fill(3.0);
-  TapScope taps("", pins);
+  TapScope taps("", feeds);
   const auto a = before.values(), b = (*n.block)(Var(changed)).value().values();
   std::int64_t farthest = -1;
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -12,7 +12,7 @@ using fovea::test::fails_with;
 namespace {
 
 struct Moments {
-  double low = INFINITY, high = -INFINITY, mean = 0, deviation = 0;
+  double low = INFINITY, high = -INFINITY, mean = 0, stddev = 0;
 };
 
 Moments moments(const Init& init, const Shape& shape, std::uint64_t seed = 1) {
@@ -24,11 +24,11 @@ Moments moments(const Init& init, const Shape& shape, std::uint64_t seed = 1) {
   const auto values = t.values();
   for (const double v : values) m.low = std::min(m.low, v), m.high = std::max(m.high, v), m.mean += v, squares += v * v;
   m.mean /= static_cast<double>(values.size());
-  m.deviation = std::sqrt(squares / static_cast<double>(values.size()) - m.mean * m.mean);
+  m.stddev = std::sqrt(squares / static_cast<double>(values.size()) - m.mean * m.mean);
   return m;
 }
 
-// 65536 values: the mean errs by deviation / 256, the deviation by about 1 / 360 of itself; five times that is allowed.
+// 65536 values: the mean errs by stddev / 256, the standard deviation by about 1 / 360 of itself; five times that is allowed.
 void check_uniform(const Init& init, const Shape& shape, double bound) {
   const Moments m = moments(init, shape);
   CHECK(m.low >= -bound * (1 + 1e-6));
@@ -36,14 +36,14 @@ void check_uniform(const Init& init, const Shape& shape, double bound) {
   CHECK(m.low < -0.99 * bound);
   CHECK(m.high > 0.99 * bound);
   CHECK(std::abs(m.mean) < 5 * bound / std::sqrt(3.0) / 256);
-  CHECK(m.deviation == Approx(bound / std::sqrt(3.0)).epsilon(0.015));
+  CHECK(m.stddev == Approx(bound / std::sqrt(3.0)).epsilon(0.015));
 }
 
-void check_normal(const Init& init, const Shape& shape, double deviation) {
+void check_normal(const Init& init, const Shape& shape, double stddev) {
   const Moments m = moments(init, shape);
-  CHECK(std::abs(m.mean) < 5 * deviation / 256);
-  CHECK(m.deviation == Approx(deviation).epsilon(0.015));
-  CHECK(m.high > 3 * deviation);  // tails: no uniform
+  CHECK(std::abs(m.mean) < 5 * stddev / 256);
+  CHECK(m.stddev == Approx(stddev).epsilon(0.015));
+  CHECK(m.high > 3 * stddev);  // tails: no uniform
 }
 
 const Shape kWeight{64, 16, 8, 8};  // 65536 values; fan in 1024, fan out 4096
@@ -82,11 +82,11 @@ TEST_CASE("init: fans need a matrix, and no inputs give zeros instead of infinit
 
 TEST_CASE("init: the truncated normal is cut at two in absolute units") {
   const Moments narrow = moments(init::truncated_normal(0.02), kWeight);
-  CHECK(narrow.deviation == Approx(0.02).epsilon(0.015));
+  CHECK(narrow.stddev == Approx(0.02).epsilon(0.015));
   // A unit normal cut at two deviations has variance 1 - 2 x 2 phi(2) / (2 Phi(2) - 1) = 0.7737.
   const Moments wide = moments(init::truncated_normal(1), kWeight);
   CHECK((wide.low >= -2 && wide.high <= 2));
-  CHECK(wide.deviation * wide.deviation == Approx(0.7737).epsilon(0.03));
+  CHECK(wide.stddev * wide.stddev == Approx(0.7737).epsilon(0.03));
 }
 
 TEST_CASE("init: the seed decides every value") {

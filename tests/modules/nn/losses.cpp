@@ -49,10 +49,10 @@ TEST_CASE("cross_entropy") {
     check_op("cross_entropy", [&](const Vars& v) { return Vars{cross_entropy(v[0], v[1], o)}; },
              {random_tensor({6, 7}, 1), target},
              {.batch_mixing = true, .conditioning = 2, .bad = {{{{6, 7}, {5}}, "cross_entropy: expected targets of shape 6"}}});
-    std::vector<std::int64_t> places;
-    for (std::int64_t i = 0; i < 2 * 20 * 21; ++i) places.push_back(i * 5 % 7);
+    std::vector<std::int64_t> positions;
+    for (std::int64_t i = 0; i < 2 * 20 * 21; ++i) positions.push_back(i * 5 % 7);
     check_op("cross_entropy", [&](const Vars& v) { return Vars{cross_entropy(v[0], v[1], o)}; },
-             {random_tensor({2, 7, 20, 21}, 1), labels(places, {2, 20, 21})}, {.batch_mixing = true, .conditioning = 2});
+             {random_tensor({2, 7, 20, 21}, 1), labels(positions, {2, 20, 21})}, {.batch_mixing = true, .conditioning = 2});
   }
   // Numbers of torch.nn.functional.cross_entropy's definition.
   const Var logits(Tensor::from(std::vector<double>{0, std::log(3.0), std::log(2.0), 0}, {2, 2}));

@@ -154,7 +154,7 @@ TEST_CASE("attention: what keys received is the mean of the weights over the que
       for (const Tensor& t : inputs(e)) v.push_back(as(t));
       const AttentionOptions o = e.options();
       const auto run = [&](int threads) {
-        const Lane lane(threads);
+        const ThreadScope thread_scope(threads);
         return attention_received(v[0], v[1], v[2], as(e.mask), as(e.bias), o);
       };
       const Attended both = run(1), shared = run(3);

@@ -151,7 +151,7 @@ TEST_CASE("conv2d against the definition") {
     }
 }
 
-TEST_CASE("conv2d in bf16: 1x1 over odd numbers of channels and many numbers of places") {
+TEST_CASE("conv2d in bf16: 1x1 over odd numbers of channels and many numbers of positions") {
   if (!has_bf16()) return;
   const auto map = [](std::int64_t c, std::int64_t w, std::uint64_t seed) {
     return random_tensor({1, c, 10, w}, seed).to(DType::bf16).contiguous(Layout::channels_last);

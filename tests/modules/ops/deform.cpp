@@ -65,7 +65,7 @@ TEST_CASE("deform_conv2d: groups, deformable groups, strides, dilations, both bo
   check_layer({{2, 1, 1, 1}, {1, 1, 3, 3}, {.pad = {1, 1}}});
 }
 
-// More places than one tile holds, and a last tile of another size.
+// More positions than one tile holds, and a last tile of another size.
 TEST_CASE("deform_conv2d: several tiles") { check_layer({{1, 64, 24, 22}, {8, 64, 3, 3}, {.pad = {1, 1}, .deform_groups = 1}}); }
 
 TEST_CASE("deform_conv2d: messages") {

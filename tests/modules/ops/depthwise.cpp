@@ -51,7 +51,7 @@ void compare(const Layer& l) {
     REQUIRE(kernels::depthwise_backward_weights(l.d, x.to(type), gy.to(type), got.gw));
     CHECK(max_difference(got.gw, want.gw) < 1e-3);  // sums in f32 of products that both types hold exactly
     Tensor again = Tensor::empty(w.shape());
-    const Lane two(2);
+    const ThreadScope two(2);
     kernels::depthwise_backward_weights(l.d, x.to(type), gy.to(type), again);
     CHECK(again.values() == got.gw.values());
   }

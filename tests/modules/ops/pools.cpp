@@ -15,7 +15,7 @@ TEST_CASE("global pools") {
     check_op("global_avg_pool", [](const Vars& v) { return Vars{global_avg_pool(v[0])}; }, in,
              {.bad = {{{{3, c}}, "global_avg_pool: expected (N, C, H, W)"}}});
     check_op("global_max_pool", [](const Vars& v) { return Vars{global_max_pool(v[0])}; }, in,
-             {.bad = {{{{3, c, 0, 4}}, "with at least one place"}}});
+             {.bad = {{{{3, c, 0, 4}}, "with at least one position"}}});
   }
   check_op("global_avg_pool", [](const Vars& v) { return Vars{global_avg_pool(v[0])}; }, {random_tensor({2, 3, 1, 1}, 2)});
 }

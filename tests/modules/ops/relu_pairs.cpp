@@ -60,11 +60,11 @@ TEST_CASE("relu_pairs: what is no number shows where it takes part") {
   CHECK(of({-INFINITY, 1}, {0, 1}) == V{0, 5});
 }
 
-TEST_CASE("relu_pairs: 65536 places within 1 MB of the values") {
-  const std::int64_t places = 65536;
-  const Var a(random_tensor({1, places}, 1).to(DType::f32), true), b(random_tensor({1, places}, 2).to(DType::f32), true),
-      v(random_tensor({1, places, 4}, 3).to(DType::f32), true);
-  const Tensor seed = random_tensor({1, places, 4}, 4).to(DType::f32);
+TEST_CASE("relu_pairs: 65536 positions within 1 MB of the values") {
+  const std::int64_t positions = 65536;
+  const Var a(random_tensor({1, positions}, 1).to(DType::f32), true), b(random_tensor({1, positions}, 2).to(DType::f32), true),
+      v(random_tensor({1, positions, 4}, 3).to(DType::f32), true);
+  const Tensor seed = random_tensor({1, positions, 4}, 4).to(DType::f32);
   const std::size_t before = memory::stats().in_use, one = v.value().bytes();
   memory::reset_peak();
   relu_pairs(a, b, v).backward(seed);

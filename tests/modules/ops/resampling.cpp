@@ -15,7 +15,7 @@ TEST_CASE("pixel_shuffle and pixel_unshuffle") {
     check_op("pixel_unshuffle", [&](const Vars& v) { return Vars{pixel_unshuffle(v[0], r)}; },
              {random_tensor({2, 3, 4 * r, 5 * r}, 1)}, {.bad = {{{{2, 3, 4 * r + 1, 5 * r}}, "pixel_unshuffle"}}});
   }
-  // Channels 0..3 of one place become its 2 x 2 block, row by row.
+  // Channels 0..3 of one position become its 2 x 2 block, row by row.
   const Var x(Tensor::from(std::vector<float>{0, 1, 10, 11, 20, 21, 30, 31}, {1, 4, 1, 2}));
   CHECK(pixel_shuffle(x, 2).value().values() == V{0, 10, 1, 11, 20, 30, 21, 31});
   CHECK(pixel_unshuffle(pixel_shuffle(x, 2), 2).value().values() == x.value().values());

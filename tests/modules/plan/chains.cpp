@@ -19,7 +19,7 @@ namespace {
 
 struct In {
   Var x, r, channel, place, row,
-      column;  // two maps; a gate for each channel, for each place, channel and row, channel and column
+      column;  // two maps; a gate for each channel, for each position, channel and row, channel and column
 };
 struct Case {
   std::string name;
@@ -79,7 +79,7 @@ const std::vector<std::int64_t> kWidths{1, 3, 8, 16, 17, 31, 33, 64, 130, 300};
 // No product in them goes into a sum at once, so that nothing is rounded another way.
 const std::vector<Case> kExact{
     {"channels", [](const In& i) { return relu(i.x * i.channel + i.r); }},
-    {"channels and places", [](const In& i) { return relu6(i.x * i.channel * i.place + i.r); }},
+    {"channels and positions", [](const In& i) { return relu6(i.x * i.channel * i.place + i.r); }},
     {"rows and columns", [](const In& i) { return leaky_relu(i.x * i.row * i.column + i.r, 0.1); }},
     {"maps", [](const In& i) { return clamp(i.x * i.r + i.x, -0.5, -0.0); }},
     {"sums", [](const In& i) { return scale(relu(i.x + i.channel + i.row) + i.place, 0.5, 0.25); }},
@@ -130,7 +130,7 @@ TEST_CASE("plan chains: rows longer than a tile") {
 
 TEST_CASE("plan chains: sums of products are off by a rounding of each product") {
   const std::vector<Case> sums{
-      {"channels and places", [](const In& i) { return relu(i.x * i.channel + i.x * i.place + i.r); }},
+      {"channels and positions", [](const In& i) { return relu(i.x * i.channel + i.x * i.place + i.r); }},
       {"three gates", [](const In& i) { return scale(i.x * i.row + i.x * i.column + i.x * i.place, 0.25) + i.r; }},
       {"between", [](const In& i) { return sigmoid(tanh(i.x) * i.row + i.r * i.channel) + i.x * i.place; }},
       {"statistics", [](const In& i) { return max_mean(relu(i.x * i.channel + i.r * i.place), 1); }},

@@ -147,7 +147,7 @@ class Drawn {
     return conv2d(planes, weight({1, planes.dim(1), 3, 3}), {}, o);
   }
 
-  // Elements that change places.
+  // Elements that swap.
   Var moved(const Var& x, const Var& other) {
     const std::int64_t c = x.dim(1), h = x.dim(2), w = x.dim(3);
     switch (random_.below(8)) {

@@ -88,23 +88,23 @@ TEST_CASE("plan kernels: a gate over channels and columns, or channels and rows,
       }
 }
 
-TEST_CASE("plan kernels: layers of few places and of one output") {
+TEST_CASE("plan kernels: layers of few positions and of one output") {
   struct Case {
-    std::int64_t places, in, out;
+    std::int64_t positions, in, out;
   };
   for (const Case c : {Case{1, 1, 1}, {1, 37, 5}, {4, 64, 19}, {8, 64, 19}, {1, 300, 700}, {77, 33, 1}, {900, 256, 1}}) {
-    INFO(c.places << " places, " << c.in << " to " << c.out);
+    INFO(c.positions << " positions, " << c.in << " to " << c.out);
     const Tensor w = random_tensor({c.out, c.in}, 1), bias = random_tensor({c.out}, 2);
-    const Tensor x = random_tensor({c.places, c.in}, 3).to(DType::f32);
+    const Tensor x = random_tensor({c.positions, c.in}, 3).to(DType::f32);
     const auto f = [&](const Var& v, DType type) { return relu(linear(v, Var(w.to(type)), Var(bias.to(type)))); };
     const auto plan = plan::compile([&](const Vars& in) { return Vars{f(in[0], DType::f32)}; }, {x.shape()});
     CHECK(plan.steps().size() == 1);
-    CHECK((plan.steps()[0].how == "scalar products") == (c.places < 8 || c.out == 1));
+    CHECK((plan.steps()[0].how == "scalar products") == (c.positions < 8 || c.out == 1));
     const auto exact = eager([&](const Var& v) { return f(v, DType::f64); }, x.to(DType::f64));
     const double bound = static_cast<double>((c.in + 3) * c.in) * 25 / 16777216;
     CHECK(max_difference(plan.run({x}).outputs[0], exact) <= bound);
 
-    const Tensor residual = random_tensor({c.places, c.out}, 4).to(DType::f32);
+    const Tensor residual = random_tensor({c.positions, c.out}, 4).to(DType::f32);
     const auto g = [&](const Var& v, const Var& r, DType type) {
       return relu(linear(v, Var(w.to(type)), Var(bias.to(type))) + r);
     };
@@ -131,7 +131,7 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
       {"softmax over rows", [](const Var& x) { return softmax(x, 2); }, 9, 16},
       {"log_softmax over columns", [](const Var& x) { return log_softmax(x, 3); }, 7, 16},
       {"mean over rows", [](const Var& x) { return mean(x, {2}); }, 9, 6},
-      {"sum over places",
+      {"sum over positions",
        [](const Var& x) {
          return sum(x, {2, 3}, false);
        },
@@ -144,7 +144,7 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
       {"layer norm without parameters", [](const Var& x) { return layer_norm_channels(x, {}, {}); }, 48, 36},
       {"group norm", [&](const Var& x) { return group_norm(x, 4, Var(weight), Var(bias)); }, 756, 216},
       {"instance norm", [](const Var& x) { return group_norm(x, 24, {}, {}); }, 126, 64},
-      {"deviation", [](const Var& x) { return global_std_pool(x); }, 126, 6},
+      {"stddev", [](const Var& x) { return global_std_pool(x); }, 126, 6},
       {"deformable convolution",
        [&](const Var& x) {
          const Var w(kernels);

@@ -19,7 +19,7 @@ namespace {
 // The output, then the taps that `keep` asks for.
 Tensors eager(const Model& model, const Tensor& x, const std::string& keep = {}) {
   NoGrad no_grad;
-  const Lane lane;
+  const ThreadScope thread_scope;
   TapScope taps(keep);
   Tensors out{model.forward(Var(x)).value()};
   for (const auto& [name, v] : taps.kept) out.push_back(v.value());
@@ -63,7 +63,7 @@ TEST_CASE("plan: every block in a residual network equals eager") {
 
 TEST_CASE("plan: every block in every kind of slot of every backbone equals eager", "[slow]") {
   for (const Small& s : kSmall) {
-    const auto all = places(Model::from_recipe(recipe(s, "")));
+    const auto all = slot_paths(Model::from_recipe(recipe(s, "")));
     std::size_t turn = 0;
     std::map<std::string, int> fitted;
     for (const auto& [kind, at] : all)
@@ -104,37 +104,37 @@ TEST_CASE("plan: kept taps are eager's, and fusion goes on around them") {
   CHECK(model.compile(x.shape()).run({x}).taps.empty());
 }
 
-TEST_CASE("plan: pinned taps are inputs, and one plan serves all their values") {
+TEST_CASE("plan: fed taps are inputs, and one plan serves all their values") {
   const Model model = Model::from_recipe(kCbam, 3);
   scatter(model, 9);
   const Tensor x = pictures({2, 3, 37, 41}, 4);
   const std::string gate = "backbone.layer2.0.pre_add.cbam.channel";
   const Shape shape{2, 128, 1, 1};
-  const plan::Plan plan = model.compile(x.shape(), {.keep = "**.spatial", .pins = {{gate, shape}}});
+  const plan::Plan plan = model.compile(x.shape(), {.keep = "**.spatial", .feeds = {{gate, shape}}});
   Tensors parameters;
   for (const auto& e : model.params()->entries()) parameters.push_back(e.value.value());
   std::vector<double> before;
   for (std::uint64_t seed = 1; seed < 4; ++seed) {
-    const Tensor pin = random_tensor(shape, seed).to(DType::f32).contiguous(Layout::channels_last);
-    const auto pinned = [&] {
+    const Tensor feed = random_tensor(shape, seed).to(DType::f32).contiguous(Layout::channels_last);
+    const auto fed = [&] {
       NoGrad no_grad;
-      const Lane lane;
-      TapScope taps("**.spatial", {{gate, pin}});
+      const ThreadScope thread_scope;
+      TapScope taps("**.spatial", {{gate, feed}});
       Tensors out{model.forward(Var(x)).value()};
       for (const auto& [name, v] : taps.kept) out.push_back(v.value());
       return out;
     };
-    const auto bounds = rounding_bounds(parameters, longest_sum(model, x.shape()), pinned);
-    const auto r = plan.run({x, pin});
-    const Tensors want = pinned();
+    const auto bounds = rounding_bounds(parameters, longest_sum(model, x.shape()), fed);
+    const auto r = plan.run({x, feed});
+    const Tensors want = fed();
     REQUIRE(r.taps.size() + 1 == want.size());
     CHECK(max_difference(r.outputs[0], want[0]) <= bounds[0]);
     for (std::size_t i = 0; i < r.taps.size(); ++i) CHECK(max_difference(r.taps[i].value, want[i + 1]) <= bounds[i + 1]);
     CHECK(r.outputs[0].values() != before);
     before = r.outputs[0].values();
-    CHECK(model.run(x, {.keep = "**.spatial", .pins = {{gate, pin}}}).output.values() == before);
+    CHECK(model.run(x, {.keep = "**.spatial", .feeds = {{gate, feed}}}).output.values() == before);
   }
-  CHECK(fails_with([&] { model.compile(x.shape(), {.pins = {{gate, {2, 64, 1, 1}}}}); }, "a pinned tap wants shape 2x128x1x1"));
+  CHECK(fails_with([&] { model.compile(x.shape(), {.feeds = {{gate, {2, 64, 1, 1}}}}); }, "a fed tap wants shape 2x128x1x1"));
 }
 
 TEST_CASE("plan: follows a change of the weights") {

@@ -126,7 +126,7 @@ TEST_CASE("plan: mean and maximum of one map are one step, a gate with shortcut 
   CHECK(ops(plan) == std::vector<Ops>{{"global_avg_pool", "global_max_pool"}, {"add", "sigmoid"}, {"gate", "add", "relu"}});
 }
 
-TEST_CASE("plan: a map made of a channel's value and a place's is never stored") {
+TEST_CASE("plan: a map made of a channel's value and a position's is never stored") {
   const auto f = [](const Vars& in) {
     const Var x = in[0], place = conv2d(x, fixed({1, 8, 1, 1}, 1), {}, {});
     return Vars{x + x * sigmoid(global_avg_pool(x) * place)};

@@ -27,7 +27,7 @@ constexpr int kPlan = 4, kEager = 12;
 
 Tensors eager(const Model& model, const Tensor& x, const std::string& keep) {
   NoGrad no_grad;
-  const Lane lane;
+  const ThreadScope thread_scope;
   const Precision compute(DType::bf16);
   TapScope taps(keep);
   Tensors out{model.forward(Var(x)).value()};
@@ -77,7 +77,7 @@ TEST_CASE("plan in bf16: every block in a residual network is close to f32 and t
 TEST_CASE("plan in bf16: every block in every kind of slot of every backbone", "[slow]") {
   if (!has_bf16()) return;
   for (const Small& s : kSmall) {
-    const auto all = places(Model::from_recipe(recipe(s, "")));
+    const auto all = slot_paths(Model::from_recipe(recipe(s, "")));
     std::size_t turn = 0;
     for (const auto& [kind, at] : all)
       for (const std::string& block : blocks()) check_block_in(s, at[turn++ % at.size()], block, check_alone);

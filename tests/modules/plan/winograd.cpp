@@ -159,7 +159,7 @@ TEST_CASE("winograd: the same bits on one thread and on several") {
       Data d(c);
       const Winograd made(options(c), d.x.shape(), result(c), side);
       const auto with = [&](int threads) {
-        const Lane lane(threads);
+        const ThreadScope thread_scope(threads);
         return run(made, c, d, true, false, {});
       };
       const Tensor one = with(1);

@@ -1,4 +1,4 @@
-// Distillation: what the loss is against hand computation, that a pupil learns, that projections stay out of the saved model.
+// Distillation: what the loss is against hand computation, that a student learns, that projections stay out of the saved model.
 #include "modules/train/distill.hpp"
 
 #include <cmath>
@@ -25,10 +25,10 @@ std::string recipe(int width, const std::string& classes = "[a, b, c]") {
 
 struct Pair {
   Folder folder;
-  Model teacher = Model::from_recipe(recipe(8), 1), pupil = Model::from_recipe(recipe(6), 2);
+  Model teacher = Model::from_recipe(recipe(8), 1), student = Model::from_recipe(recipe(6), 2);
   Pair() { teacher.save(folder.path() / "teacher.safetensors"); }
   Distillation make(const std::string& more) const {
-    return {Yaml::parse("{model: teacher.safetensors" + more + "}", "recipe"), pupil, folder.path()};
+    return {Yaml::parse("{model: teacher.safetensors" + more + "}", "recipe"), student, folder.path()};
   }
 };
 
@@ -47,7 +47,7 @@ std::vector<double> probabilities(const std::vector<double>& logits, std::size_t
 TEST_CASE("distill: the loss is the divergence of the class probabilities, times the temperature squared") {
   const Pair pair;
   const double temperature = 2;
-  const auto outcome = pair.make(", temperature: 2, logits: 0.5")(pair.pupil, pictures());
+  const auto outcome = pair.make(", temperature: 2, logits: 0.5")(pair.student, pictures());
   const auto theirs = pair.teacher.run(pictures().input).values(), mine = outcome.logits.value().values();
   double expected = 0;
   for (std::size_t n = 0; n < 4; ++n) {
@@ -57,17 +57,17 @@ TEST_CASE("distill: the loss is the divergence of the class probabilities, times
   CHECK(outcome.loss.value().item() == Approx(0.5 * temperature * temperature * expected / 4).epsilon(1e-4));
 }
 
-TEST_CASE("distill: the teacher stands still while the pupil learns from maps of another width") {
+TEST_CASE("distill: the teacher stands still while the student learns from maps of another width") {
   const Pair pair;
-  const Distillation distill = pair.make(", features: [{teacher: backbone.layer1, pupil: backbone.layer1, weight: 2}]");
-  Optimizer optimizer(pair.pupil.params(), {.lr = 0.02});
+  const Distillation distill = pair.make(", features: [{teacher: backbone.layer1, student: backbone.layer1, weight: 2}]");
+  Optimizer optimizer(pair.student.params(), {.lr = 0.02});
   const auto before = distill.teacher().run(pictures().input).values();
   Random random(1);
   double first = 0, last = 0;
   for (int i = 0; i < 60; ++i) {
     const Training training(random);
-    pair.pupil.params()->zero_grad();
-    const Var loss = distill(pair.pupil, pictures()).loss;
+    pair.student.params()->zero_grad();
+    const Var loss = distill(pair.student, pictures()).loss;
     loss.backward();
     optimizer.step(0.02);
     (i == 0 ? first : last) = loss.value().item();
@@ -75,17 +75,17 @@ TEST_CASE("distill: the teacher stands still while the pupil learns from maps of
   CHECK(last < 0.3 * first);
   CHECK(distill.teacher().run(pictures().input).values() == before);
   const Folder out;
-  pair.pupil.save(out.path() / "pupil.safetensors");
-  for (const auto& [name, value] : read_safetensors(out.path() / "pupil.safetensors").tensors)
+  pair.student.save(out.path() / "student.safetensors");
+  for (const auto& [name, value] : read_safetensors(out.path() / "student.safetensors").tensors)
     CHECK(name.rfind("distill.", 0) != 0);
-  Model::load((out.path() / "pupil.safetensors").string());
+  Model::load((out.path() / "student.safetensors").string());
 }
 
 TEST_CASE("distill: features, classes and weights that do not fit are refused") {
   const Pair pair;
   const auto with = [&](const std::string& more) { return [&pair, more] { pair.make(more); }; };
-  CHECK(fails_with(with(", features: [{teacher: backbone.layer2, pupil: backbone.layer1}]"), "has no feature 'backbone.layer2'"));
-  CHECK(fails_with(with(", features: [{teacher: backbone.layer1, pupil: backbone.layer1, weight: 0}]"), "expected more than 0"));
+  CHECK(fails_with(with(", features: [{teacher: backbone.layer2, student: backbone.layer1}]"), "has no feature 'backbone.layer2'"));
+  CHECK(fails_with(with(", features: [{teacher: backbone.layer1, student: backbone.layer1, weight: 0}]"), "expected more than 0"));
   CHECK(fails_with(with(", logits: 0"), "nothing to learn"));
   CHECK(fails_with(with(", tempratur: 3"), "did you mean 'temperature'?"));
   const Model other = Model::from_recipe(recipe(6, "[a, b]"), 1);
@@ -93,27 +93,27 @@ TEST_CASE("distill: features, classes and weights that do not fit are refused") 
                    "its 3 classes are not the 2 of this recipe"));
 }
 
-TEST_CASE("distill: with forcing, what lies behind a matched map learns from the teacher's, not from the pupil's own") {
+TEST_CASE("distill: with forcing, what lies behind a matched map learns from the teacher's, not from the student's own") {
   const std::string two =
       "fovea: 1\nmodel:\n  backbone: {type: resnet, layers: [1, 1], widths: [8, 8], stem: cifar}\n"
       "  head: {type: classify, classes: [a, b, c]}\n";
   const Folder folder;
-  const Model teacher = Model::from_recipe(two, 1), pupil = Model::from_recipe(two, 1);
+  const Model teacher = Model::from_recipe(two, 1), student = Model::from_recipe(two, 1);
   teacher.save(folder.path() / "teacher.safetensors");
-  for (const auto& e : pupil.params()->entries())  // the pupil differs from the teacher in front of the first match alone
+  for (const auto& e : student.params()->entries())  // the student differs from the teacher in front of the first match alone
     if (e.name == "backbone.layer1.0.conv1.weight") Var(e.value).set_value(random_tensor(e.value.shape(), 3).to(DType::f32));
-  pupil.params()->freeze("**");  // norms then use their fixed statistics, as the teacher's do
+  student.params()->freeze("**");  // norms then use their fixed statistics, as the teacher's do
   const auto loss = [&](const std::string& features, double forcing, const std::string& more = "") {
     const Distillation distill(
         Yaml::parse("{model: teacher.safetensors, features: [" + features + "], forcing: " + std::to_string(forcing) + more + "}",
                     "recipe"),
-        pupil, folder.path());
+        student, folder.path());
     Random random(5);
     const Training training(random);
-    return distill(pupil, pictures()).loss.value().item();
+    return distill(student, pictures()).loss.value().item();
   };
-  const std::string first = "{teacher: backbone.layer1, pupil: backbone.layer1}",
-                    both = first + ", {teacher: backbone.layer2, pupil: backbone.layer2}";
+  const std::string first = "{teacher: backbone.layer1, student: backbone.layer1}",
+                    both = first + ", {teacher: backbone.layer2, student: backbone.layer2}";
   const double alone = loss(first, 0, ", logits: 0");
   CHECK(alone > 0.01);
   CHECK(loss(both, 1) == Approx(alone).epsilon(1e-5));  // nothing is wrong behind the first map
@@ -124,7 +124,7 @@ TEST_CASE("distill: with forcing, what lies behind a matched map learns from the
 
 TEST_CASE("distill: forcing is a share, and needs maps of one width") {
   const Pair pair;
-  const std::string match = ", features: [{teacher: backbone.layer1, pupil: backbone.layer1}]";
+  const std::string match = ", features: [{teacher: backbone.layer1, student: backbone.layer1}]";
   CHECK(fails_with([&] { pair.make(match + ", forcing: 1.5"); }, "expected forcing from 0 to 1, got 1.5"));
   CHECK(fails_with([&] { pair.make(match + ", forcing: 0.5"); },
                    "forcing needs maps of one width; backbone.layer1 is not as wide"));
@@ -134,11 +134,11 @@ TEST_CASE("distill: any tapped map can be matched, not the last of each stride a
   const std::string net =
       "fovea: 1\nmodel: {backbone: {type: mobilenet_v2, width: 0.25}, head: {type: classify, classes: [a, b, c]}}\n";
   const Folder folder;
-  const Model teacher = Model::from_recipe(net, 1), pupil = Model::from_recipe(net, 2);
+  const Model teacher = Model::from_recipe(net, 1), student = Model::from_recipe(net, 2);
   teacher.save(folder.path() / "teacher.safetensors");
   const Distillation distill(
-      Yaml::parse("{model: teacher.safetensors, features: [{teacher: backbone.features.2, pupil: backbone.features.2}]}",
+      Yaml::parse("{model: teacher.safetensors, features: [{teacher: backbone.features.2, student: backbone.features.2}]}",
                   "recipe"),
-      pupil, folder.path());
-  CHECK(distill(pupil, {random_tensor({2, 3, 32, 32}, 7).to(DType::f32), {}}).loss.value().item() > 0);
+      student, folder.path());
+  CHECK(distill(student, {random_tensor({2, 3, 32, 32}, 7).to(DType::f32), {}}).loss.value().item() > 0);
 }

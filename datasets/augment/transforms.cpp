@@ -1,4 +1,4 @@
-#include "datasets/augment/change.hpp"
+#include "datasets/augment/transforms.hpp"
 
 #include <array>
 #include <cmath>
@@ -59,13 +59,13 @@ void autocontrast(cv::Mat& channel) {
   if (high > low) channel.convertTo(channel, CV_8U, 255 / (high - low), -low * 255 / (high - low));
 }
 
-struct Change {
+struct Transform {
   std::string name;
   std::function<void(cv::Mat&, double, int)> run;
 };
 
-const std::vector<Change>& table() {
-  static const std::vector<Change> all{
+const std::vector<Transform>& table() {
+  static const std::vector<Transform> all{
       {"identity", [](cv::Mat&, double, int) {}},
       {"shear_x",
        [](cv::Mat& m, double s, int way) {
@@ -99,24 +99,24 @@ const std::vector<Change>& table() {
 
 }  // namespace
 
-const std::vector<std::string>& changes() {
+const std::vector<std::string>& transforms() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const Change& c : table()) all.push_back(c.name);
+    for (const Transform& c : table()) all.push_back(c.name);
     return all;
   }();
   return names;
 }
 
-void change_at_random(cv::Mat& bgr, double strength, Random& random) {
-  const Change& c = table()[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(table().size())))];
+void apply_random_transform(cv::Mat& bgr, double strength, Random& random) {
+  const Transform& c = table()[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(table().size())))];
   c.run(bgr, strength, random.below(2) ? 1 : -1);
 }
 
-void change(cv::Mat& bgr, const std::string& name, double strength, int way) {
-  for (const Change& c : table())
+void apply_transform(cv::Mat& bgr, const std::string& name, double strength, int way) {
+  for (const Transform& c : table())
     if (c.name == name) return c.run(bgr, strength, way);
-  fail("augment: there is no change '", name, "'");
+  fail("augment: there is no transform '", name, "'");
 }
 
 }  // namespace fovea

@@ -12,14 +12,14 @@
 
 namespace fovea {
 
-// All that this thread did so far is done before what others do behind their take_over of the same address.
-inline void hand_over([[maybe_unused]] const void* at) {
+// All that this thread did so far is done before what others do behind their happens_after of the same address.
+inline void happens_before([[maybe_unused]] const void* at) {
 #if defined(__SANITIZE_THREAD__)
   __tsan_release(const_cast<void*>(at));
 #endif
 }
 
-inline void take_over([[maybe_unused]] const void* at) {
+inline void happens_after([[maybe_unused]] const void* at) {
 #if defined(__SANITIZE_THREAD__)
   __tsan_acquire(const_cast<void*>(at));
 #endif

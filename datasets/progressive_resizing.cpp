@@ -1,10 +1,10 @@
-#include "datasets/growing_photos.hpp"
+#include "datasets/progressive_resizing.hpp"
 
 #include <algorithm>
 
 namespace fovea {
 
-GrowingPhotos::GrowingPhotos(const Photos& photos, PhotoSource::Options options, const std::vector<int>& sizes,
+ProgressiveResizing::ProgressiveResizing(const Photos& photos, PhotoSource::Options options, const std::vector<int>& sizes,
                              std::int64_t batches)
     : each_((batches + static_cast<std::int64_t>(sizes.size()) - 1) /
             std::max<std::int64_t>(1, static_cast<std::int64_t>(sizes.size()))) {
@@ -17,7 +17,7 @@ GrowingPhotos::GrowingPhotos(const Photos& photos, PhotoSource::Options options,
   each_ = std::max<std::int64_t>(1, each_);
 }
 
-Batch GrowingPhotos::batch(std::int64_t number) const {
+Batch ProgressiveResizing::batch(std::int64_t number) const {
   return sources_[std::min(static_cast<std::size_t>(number / each_), sources_.size() - 1)]->batch(number);
 }
 

@@ -1,4 +1,4 @@
-#include "datasets/augment/change.hpp"
+#include "datasets/augment/transforms.hpp"
 
 #include <opencv2/imgproc.hpp>
 
@@ -12,7 +12,7 @@ namespace {
 
 cv::Mat changed(const cv::Mat& image, const std::string& name, double strength, int way) {
   cv::Mat m = image.clone();
-  change(m, name, strength, way);
+  apply_transform(m, name, strength, way);
   return m;
 }
 
@@ -28,8 +28,8 @@ cv::Vec3b pixel(const cv::Vec3b& colour, const std::string& name, double strengt
 
 TEST_CASE("changes: each keeps size and type; those with a strength do nothing at 0 and something at 1") {
   const cv::Mat image = test::noise(31, 22, CV_8UC3, 8), dot = test::noise(1, 1, CV_8UC3);
-  CHECK(changes().size() == 14);
-  for (const std::string& name : changes()) {
+  CHECK(transforms().size() == 14);
+  for (const std::string& name : transforms()) {
     INFO(name);
     const bool steady = name == "identity" || name == "autocontrast" || name == "equalize";
     if (!steady) {

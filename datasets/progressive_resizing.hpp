@@ -8,10 +8,10 @@
 
 namespace fovea {
 
-class GrowingPhotos final : public BatchSource {
+class ProgressiveResizing final : public BatchSource {
  public:
   // Square pictures of each of `sizes` for an equal part of `batches`. With no sizes, those of the preprocessing all the time.
-  GrowingPhotos(const Photos& photos, PhotoSource::Options options, const std::vector<int>& sizes, std::int64_t batches);
+  ProgressiveResizing(const Photos& photos, PhotoSource::Options options, const std::vector<int>& sizes, std::int64_t batches);
   Batch batch(std::int64_t number) const override;
 
  private:
