@@ -108,4 +108,14 @@ Csv read_csv(const std::filesystem::path& file) {
   return parse_csv({bytes.begin(), bytes.end()}, file.string());
 }
 
+std::string csv_field(const std::string& text) {
+  return text.find_first_of(",\"\r\n") == std::string::npos ? text : csv_quoted(text);
+}
+
+std::string csv_quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
 }  // namespace fovea

@@ -26,4 +26,8 @@ struct Csv {
 Csv parse_csv(const std::string& text, const std::string& where);
 Csv read_csv(const std::filesystem::path& file);
 
+// A field for writing: quoted where it must be, or always.
+std::string csv_field(const std::string& text);
+std::string csv_quoted(const std::string& text);
+
 }  // namespace fovea

@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Named {
+struct NamedFile {
   fs::path file;
   std::string label, where;
 };
@@ -37,7 +37,7 @@ std::vector<fs::path> images_below(const fs::path& folder) {
   return files;
 }
 
-void read_folder(const fs::path& root, std::vector<Named>& out) {
+void read_folder(const fs::path& root, std::vector<NamedFile>& out) {
   std::vector<fs::path> folders;
   for (const fs::path& entry : entries_of(root)) {
     if (fs::is_directory(entry)) folders.push_back(entry);
@@ -54,7 +54,7 @@ void read_folder(const fs::path& root, std::vector<Named>& out) {
   }
 }
 
-void read_table(const fs::path& file, std::vector<Named>& out) {
+void read_table(const fs::path& file, std::vector<NamedFile>& out) {
   const Csv csv = read_csv(file);
   const std::size_t path = csv.column("path"), label = csv.column("label");
   check(!csv.rows.empty(), file.string(), ": no lines below the header");
@@ -65,9 +65,9 @@ void read_table(const fs::path& file, std::vector<Named>& out) {
   }
 }
 
-void check_unique(const std::vector<Named>& found) {
-  std::map<fs::path, const Named*> seen;
-  for (const Named& n : found) {
+void check_unique(const std::vector<NamedFile>& found) {
+  std::map<fs::path, const NamedFile*> seen;
+  for (const NamedFile& n : found) {
     const auto [it, fresh] = seen.emplace(n.file, &n);
     check(fresh || it->second->label == n.label, n.where, ": ", n.file.string(), " is '", n.label, "' here and '",
           it->second->label, "' in ", it->second->where);
@@ -77,7 +77,7 @@ void check_unique(const std::vector<Named>& found) {
 }  // namespace
 
 LabelledData read_labelled(const std::vector<fs::path>& sources, const std::vector<std::string>& classes) {
-  std::vector<Named> found;
+  std::vector<NamedFile> found;
   for (const fs::path& source : sources) {
     std::string extension = source.extension().string();
     std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -93,12 +93,12 @@ LabelledData read_labelled(const std::vector<fs::path>& sources, const std::vect
   data.classes = classes;
   if (classes.empty()) {
     std::set<std::string> names;
-    for (const Named& n : found) names.insert(n.label);
+    for (const NamedFile& n : found) names.insert(n.label);
     data.classes.assign(names.begin(), names.end());
   }
   std::map<std::string, std::int64_t> index;
   for (const std::string& c : data.classes) index.emplace(c, static_cast<std::int64_t>(index.size()));
-  for (const Named& n : found) {
+  for (const NamedFile& n : found) {
     const auto it = index.find(n.label);
     check(it != index.end(), n.where, ": '", n.label, "' is none of the model's ", data.classes.size(), " classes (",
           data.classes.front(), ", ...)");

@@ -139,20 +139,21 @@ std::size_t PhotoSource::pick(std::int64_t position, Random& random) const {
 Batch PhotoSource::batch(std::int64_t number) const {
   const Preprocess& p = options_.preprocess;
   const std::int64_t n = options_.batch;
-  Batch batch{Tensor::empty({n, 3, p.height, p.width}, DType::f32, Layout::channels_last), {}};
-  if (labelled_) batch.target = Tensor::empty({n}, DType::s64);
+  Batch batch{{{"image", Tensor::empty({n, p.channels, p.height, p.width}, DType::f32, Layout::channels_last)}}, {}};
+  if (labelled_) batch.targets.add("class", Tensor::empty({n}, DType::s64));
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t at = number * n + i;
     Random random(options_.seed, static_cast<std::uint64_t>(at) + 1);
     const std::size_t index = pick(at, random);
-    normalise_into(batch.input, i, augmented(photos_.image(index), p, options_.augment, random), p);
-    if (random.uniform() < options_.augment.erase) erase_at_random(batch.input, i, random);
-    if (labelled_) batch.target.data<std::int64_t>()[i] = photos_.samples()[index].label;
+    normalise_into(batch.input(), i, augmented(photos_.image(index), p, options_.augment, random), p);
+    if (random.uniform() < options_.augment.erase) erase_at_random(batch.input(), i, random);
+    if (labelled_) batch.target().data<std::int64_t>()[i] = photos_.samples()[index].label;
   }
   if (options_.augment.mixes()) {
-    if (labelled_) batch.target = one_hot(batch.target, options_.classes);
+    if (labelled_) batch.target() = one_hot(batch.target(), options_.classes);
     Random random(~options_.seed, static_cast<std::uint64_t>(number));  // apart from every picture's own
-    mix(batch.input, batch.target, options_.augment, random);
+    Tensor none;
+    mix(batch.input(), labelled_ ? batch.target() : none, options_.augment, random);
   }
   return batch;
 }

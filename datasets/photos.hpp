@@ -49,7 +49,7 @@ class Photos {
 // line, beside the list or in `images` beside it. Error for a path without any.
 std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& paths);
 
-// Epochs in random order without repetition; batch k depends on (seed, k) alone. Batch::input is N x 3 x height x width, normalised; Batch::target
+// Epochs in random order without repetition; batch k depends on (seed, k) alone. The input "image" is N x channels x height x width, normalised; the target "class"
 // the class indices (s64, N), soft
 // ones (f32, N x classes) where pictures are mixed, or undefined where no sample has a label.
 class PhotoSource final : public BatchSource {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/resample.hpp"
@@ -12,17 +13,25 @@ namespace {
 int rounded(double v) { return std::max(1, static_cast<int>(std::lround(v))); }
 
 // Where the network's channel c lies in OpenCV's order.
-int source_channel(const Preprocess& p, int c) { return p.colour == Preprocess::Colour::rgb ? 2 - c : c; }
+int source_channel(const Preprocess& p, int c) { return p.channels == 3 && p.colour == Preprocess::Colour::rgb ? 2 - c : c; }
 
 struct Normaliser {
-  std::array<float, 3> factor{}, offset{};
+  std::vector<float> factor, offset;
   Normaliser(const Preprocess& p, double top) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      factor[c] = static_cast<float>(1 / (top * p.stddev[c]));
-      offset[c] = static_cast<float>(-p.mean[c] / p.stddev[c]);
+    for (std::size_t c = 0; c < p.mean.size(); ++c) {
+      factor.push_back(static_cast<float>(1 / (top * p.stddev[c])));
+      offset.push_back(static_cast<float>(-p.mean[c] / p.stddev[c]));
     }
   }
 };
+
+// `none` made into a size: that of the picture.
+Preprocess sized_for(cv::Size picture, Preprocess p) {
+  if (p.resize != Preprocess::Resize::none) return p;
+  p.resize = Preprocess::Resize::stretch;
+  p.height = picture.height, p.width = picture.width;
+  return p;
+}
 
 // The size of the whole picture in network pixels: what crop cuts from, what letterbox pads.
 cv::Size resized_size(cv::Size source, const Preprocess& p) {
@@ -43,14 +52,18 @@ cv::Size resized_size(cv::Size source, const Preprocess& p) {
 // Python's round(difference / 2): halves go to the even neighbour, as torchvision's centre crop does.
 int half(int difference) { return static_cast<int>(std::nearbyint(difference / 2.0)); }
 
-cv::Mat as_bgr(const cv::Mat& image) {
-  cv::Mat bgr;
-  switch (image.channels()) {
-    case 1: cv::cvtColor(image, bgr, cv::COLOR_GRAY2BGR); return bgr;
-    case 3: return image;
-    case 4: cv::cvtColor(image, bgr, cv::COLOR_BGRA2BGR); return bgr;
-    default: fail("preprocess: expected an image of 1, 3 or 4 channels, got ", image.channels());
-  }
+// Grey becomes three equal channels, colour becomes grey by its luminance; other numbers of channels are the picture's own.
+cv::Mat with_channels(const cv::Mat& image, int channels) {
+  static const std::map<std::pair<int, int>, int> conversions{{{1, 3}, cv::COLOR_GRAY2BGR},
+                                                              {{4, 3}, cv::COLOR_BGRA2BGR},
+                                                              {{3, 1}, cv::COLOR_BGR2GRAY},
+                                                              {{4, 1}, cv::COLOR_BGRA2GRAY}};
+  if (image.channels() == channels) return image;
+  const auto conversion = conversions.find({image.channels(), channels});
+  check(conversion != conversions.end(), "preprocess: the network takes ", channels, " channels, the image has ", image.channels());
+  cv::Mat out;
+  cv::cvtColor(image, out, conversion->second);
+  return out;
 }
 
 double top_of(const cv::Mat& image) {
@@ -64,17 +77,17 @@ double top_of(const cv::Mat& image) {
 
 float* sample_of(Tensor& batch, std::int64_t index, const Preprocess& p, const char* who) {
   check(batch.rank() == 4 && batch.is_dense(Layout::channels_last) &&
-            batch.shape() == Shape{batch.dim(0), 3, p.height, p.width} && index >= 0 && index < batch.dim(0),
-        who, ": expected a channels-last batch N x 3 x ", p.height, " x ", p.width, " with a sample ", index, ", got ",
+            batch.shape() == Shape{batch.dim(0), p.channels, p.height, p.width} && index >= 0 && index < batch.dim(0),
+        who, ": expected a channels-last batch N x ", p.channels, " x ", p.height, " x ", p.width, " with a sample ", index, ", got ",
         batch.shape());
-  return batch.data<float>() + index * p.height * p.width * 3;
+  return batch.data<float>() + index * p.height * p.width * p.channels;
 }
 
 void fill_with_pad(float* out, const Preprocess& p) {
-  std::array<float, 3> pad{};
-  for (std::size_t c = 0; c < 3; ++c) pad[c] = static_cast<float>((p.pad[c] - p.mean[c]) / p.stddev[c]);
+  std::vector<float> pad;
+  for (std::size_t c = 0; c < p.pad.size(); ++c) pad.push_back(static_cast<float>((p.pad[c] - p.mean[c]) / p.stddev[c]));
   for (std::int64_t i = 0, n = static_cast<std::int64_t>(p.height) * p.width; i < n; ++i)
-    for (std::size_t c = 0; c < 3; ++c) *out++ = pad[c];
+    for (const float v : pad) *out++ = v;
 }
 
 }  // namespace
@@ -94,8 +107,9 @@ cv::Size Geometry::resized() const {
 cv::Rect2d Geometry::to_source(const cv::Rect2d& area) const { return {to_source(area.tl()), to_source(area.br())}; }
 cv::Rect2d Geometry::to_network(const cv::Rect2d& area) const { return {to_network(area.tl()), to_network(area.br())}; }
 
-Geometry geometry_of(cv::Size source, const Preprocess& p) {
+Geometry geometry_of(cv::Size source, const Preprocess& described) {
   check(source.width > 0 && source.height > 0, "preprocess: the image is empty");
+  const Preprocess p = sized_for(source, described);
   const cv::Size whole = resized_size(source, p);
   Geometry g;
   g.source = source;
@@ -108,18 +122,19 @@ Geometry geometry_of(cv::Size source, const Preprocess& p) {
   return g;
 }
 
-Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image, const Preprocess& p) {
+Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image, const Preprocess& described) {
+  const Preprocess p = sized_for(image.size(), described);
   float* out = sample_of(batch, index, p, "preprocess");
   const Geometry g = geometry_of(image.size(), p);
   const Normaliser n(p, top_of(image));
   const float top = static_cast<float>(top_of(image));
-  const cv::Mat pixels = resample(as_bgr(image), g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation);
+  const cv::Mat pixels = resample(with_channels(image, p.channels), g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation);
   if (g.content.size() != g.network) fill_with_pad(out, p);
   for (int y = 0; y < pixels.rows; ++y) {
     const auto* row = pixels.ptr<float>(y);
-    float* to = out + (static_cast<std::ptrdiff_t>(g.content.y + y) * p.width + g.content.x) * 3;
-    for (int x = 0; x < pixels.cols; ++x, row += 3)
-      for (int c = 0; c < 3; ++c, ++to) {
+    float* to = out + (static_cast<std::ptrdiff_t>(g.content.y + y) * p.width + g.content.x) * p.channels;
+    for (int x = 0; x < pixels.cols; ++x, row += p.channels)
+      for (int c = 0; c < p.channels; ++c, ++to) {
         const float v = std::clamp(row[source_channel(p, c)], 0.0f, top);  // bicubic overshoots
         *to = v * n.factor[static_cast<std::size_t>(c)] + n.offset[static_cast<std::size_t>(c)];
       }
@@ -127,25 +142,25 @@ Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image
   return g;
 }
 
-Preprocessed preprocess(const cv::Mat& image, const Preprocess& p) {
-  Preprocessed out{Tensor::empty({1, 3, p.height, p.width}, DType::f32, Layout::channels_last), {}};
+Preprocessed preprocess(const cv::Mat& image, const Preprocess& described) {
+  const Preprocess p = sized_for(image.size(), described);
+  Preprocessed out{Tensor::empty({1, p.channels, p.height, p.width}, DType::f32, Layout::channels_last), {}};
   out.geometry = preprocess_into(out.tensor, 0, image, p);
   return out;
 }
 
-void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& bgr, const Preprocess& p) {
+void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& pixels, const Preprocess& p) {
   float* out = sample_of(batch, index, p, "normalise");
-  check(bgr.type() == CV_8UC3 && bgr.rows == p.height && bgr.cols == p.width, "normalise: expected ", p.height, "x", p.width,
-        " pixels of 3 x 8 bits");
+  check(pixels.depth() == CV_8U && pixels.rows == p.height && pixels.cols == p.width, "normalise: expected ", p.height, "x", p.width,
+        " pixels of 8 bits");
+  const cv::Mat image = with_channels(pixels, p.channels);
   const Normaliser n(p, 255);
-  const int first = source_channel(p, 0), last = source_channel(p, 2);
-  for (int y = 0; y < bgr.rows; ++y) {
-    const auto* row = bgr.ptr<std::uint8_t>(y);
-    for (int x = 0; x < bgr.cols; ++x, row += 3, out += 3) {
-      out[0] = static_cast<float>(row[first]) * n.factor[0] + n.offset[0];
-      out[1] = static_cast<float>(row[1]) * n.factor[1] + n.offset[1];
-      out[2] = static_cast<float>(row[last]) * n.factor[2] + n.offset[2];
-    }
+  std::vector<int> from;
+  for (int c = 0; c < p.channels; ++c) from.push_back(source_channel(p, c));
+  for (int y = 0; y < image.rows; ++y) {
+    const auto* row = image.ptr<std::uint8_t>(y);
+    for (int x = 0; x < image.cols; ++x, row += p.channels)
+      for (std::size_t c = 0; c < from.size(); ++c) *out++ = static_cast<float>(row[from[c]]) * n.factor[c] + n.offset[c];
   }
 }
 

@@ -30,18 +30,19 @@ struct Geometry {
 Geometry geometry_of(cv::Size source, const Preprocess& p);
 
 struct Preprocessed {
-  Tensor tensor;  // 1 x 3 x height x width, f32, channels-last, normalised
+  Tensor tensor;  // 1 x channels x height x width, f32, channels-last, normalised
   Geometry geometry;
 };
 
-// image: grey, BGR or BGRA as read_image gives it, u8, u16, or f32 in 0..1. Grey becomes three equal channels; alpha is left out, as everyone
-// who trained on RGB did. Error for other types and empty images.
+// image: grey, BGR or BGRA as read_image gives it, u8, u16, or f32 in 0..1. For a network of three channels grey becomes three equal ones, for
+// one of one channel colour becomes its luminance; alpha is left out, as everyone who trained on RGB did. Error for other types, other
+// numbers of channels, and empty images.
 Preprocessed preprocess(const cv::Mat& image, const Preprocess& p);
 
-// The same into sample `index` of an N x 3 x height x width channels-last batch.
+// The same into sample `index` of an N x channels x height x width channels-last batch.
 Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image, const Preprocess& p);
 
-// Normalises height x width pixels (u8 BGR) that are cropped and resized already: what training does after its own random crop.
-void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& bgr, const Preprocess& p);
+// Normalises height x width pixels (u8, grey or BGR) that are cropped and resized already: what training does after its own random crop.
+void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& pixels, const Preprocess& p);
 
 }  // namespace fovea

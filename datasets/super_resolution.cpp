@@ -76,8 +76,8 @@ PatchSource::PatchSource(std::vector<ImagePair> pairs, const Options& options) :
 Batch PatchSource::batch(std::int64_t number) const {
   const int s = options_.scale, p = options_.patch;
   Random random(options_.seed, static_cast<std::uint64_t>(number) + 1);
-  Batch batch{Tensor::empty({options_.batch, 3, p, p}, DType::f32, Layout::channels_last),
-              Tensor::empty({options_.batch, 3, p * s, p * s}, DType::f32, Layout::channels_last)};
+  Batch batch{{{"image", Tensor::empty({options_.batch, 3, p, p}, DType::f32, Layout::channels_last)}},
+              {{"image", Tensor::empty({options_.batch, 3, p * s, p * s}, DType::f32, Layout::channels_last)}}};
   for (int i = 0; i < options_.batch; ++i) {
     const double at = random.uniform() * cumulative_.back();
     const auto index =
@@ -86,8 +86,8 @@ Batch PatchSource::batch(std::int64_t number) const {
     const int x = static_cast<int>(random.below(pair.low.cols - p + 1)),
               y = static_cast<int>(random.below(pair.low.rows - p + 1));
     const int orientation = static_cast<int>(random.below(8));
-    put(batch.input, i, oriented(pair.low, {x, y, p, p}, orientation));
-    put(batch.target, i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation));
+    put(batch.input(), i, oriented(pair.low, {x, y, p, p}, orientation));
+    put(batch.target(), i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation));
   }
   return batch;
 }

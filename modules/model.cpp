@@ -6,8 +6,6 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
 #include "modules/core/threads.hpp"
-#include "modules/heads/classify.hpp"
-#include "modules/heads/upscale.hpp"
 #include "modules/io/name_map.hpp"
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
@@ -26,6 +24,7 @@ struct Model::State {
   std::shared_ptr<ParamStore> params;
   std::size_t own = 0;  // parameters of the network; a training may declare more behind them, which are not saved
   std::unique_ptr<Network> network;
+  Preprocess preprocess;
   std::unique_ptr<Weights> weights;
   plan::Cache plans;
 };
@@ -35,10 +34,16 @@ namespace {
 constexpr const char* kFormatKey = "fovea.format";
 constexpr const char* kRecipeKey = "fovea.recipe";
 
-std::unique_ptr<Network> build(const Yaml& recipe, const std::shared_ptr<ParamStore>& params) {
-  recipe.only({"fovea", "model", "preprocess", "pipeline", "train"});
+void check_format(const Yaml& recipe) {
+  recipe.only({"fovea", "model", "preprocess", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
-  return std::make_unique<Network>(recipe.at("model"), params);
+}
+
+// Where the recipe says nothing of preprocessing, the network's kind does.
+Preprocess usual_preprocess(const Network& network) {
+  const auto channels = static_cast<int>(network.channels());
+  if (network.head().info().any_size) return Preprocess::none(channels);
+  return read_preprocess(Yaml::parse("{}", "preprocess"), channels);
 }
 
 // What a model without a file is called.
@@ -59,7 +64,16 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_->name = name_of(recipe);
   model.state_->params = std::make_shared<ParamStore>(seed);
   model.state_->weights = std::make_unique<Weights>(model.state_->params);
-  model.state_->network = build(recipe, model.state_->params);
+  check_format(recipe);
+  const bool described = recipe.has("preprocess");
+  if (described) model.state_->preprocess = read_preprocess(recipe.at("preprocess"));
+  model.state_->network =
+      std::make_unique<Network>(recipe.at("model"), model.state_->params, described ? model.state_->preprocess.channels : 3);
+  const std::int64_t channels = model.channels();
+  if (!described) model.state_->preprocess = usual_preprocess(*model.state_->network);
+  else if (!recipe.at("preprocess").has("channels")) model.state_->preprocess = read_preprocess(recipe.at("preprocess"), static_cast<int>(channels));
+  check(model.state_->preprocess.channels == channels, recipe.where(), ": preprocess gives ", model.state_->preprocess.channels,
+        " channels, and the backbone takes in: ", channels);
   model.state_->own = model.state_->params->entries().size();
   return model;
 }
@@ -122,14 +136,21 @@ void Model::save(const fs::path& file, DType storage, std::map<std::string, std:
   write_safetensors(file, content);
 }
 
-Var Model::forward(const Var& x) const { return (*state_->network)(x); }
+Var Model::forward(const Var& x) const { return (*state_->network)(x).front(); }
+
+NamedVars Model::outputs(const Var& x) const {
+  NamedVars named;
+  const Vars values = (*state_->network)(x);
+  for (std::size_t i = 0; i < values.size(); ++i) named.add(info().outputs[i].name, values[i]);
+  return named;
+}
 
 Tensor Model::run(const Tensor& x) const { return run(x, {}).output; }
 
 plan::Plan Model::compile(const Shape& input, const CompileOptions& options) const {
   check(state_->weights->facts().f32, "compile: expected parameters in f32");
   check(!Training::active(), "compile: expected a network in use, this thread is training it");
-  const auto network = [&](const Vars& in) { return Vars{forward(in[0])}; };
+  const auto network = [&](const Vars& in) { return (*state_->network)(in[0]); };
   const plan::Options wanted{.keep = options.keep,
                              .feeds = options.feeds,
                              .threads = options.threads,
@@ -162,7 +183,9 @@ Model::Result Model::run_planned(const Tensor& x, const RunOptions& options, std
   for (const auto& [name, value] : options.feeds) wanted.feeds[name] = value.shape(), inputs.push_back(value);
   const plan::Cache::Key key{x.shape(), wanted.keep, wanted.feeds, threads(), wanted.precision, parameters};
   auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run(inputs);
-  Result result{made.outputs.at(0).to(DType::f32), {}};
+  Result result;
+  for (std::size_t i = 0; i < made.outputs.size(); ++i) result.outputs.add(info().outputs[i].name, made.outputs[i].to(DType::f32));
+  result.output = result.outputs.first();
   for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
   return result;
 }
@@ -174,7 +197,8 @@ Model::Result Model::run_eager(const Tensor& x, const RunOptions& options) const
   Precision precision(options.precision);
   TapScope taps(options.keep, {options.feeds.begin(), options.feeds.end()});
   Result result;
-  result.output = forward(Var(x)).value().to(DType::f32);
+  for (const auto& [name, value] : outputs(Var(x))) result.outputs.add(name, value.value().to(DType::f32));
+  result.output = result.outputs.first();
   for (const auto& [name, value] : taps.kept) result.taps.push_back({name, value.value().to(DType::f32)});
   return result;
 }
@@ -184,19 +208,11 @@ const std::string& Model::name() const { return state_->name; }
 const std::map<std::string, std::string>& Model::metadata() const { return state_->metadata; }
 const std::shared_ptr<ParamStore>& Model::params() const { return state_->params; }
 
-bool Model::upscales() const { return dynamic_cast<const UpscaleNetwork*>(&state_->network->head()) != nullptr; }
-
-UpscaleFacts Model::upscale() const {
-  check(upscales(), name(), ": not an upscaling model");
-  return dynamic_cast<const UpscaleNetwork&>(state_->network->head()).facts();
-}
-
-bool Model::classifies() const { return dynamic_cast<const Classifier*>(&state_->network->head()) != nullptr; }
-
-const std::vector<std::string>& Model::classes() const {
-  check(classifies(), name(), ": not a classification model");
-  return dynamic_cast<const Classifier&>(state_->network->head()).classes();
-}
+const HeadInfo& Model::info() const { return head().info(); }
+const Head& Model::head() const { return state_->network->head(); }
+const std::vector<std::string>& Model::classes() const { return info().classes; }
+std::int64_t Model::channels() const { return state_->network->channels(); }
+const Preprocess& Model::preprocess() const { return state_->preprocess; }
 
 std::vector<Feature> Model::features() const {
   return state_->network->backbone() ? state_->network->backbone()->features() : std::vector<Feature>{};
@@ -206,7 +222,7 @@ const std::vector<SlotRules::Offer>& Model::slots() const { return state_->netwo
 
 std::int64_t Model::multiply_adds(const Shape& input) const {
   const auto there = state_->weights->use();
-  return trace({input}, [&](const Vars& in) { return Vars{forward(in[0])}; }).multiply_adds();
+  return trace({input}, [&](const Vars& in) { return (*state_->network)(in[0]); }).multiply_adds();
 }
 
 }  // namespace fovea

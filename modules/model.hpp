@@ -1,13 +1,15 @@
 // The face of modules/: build a network from a recipe or load one, run it, ask for its maps. A network is a head alone (super-
-// resolution) or a backbone, blocks in its slots, and a head on its last feature; parameters are then under "backbone." and "head.".
+// resolution) or a backbone, a neck where the recipe has one, blocks in slots, and a head on the features; parameters are then under
+// "backbone.", "neck." and "head.".
 //
 //   Model model = Model::load("upscale-x2");                  // a zoo name or a .safetensors file
 //   Tensor y = model.run(x);                                  // x: 1x3xHxW, RGB, 0..1
 //   Model::Result r = model.run(x, {.keep = "**.gate"});      // r.taps: the attention maps that match
 //
-// Pictures are N x 3 x H x W, RGB (BGR where the recipe says so), normalised as its `preprocess` says (networks that enlarge: 0..1); layout
-// channels-last is the fastest, others are copied. What comes out: classifiers N x classes logits, super-resolution N x 3 x scale H x scale W,
-// segmentation N x classes x H x W logits. pipeline/picture_model.hpp does all of that for cv::Mat.
+// Pictures are N x C x H x W (C is 3, or what the recipe says), RGB (BGR where the recipe says so), normalised as preprocess() says; layout
+// channels-last is the fastest, others are copied. What comes out is named and described by info(): classifiers give "logits", N x classes;
+// super-resolution "image", N x 3 x scale H x scale W; segmentation "logits", N x classes x H x W. pipeline/picture_model.hpp does all of
+// that for cv::Mat.
 //
 // Everything throws Error, "where: what: expected, got", and leaves the model as it was. Copies of a Model are the same model. Several threads
 // may run and compile it at a time, each on threads() processors (core/threads.hpp); who trains it or loads into it needs it alone.
@@ -20,16 +22,16 @@
 #include <vector>
 
 #include "modules/autograd/var.hpp"
-#include "modules/heads/upscale.hpp"
 #include "modules/nn/backbone.hpp"
+#include "modules/nn/head.hpp"
 #include "modules/nn/scope.hpp"
 #include "modules/plan/plan.hpp"
+#include "modules/preprocess.hpp"
 
 namespace fovea {
 
 class Model {
  public:
-  using UpscaleFacts = ::fovea::UpscaleFacts;
   struct Tap {
     std::string name;  // "AAB_trunk.0.attention.gate": the path of the block, and what it calls the value
     Tensor value;      // f32; the block's header comment says its shape
@@ -40,7 +42,8 @@ class Model {
     DType precision = DType::f32;             // f32 or bf16
   };
   struct Result {
-    Tensor output;          // f32, in memory of its own
+    Tensor output;          // the first of the outputs: f32, in memory of its own
+    NamedTensors outputs;   // all of info().outputs, in that order
     std::vector<Tap> taps;  // in order of computation; empty where `keep` matches nothing
   };
   // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`.
@@ -56,7 +59,9 @@ class Model {
   void save(const std::filesystem::path& file, DType storage = DType::f32,
             std::map<std::string, std::string> metadata = {}) const;
 
-  Var forward(const Var& x) const;  // for training: records on the tape; in the precision of the thread (autograd/apply.hpp)
+  // For training: records on the tape; in the precision of the thread (autograd/apply.hpp). The first output, or all of them.
+  Var forward(const Var& x) const;
+  NamedVars outputs(const Var& x) const;
   // Through a compiled plan, made at the first run of a shape and kept (the last few are): the same values as `forward` but for
   // rounding. Op by op instead, as `forward` runs, where a plan cannot: for inputs or parameters that are not f32, while
   // training.
@@ -69,7 +74,7 @@ class Model {
     DType precision = DType::f32;            // or bf16 (plan::Options); Error where the processor cannot
     int threads = 0;                         // that one run uses; 0: as many as this thread
   };
-  // A plan of one's own, for an input N x 3 x H x W: plan.run({x}).outputs[0]. It follows later changes of the parameters. For one
+  // A plan of one's own, for an input N x C x H x W: plan.run({x}).outputs are info().outputs. It follows later changes of the parameters. For one
   // picture soon, compile it for all threads; for many pictures an hour, for one, and run it from a thread a processor, each within
   // `const ThreadScope thread_scope(1);`: they share the plan and its weights. run() does as the thread's ThreadScope says.
   plan::Plan compile(const Shape& input) const { return compile(input, {}); }
@@ -87,10 +92,11 @@ class Model {
   const std::string& name() const;                             // zoo name or file stem
   const std::map<std::string, std::string>& metadata() const;  // of the file it was loaded from
   const std::shared_ptr<ParamStore>& params() const;
-  bool upscales() const;
-  UpscaleFacts upscale() const;                     // Error when the head is not an upscaling one
-  const std::vector<std::string>& classes() const;  // Error when the head does not classify
-  bool classifies() const;
+  const HeadInfo& info() const;                     // task, classes, outputs
+  const Head& head() const;                         // for the head's own task, which knows more of it
+  const std::vector<std::string>& classes() const;  // of info(); empty where the network has none
+  std::int64_t channels() const;                    // of the image that it takes
+  const Preprocess& preprocess() const;             // what the recipe says; else the usual of its kind (HeadInfo::any_size, or 224 x 224)
   std::vector<Feature> features() const;                 // all of the backbone's; empty without one
   const std::vector<SlotRules::Offer>& slots() const;    // what was offered, and what was put there
   std::int64_t multiply_adds(const Shape& input) const;  // of one run; found by tracing shapes

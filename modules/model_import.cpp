@@ -1,8 +1,11 @@
 #include "modules/model_import.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "modules/io/yaml.hpp"
+#include "modules/nn/catalogue.hpp"
+#include "modules/nn/registry.hpp"
 
 namespace fovea {
 namespace {
@@ -22,12 +25,18 @@ std::vector<std::string> classes_in(const TensorFile& file) {
   return names;
 }
 
+// Whether a head of that type has the option `classes`.
+bool names_classes(const std::string& head) {
+  const auto options = describe(Registry::global().at(head), 8, 8).options;
+  return std::any_of(options.begin(), options.end(), [](const auto& o) { return o.name == kClasses; });
+}
+
 // Class names are the recipe's if it has them.
 std::string with_classes(const std::string& text, const std::string& name, const std::vector<std::string>& names) {
   Yaml recipe = Yaml::parse(text, name);
   if (names.empty() || !recipe.has("model") || !recipe.at("model").has("head")) return text;
   const Yaml& head = recipe.at("model").at("head");
-  if (!head.has("type") || head.at("type").scalar() != "classify") return text;
+  if (!head.has("type") || !names_classes(head.at("type").scalar())) return text;
   if (head.has(kClasses)) {
     const Yaml& given = head.at(kClasses);
     if (!given.items().empty() || given.scalar() != std::to_string(names.size())) return text;
@@ -37,7 +46,7 @@ std::string with_classes(const std::string& text, const std::string& name, const
 }
 
 std::string note_on_head(const Model& model, const ImportReport& report, std::size_t in_file) {
-  if (report.fresh_head.empty() || !model.classifies()) return "";
+  if (report.fresh_head.empty() || model.classes().empty()) return "";
   const std::size_t ours = model.classes().size();
   if (in_file > 0 && in_file != ours)
     return " (the file has " + std::to_string(in_file) + " classes, the recipe " + std::to_string(ours) + ")";

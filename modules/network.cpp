@@ -23,46 +23,71 @@ std::vector<SlotRule> read_rules(const Yaml& attention) {
   return rules;
 }
 
-// The block that `part` (a backbone or head of the recipe) names; `more` reads the part's further keys.
-template <class More>
-std::unique_ptr<Block> make_part(const Yaml& part, Kind kind, const Scope& scope, std::int64_t channels, const More& more) {
-  const std::string type = part.at("type").scalar();
-  PathScope where(part.where());
-  const Registry::Entry& entry = Registry::global().at(type);
-  check(entry.kind == kind, "'", type, "' is no ", name_of(kind), " but a ", name_of(entry.kind));
-  Args args = part.args();
-  args.get("type", "", "which one");
-  auto made = entry.make(scope, args.get("channels", static_cast<int>(channels), "channels of the input"), args);
-  more(*made, args);
-  args.done();
-  return made;
-}
+// The block that `part` (backbone, neck or head of the recipe) names.
+struct Part {
+  const Yaml& yaml;
+  const Registry::Entry& entry;
+  Args args;
+
+  Part(const Yaml& part, std::initializer_list<Kind> kinds) : yaml(part), entry(entry_of(part)), args(part.args()) {
+    std::string wanted;
+    bool fits = false;
+    for (const Kind k : kinds) fits |= entry.kind == k, wanted += (wanted.empty() ? "" : " or ") + std::string(name_of(k));
+    check(fits, part.where(), ": '", entry.name, "' is a ", name_of(entry.kind), "; expected a ", wanted);
+    args.get("type", "", "which one");
+  }
+  std::unique_ptr<Block> make(const Scope& scope, Features features) {
+    const PathScope where(yaml.where());
+    auto made = entry.make(scope, features, args);
+    args.done();
+    return made;
+  }
+
+ private:
+  static const Registry::Entry& entry_of(const Yaml& part) {
+    const PathScope where(part.where());
+    return Registry::global().at(part.at("type").scalar());
+  }
+};
 
 }  // namespace
 
-Network::Network(const Yaml& model, const std::shared_ptr<ParamStore>& store) {
-  model.only({"backbone", "attention", "head"});
+Network::Network(const Yaml& model, const std::shared_ptr<ParamStore>& store, std::int64_t channels) : channels_(channels) {
+  model.only({"backbone", "neck", "attention", "head"});
   rules_ = std::make_shared<SlotRules>(model.has("attention") ? read_rules(model.at("attention")) : std::vector<SlotRule>{});
-  std::int64_t channels = 3;
-  Scope root(store, "", rules_), head = root;
-  if (model.has("backbone")) {
-    owner_ = make_part(model.at("backbone"), Kind::backbone, root / "backbone", 3, [&](Block& made, Args& args) {
-      auto& backbone = dynamic_cast<Backbone&>(made);
-      backbone_ = &backbone;
-      const auto names = args.list("features", std::vector<std::string>{}, "feature maps for the head; the last unless given");
-      if (!names.empty()) backbone.select(names);
-    });
-    channels = backbone_->selected().back().channels;
-    head = root / "head";
+  const Scope root(store, "", rules_);
+  const bool whole = !model.has("backbone");
+  std::vector<Feature> features{{"image", channels_, 1}};
+  if (!whole) {
+    Part part(model.at("backbone"), {Kind::backbone});
+    channels_ = features[0].channels = part.args.get("in", static_cast<int>(channels), "channels of the image");
+    const auto names =
+        part.args.list("features", std::vector<std::string>{}, "feature maps for neck or head; the last unless given");
+    parts_.push_back(part.make(root / "backbone", features));
+    auto& backbone = dynamic_cast<Backbone&>(*parts_.back());
+    backbone_ = &backbone;
+    const PathScope where(part.yaml.where());
+    if (!names.empty()) backbone.select(names);
+    features = backbone.selected();
   }
-  head_ = make_part(model.at("head"), Kind::head, head, channels, [](Block&, Args&) {});
+  if (model.has("neck")) {
+    check(!whole, model.at("neck").where(), ": a neck stands behind a backbone, and this network has none");
+    parts_.push_back(Part(model.at("neck"), {Kind::neck}).make(root / "neck", features));
+    features = dynamic_cast<const Neck&>(*parts_.back()).features();
+  }
+  Part head(model.at("head"), whole ? std::initializer_list<Kind>{Kind::network, Kind::head} : std::initializer_list<Kind>{Kind::head});
+  parts_.push_back(head.make(whole ? root : root / "head", features));
+  head_ = &dynamic_cast<const Head&>(*parts_.back());
   rules_->check_all_used();
 }
 
-Var Network::operator()(const Var& x) const {
-  if (!backbone_) return (*head_)(x);
-  const Block& backbone = *backbone_;
-  return (*head_)(backbone(Vars{x})).front();
+Vars Network::operator()(const Var& x) const {
+  check(x.shape().rank() == 4 && x.dim(1) == channels_, "expected images N x ", channels_, " x H x W, got ", x.shape());
+  Vars values{x};
+  for (const auto& part : parts_) values = (*part)(values);
+  check(values.size() == head_->info().outputs.size(), "head: expected ", head_->info().outputs.size(), " outputs, got ",
+        values.size());
+  return values;
 }
 
 }  // namespace fovea

@@ -6,7 +6,7 @@
 namespace fovea {
 namespace {
 
-constexpr int kLargestSide = 16384;
+constexpr int kLargestSide = 16384, kMostChannels = 1024;
 
 template <class T>
 T choice(Args& a, const std::string& key, const char* fallback, const std::map<std::string, T>& known, const std::string& text) {
@@ -18,26 +18,50 @@ T choice(Args& a, const std::string& key, const char* fallback, const std::map<s
   fail(a.where(), ": ", key, ": expected one of ", all, "; got '", given, "'");
 }
 
-std::array<double, 3> three(Args& a, const std::string& key, const std::array<double, 3>& fallback, const std::string& text) {
-  const auto v = a.numbers(key, {fallback.begin(), fallback.end()}, text);
-  check(v.size() == 1 || v.size() == 3, a.where(), ": ", key, ": expected one number or three, got ", v.size());
-  return v.size() == 3 ? std::array{v[0], v[1], v[2]} : std::array{v[0], v[0], v[0]};
+std::vector<double> by_channel(Args& a, const std::string& key, const std::vector<double>& fallback, const std::string& text) {
+  const auto v = a.numbers(key, fallback, text);
+  const std::size_t channels = fallback.size();
+  check(v.size() == 1 || v.size() == channels, a.where(), ": ", key, ": expected one number or ", channels, ", got ", v.size());
+  return v.size() == channels ? v : std::vector<double>(channels, v[0]);
 }
+
+// ImageNet's means over its three colours.
+constexpr double kGreyMean = 0.449, kGreyStd = 0.226;
 
 }  // namespace
 
-Preprocess read_preprocess(const Yaml& y) {
+Preprocess Preprocess::none(int channels) {
+  Preprocess p;
+  p.channels = channels;
+  p.height = p.width = 0;
+  p.resize = Resize::none;
+  p.mean = p.pad = std::vector<double>(static_cast<std::size_t>(channels), 0);
+  p.stddev = std::vector<double>(static_cast<std::size_t>(channels), 1);
+  return p;
+}
+
+Preprocess read_preprocess(const Yaml& y, int channels) {
   using P = Preprocess;
   Args a = y.args();
   P p;
+  p.channels = a.get("channels", channels, "of the network's input: 1 grey, 3 colour, or more");
+  check(p.channels > 0 && p.channels <= kMostChannels, a.where(), ": channels: expected 1 to ", kMostChannels, ", got ", p.channels);
+  if (p.channels != 3) {
+    p.mean.assign(static_cast<std::size_t>(p.channels), kGreyMean);
+    p.stddev.assign(static_cast<std::size_t>(p.channels), kGreyStd);
+  }
   const auto size = a.list("size", std::vector<int>{p.height, p.width}, "side in pixels, or [height, width]");
   check((size.size() == 1 || size.size() == 2) && *std::min_element(size.begin(), size.end()) > 0 &&
             *std::max_element(size.begin(), size.end()) <= kLargestSide,
         a.where(), ": size: expected a side or [height, width] from 1 to ", kLargestSide, " pixels");
   p.height = size.front(), p.width = size.back();
   p.resize = choice<P::Resize>(a, "resize", "crop",
-                               {{"crop", P::Resize::crop}, {"letterbox", P::Resize::letterbox}, {"stretch", P::Resize::stretch}},
+                               {{"crop", P::Resize::crop}, {"letterbox", P::Resize::letterbox}, {"stretch", P::Resize::stretch}, {"none", P::Resize::none}},
                                "how the proportions are dealt with");
+  if (p.resize == P::Resize::none) {
+    check(!a.has("size"), a.where(), ": size: has no meaning with resize: none");
+    p.height = p.width = 0;
+  }
   p.crop_fraction = a.get("crop_fraction", p.crop_fraction, "of crop: how much of the shorter side is seen");
   check(p.crop_fraction > 0 && p.crop_fraction <= 1, a.where(), ": crop_fraction: expected a number in (0, 1], got ",
         p.crop_fraction);
@@ -46,10 +70,10 @@ Preprocess read_preprocess(const Yaml& y) {
       {{"bilinear", P::Interpolation::bilinear}, {"area", P::Interpolation::area}, {"bicubic", P::Interpolation::bicubic}},
       "antialiased where it shrinks");
   p.colour = choice<P::Colour>(a, "colour", "rgb", {{"rgb", P::Colour::rgb}, {"bgr", P::Colour::bgr}}, "order of the channels");
-  p.mean = three(a, "mean", p.mean, "of the channels, 0..1");
-  p.stddev = three(a, "std", p.stddev, "of the channels, 0..1");
+  p.mean = by_channel(a, "mean", p.mean, "of the channels, 0..1");
+  p.stddev = by_channel(a, "std", p.stddev, "of the channels, 0..1");
   check(*std::min_element(p.stddev.begin(), p.stddev.end()) > 0, a.where(), ": std: expected numbers above 0");
-  p.pad = three(a, "pad", p.mean, "colour of letterbox's border, 0..1");
+  p.pad = by_channel(a, "pad", p.mean, "colour of letterbox's border, 0..1");
   a.done();
   return p;
 }

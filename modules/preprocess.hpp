@@ -2,7 +2,7 @@
 // needs to know nothing of how it was trained. datasets/preprocess.hpp does what is described here.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "modules/io/yaml.hpp"
 
@@ -10,24 +10,30 @@ namespace fovea {
 
 struct Preprocess {
   // crop: enlarged or shrunk until it just covers size / crop_fraction, then the middle of it; what sticks out is not seen.
-  // letterbox: fitted inside, the rest padded. stretch: both sides to the size, whatever becomes of the proportions.
-  enum class Resize : std::uint8_t { crop, letterbox, stretch };
+  // letterbox: fitted inside, the rest padded. stretch: both sides to the size, whatever becomes of the proportions. none: the picture's
+  // own size.
+  enum class Resize : std::uint8_t { crop, letterbox, stretch, none };
   // All widen with the factor when they shrink, as Pillow's and torchvision's antialiased ones do; area takes the mean of the pixels covered.
   enum class Interpolation : std::uint8_t { bilinear, area, bicubic };
-  enum class Colour : std::uint8_t { rgb, bgr };
+  enum class Colour : std::uint8_t { rgb, bgr };  // of three channels
 
+  int channels = 3;  // of the network's input: 1 takes grey, 3 colour, others pictures of so many channels
   int height = 224, width = 224;
   Resize resize = Resize::crop;
   double crop_fraction = 0.875;  // 224 of 256
   Interpolation interpolation = Interpolation::bilinear;
   Colour colour = Colour::rgb;
-  // Of the channels in the order `colour`, values 0..1; ImageNet's unless the recipe says otherwise.
-  std::array<double, 3> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
-  std::array<double, 3> pad = mean;  // letterbox's border, before it is normalised; the mean where the recipe says nothing
+  // Of each channel, in the order `colour`, values 0..1; ImageNet's unless the recipe says otherwise (of grey, and of other numbers of
+  // channels, their means).
+  std::vector<double> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
+  std::vector<double> pad = mean;  // letterbox's border, before it is normalised; the mean where the recipe says nothing
+
+  // Pictures as they are: of any size, 0..1.
+  static Preprocess none(int channels);
 };
 
-// Keys: size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, mean, std, pad (one number or three). Error for
-// others and for values that make no sense.
-Preprocess read_preprocess(const Yaml& y);
+// Keys: channels, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, mean, std, pad (one number, or one a
+// channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
+Preprocess read_preprocess(const Yaml& y, int channels = 3);
 
 }  // namespace fovea

@@ -1,7 +1,5 @@
 #include "pipeline/interrupt.hpp"
 
-#include <atomic>
-
 namespace fovea {
 namespace {
 
@@ -33,5 +31,7 @@ Interrupt::~Interrupt() {
 }
 
 bool Interrupt::requested() { return noted; }
+
+const std::atomic<bool>& Interrupt::flag() { return noted; }
 
 }  // namespace fovea

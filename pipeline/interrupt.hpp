@@ -1,6 +1,7 @@
 // Ctrl-C and SIGTERM end a run in good order: while one of these lives, the first is noted and the second ends the process at once.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 
 namespace fovea {
@@ -12,6 +13,7 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
   static bool requested();
+  static const std::atomic<bool>& flag();  // the same, for what is told to stop by one
 
  private:
   struct sigaction before_int_, before_term_;

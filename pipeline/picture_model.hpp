@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "modules/model.hpp"
-#include "pipeline/stages/classify.hpp"
+#include "pipeline/predictions.hpp"
 #include "pipeline/stages/explain.hpp"
 
 namespace fovea {
@@ -20,17 +20,19 @@ class PictureModel {
  public:
   struct Options {
     std::string keep = {};         // glob of attention layers to show, as in "**.spatial"; empty: none
-    int top = 5;                   // classes that a classifier names
+    int top = 5;                   // classes to name, where the network gives class logits
     DType precision = DType::f32;  // f32 or bf16
   };
   struct Answer {
-    Tensor output;                // 1 x ... f32: what the head gave for this picture (logits)
-    std::vector<Prediction> top;  // the most probable classes first; empty where the head does not classify
+    Tensor output;                // 1 x ... f32: the network's first output for this picture
+    NamedTensors outputs;         // all of them
+    std::vector<Prediction> top;  // the most probable classes first; empty where the first output is no class logits
     std::vector<PlacedMap> maps;  // in order of computation, one for each layer that `keep` names
     Geometry geometry;            // where the network's input lies on the picture
   };
 
-  // Error: no layer that shows attention at positions matches `keep`; a network that enlarges pictures (see upscale_image).
+  // Error: no layer that shows attention at positions matches `keep`; a network without a size of its own pictures (HeadInfo::any_size), whose
+  // pictures would not fit one batch.
   explicit PictureModel(Model model) : PictureModel(std::move(model), {}) {}
   PictureModel(Model model, Options options);
 
@@ -46,7 +48,6 @@ class PictureModel {
 
   Model model_;
   Options options_;
-  Preprocess preprocess_;
   std::vector<explain::Layer> layers_;
 };
 

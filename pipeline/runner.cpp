@@ -19,21 +19,24 @@
 namespace fovea {
 namespace {
 
-// The frames that are in the pipeline, a few at a time. TBB carries their addresses from thread to thread.
+// Frames that go through the stages together.
+using Group = std::vector<Frame>;
+
+// The groups that are in the pipeline, a few at a time. TBB carries their addresses from thread to thread.
 class Underway {
  public:
-  Frame* add(Frame frame) {
+  Group* add(Group group) {
     const std::lock_guard lock(mutex_);
-    return &frames_.emplace_back(std::move(frame));
+    return &groups_.emplace_back(std::move(group));
   }
-  void drop(const Frame* frame) {
+  void drop(const Group* group) {
     const std::lock_guard lock(mutex_);
-    frames_.remove_if([&](const Frame& f) { return &f == frame; });
+    groups_.remove_if([&](const Group& g) { return &g == group; });
   }
 
  private:
   std::mutex mutex_;
-  std::list<Frame> frames_;
+  std::list<Group> groups_;
 };
 
 // While a thread is inside a filter: what others left there is taken over, what it does is handed over.
@@ -61,12 +64,12 @@ class SlotGuard {
   Slots& slots_;
 };
 
-void check_contracts(const std::vector<Step>& steps) {
+void check_contracts(const std::vector<StageSpec>& stages) {
   std::vector<std::string_view> there;
-  for (const Step& step : steps) {
-    const Contract contract = step.stage->contract();
+  for (const StageSpec& spec : stages) {
+    const Contract contract = spec.stage->contract();
     for (std::string_view need : contract.needed()) {
-      check(std::find(there.begin(), there.end(), need) != there.end(), "pipeline: stage '", step.stage->name(), "' needs '",
+      check(std::find(there.begin(), there.end(), need) != there.end(), "pipeline: stage '", spec.stage->name(), "' needs '",
             need, "', which no stage before it gives");
     }
     there.insert(there.end(), contract.given().begin(), contract.given().end());
@@ -74,24 +77,36 @@ void check_contracts(const std::vector<Step>& steps) {
   }
 }
 
-// What one stage does to one frame: its lane, its clocks, and its exceptions made into the frame's error.
-void process(Stage& stage, int width, Frame& frame) {
-  if (frame.error) return;
-  const ThreadScope thread_scope(width);
+// Runs a stage on some frames: its threads, its clocks, and its exceptions made into the frames' errors.
+void process(Stage& stage, std::span<Frame> frames) {
   const double wall = wall_seconds(), cpu = team_cpu_seconds();
-  const auto failed = [&](std::string reason, bool environment = false) {
-    frame.error = FrameError{std::string(stage.name()), std::move(reason), environment};
-    frame.results.clear();
+  const auto failed = [&](const std::string& reason, bool environment = false) {
+    for (Frame& frame : frames) {
+      frame.error = FrameError{std::string(stage.name()), reason, environment};
+      frame.results.clear();
+    }
   };
   try {
-    stage.process(std::span(&frame, 1));
+    stage.process(frames);
   } catch (const EnvironmentError& e) { failed(e.what(), true); } catch (const std::bad_alloc&) {
     failed("not enough memory");
   } catch (const std::exception& e) { failed(e.what()); }
-  frame.times.push_back({stage.name(), wall_seconds() - wall, team_cpu_seconds() - cpu});
+  const auto n = static_cast<double>(frames.size());
+  const StageTime each{stage.name(), (wall_seconds() - wall) / n, (team_cpu_seconds() - cpu) / n};
+  for (Frame& frame : frames) frame.times.push_back(each);
 }
 
-// OpenCV's own pool stays as wide as a lane while a pipeline runs.
+// Frames that failed before are left alone; the others come to stand side by side.
+void process(Stage& stage, int threads, Group& group) {
+  const ThreadScope thread_scope(threads);
+  const auto end = std::stable_partition(group.begin(), group.end(), [](const Frame& f) { return !f.error; });
+  const std::span<Frame> frames(group.data(), static_cast<std::size_t>(end - group.begin()));
+  if (frames.empty()) return;
+  if (stage.takes_groups()) return process(stage, frames);
+  for (Frame& frame : frames) process(stage, std::span(&frame, 1));
+}
+
+// OpenCV's own pool stays as wide as a stage while a pipeline runs.
 class OpenCvThreads {
  public:
   explicit OpenCvThreads(int count) : before_(cv::getNumThreads()) { cv::setNumThreads(count); }
@@ -131,68 +146,65 @@ Jobs plan_jobs(int threads, std::size_t items, Hint hint, const std::optional<Jo
   if (asked) {
     jobs = *asked;
   } else {
-    // Codecs cost a fraction of a network; their threads also wait for the disk, so they come on top of the process lanes.
+    // Codecs cost a fraction of a network; their threads also wait for the disk, so they come on top of those that process.
     const auto few = static_cast<int>(std::clamp<std::size_t>(items, 1, static_cast<std::size_t>(threads)));
     jobs.process = hint == Hint::latency ? 1 : hint == Hint::throughput ? threads : few;
     jobs.load = jobs.save = 1 + (jobs.process - 1) / 4;
   }
-  jobs.width = std::max(1, threads / jobs.process);
+  jobs.threads = std::max(1, threads / jobs.process);
   return jobs;
 }
 
-Runner::Runner(std::vector<Step> steps) : steps_(std::move(steps)) {
-  check(!steps_.empty(), "pipeline: expected at least one stage");
-  for (const Step& step : steps_)
-    check(step.stage && step.lanes >= 1 && step.width >= 1, "pipeline: a stage needs at least one lane of at least one thread");
-  check_contracts(steps_);
+Runner::Runner(std::vector<StageSpec> stages) : stages_(std::move(stages)) {
+  check(!stages_.empty(), "pipeline: expected at least one stage");
+  for (const StageSpec& spec : stages_)
+    check(spec.stage && spec.workers >= 1 && spec.threads >= 1, "pipeline: a stage needs at least one worker of at least one thread");
+  check_contracts(stages_);
 }
 
-void Runner::run(const Source& source, const Sink& sink) {
+void Runner::run(const Source& source, const Sink& sink, std::size_t size) {
   int tokens = 0, widest = 1;
   std::vector<std::unique_ptr<Slots>> slots;
-  for (const Step& step : steps_) {
-    tokens += step.lanes;
-    widest = std::max(widest, step.width);
-    slots.push_back(std::make_unique<Slots>(step.lanes));
-  }
-  struct Opened {
-    std::vector<Stage*> stages;
-    ~Opened() {
-      for (Stage* stage : stages) stage->close();
-    }
-  } opened;
-  for (Step& step : steps_) {
-    step.stage->open();
-    opened.stages.push_back(step.stage.get());
+  for (const StageSpec& spec : stages_) {
+    tokens += spec.workers;
+    widest = std::max(widest, spec.threads);
+    slots.push_back(std::make_unique<Slots>(spec.workers));
   }
 
   Underway underway;
-  auto chain = tbb::make_filter<void, Frame*>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> Frame* {
+  auto chain = tbb::make_filter<void, Group*>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> Group* {
     const Inside inside(&source);
-    auto next = source();
-    if (!next) return flow.stop(), nullptr;
-    Frame* frame = underway.add(std::move(*next));
-    happens_before(frame);
-    return frame;
+    Group frames;
+    while (frames.size() < std::max<std::size_t>(1, size)) {
+      auto next = source();
+      if (!next) break;
+      frames.push_back(std::move(*next));
+    }
+    if (frames.empty()) return flow.stop(), nullptr;
+    Group* group = underway.add(std::move(frames));
+    happens_before(group);
+    return group;
   });
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    chain &= tbb::make_filter<Frame*, Frame*>(tbb::filter_mode::parallel, [&, i](Frame* frame) {
-      const Inside inside(frame);
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    chain &= tbb::make_filter<Group*, Group*>(tbb::filter_mode::parallel, [&, i](Group* group) {
+      const Inside inside(group);
       // A thread that waits here holds its own token only: whoever is inside goes on to the end, so nobody waits for ever.
       const SlotGuard slot(*slots[i]);
-      process(*steps_[i].stage, steps_[i].width, *frame);
-      return frame;
+      process(*stages_[i].stage, stages_[i].threads, *group);
+      return group;
     });
   }
-  const auto all = chain & tbb::make_filter<Frame*, void>(tbb::filter_mode::serial_out_of_order, [&](Frame* frame) {
+  const auto all = chain & tbb::make_filter<Group*, void>(tbb::filter_mode::serial_out_of_order, [&](Group* group) {
                      const Inside inside(&sink);
-                     happens_after(frame);
-                     frame->results.clear();
-                     sink(*frame);
-                     underway.drop(frame);
+                     happens_after(group);
+                     for (Frame& frame : *group) {
+                       frame.results.clear();
+                       sink(frame);
+                     }
+                     underway.drop(group);
                    });
 
-  // One thread a token: a thread that waits for a slot or the disk must not keep a lane of the model empty.
+  // One thread a token: a thread that waits for a slot or the disk must not keep a processor of the model idle.
   const OpenCvThreads opencv(widest);
   const tbb::global_control workers(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(tokens) + 1);
   tbb::task_arena arena(tokens);

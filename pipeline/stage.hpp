@@ -42,10 +42,10 @@ class Stage {
   virtual ~Stage() = default;
   virtual std::string_view name() const = 0;  // must outlive the pipeline's frames: a literal
   virtual Contract contract() const = 0;
-  virtual void open() {}  // once, before the first frame
-  // Several threads call it at once, each with frames of its own. An exception quarantines the whole span.
-  virtual void process(std::span<Frame> batch) = 0;
-  virtual void close() {}  // once, after the last frame, also when the run was stopped
+  // Several threads call it at once, each with frames of its own: one at a time, or all that go through the stages together where
+  // takes_groups() says so. An exception quarantines the whole span.
+  virtual void process(std::span<Frame> frames) = 0;
+  virtual bool takes_groups() const { return false; }
 };
 
 }  // namespace fovea

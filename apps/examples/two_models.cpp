@@ -5,7 +5,7 @@
 
 #include "modules/core/threads.hpp"
 #include "pipeline/picture_model.hpp"
-#include "pipeline/stages/upscale.hpp"
+#include "pipeline/tasks/upscale/upscale_image.hpp"
 
 int main(int argc, char** argv) try {
   using namespace fovea;

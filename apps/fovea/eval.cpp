@@ -1,13 +1,18 @@
+// fovea eval MODEL --data ...: measures a model on data with known answers, as its task does. fovea eval NAME ANSWERS TRUTH: scores answers
+// that were written before.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/fovea/commands.hpp"
-#include "apps/fovea/evaluate.hpp"
+#include "apps/fovea/option_list.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/io/files.hpp"
+#include "pipeline/exit_codes.hpp"
+#include "pipeline/task.hpp"
 
 namespace fovea {
 namespace {
@@ -15,10 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Settings {
-  std::string model, precision = "f32", json, confusion, teacher;
+  std::string model, precision = "f32", json;
   std::vector<std::string> data;
-  int threads = 0, batch = 16;
-  bool self_ensemble = false;
+  int threads = 0;
+  std::map<std::string, std::unique_ptr<Evaluator>> evaluators;  // by task, each with its options
+  std::map<std::string, OptionList> options;
+  OptionList all;                                           // of every task, each name once
+  std::vector<std::pair<std::string, std::string>> given;   // name and value, in the order of the command line
 };
 
 // A recipe stands for the model that was trained from it: model.safetensors or best.safetensors beside it.
@@ -31,71 +39,107 @@ std::string model_of(const std::string& name) {
        path.parent_path().empty() ? "." : path.parent_path().string());
 }
 
-nlohmann::json to_json(const EvalRow& r) {
-  return {{"image", r.image},
-          {"psnr_y", r.psnr},
-          {"ssim_y", r.ssim},
-          {"bicubic_psnr_y", r.bicubic_psnr},
-          {"bicubic_ssim_y", r.bicubic_ssim}};
+void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
+
+void write_json(const std::string& file, const nlohmann::ordered_json& json) {
+  if (!file.empty()) write_text(file, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
-void print(const EvalRow& r) {
-  std::cout << fmt::format("{:<28} {:>8.2f} {:>8.4f} {:>9.2f} {:>9.4f}\n", r.image, r.psnr, r.ssim, r.bicubic_psnr,
-                           r.bicubic_ssim);
+// Options that the model's task does not have are errors that say whose they are.
+void set_options(const Settings& s, const std::string& task) {
+  for (const auto& [name, value] : s.given) {
+    const OptionList& own = s.options.at(task);
+    if (own.find(name)) {
+      own.set(name, value);
+      continue;
+    }
+    std::string others;
+    for (const auto& [other, options] : s.options)
+      if (options.find(name)) others += (others.empty() ? "" : " and ") + other;
+    throw UsageError(fmt::format("--{} is for the task {}, and {} is for {}", name, others, s.model, task));
+  }
 }
 
-int run_eval(const Settings& s) {
+int run_eval(Settings& s) {
+  if (s.model.empty() || s.data.empty()) throw UsageError("eval: expected a model and --data");
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
   model.release_weights();
-  if (model.classifies()) return evaluate_classifier(model, {s.data, s.teacher, precision, s.batch, s.json, s.confusion});
-  check(s.teacher.empty(), "--teacher is for classifiers, and ", model.name(), " is none");
-  const int scale = model.upscale().scale;
-  nlohmann::json all{{"model", model.name()},
-                     {"scale", scale},
-                     {"precision", std::string(name_of(precision))},
-                     {"self_ensemble", s.self_ensemble}};
-  const UpscaleOptions options{.tile = 0, .self_ensemble = s.self_ensemble, .precision = precision};
-  std::cout << fmt::format("{}: x{}, {} parameters, {}{}\n", model.name(), scale, model.params()->count(), name_of(precision),
-                           s.self_ensemble ? ", self-ensemble" : "");
-  for (const std::string& folder : s.data) {
-    const EvalSet set = load_eval_set(folder, scale);
-    const EvalTable table = evaluate(model, set, options);
-    std::cout << fmt::format("{:<28} {:>8} {:>8} {:>9} {:>9}\n", set.name, "PSNR-Y", "SSIM-Y", "(bicubic", "SSIM-Y)");
-    for (const EvalRow& r : table.rows) {
-      print(r);
-      all["sets"][set.name]["images"].push_back(to_json(r));
-    }
-    print(table.mean());
-    all["sets"][set.name]["mean"] = to_json(table.mean());
+  const std::string task = task_of(model).name();
+  if (!s.evaluators.count(task)) throw UsageError(fmt::format("the task of {}, '{}', has nothing to measure by", model.name(), task));
+  set_options(s, task);
+  Evaluator& evaluator = *s.evaluators.at(task);
+  evaluator.open(model, {s.data.begin(), s.data.end()}, precision);
+  std::cout << evaluator.title() << "\n";
+  const auto left_out = evaluator.left_out();
+  for (const std::string& reason : left_out) std::cerr << "fovea: left out: " << reason << "\n";
+  for (std::int64_t i = 0; i < evaluator.batches(); ++i) evaluator.add(i);
+  std::cout << evaluator.table();
+  nlohmann::ordered_json all{{"model", model.name()}, {"precision", name_of(precision)}};
+  all.update(evaluator.json());
+  write_json(s.json, all);
+  for (const auto& [file, text] : evaluator.files()) write_text(file, text);
+  return left_out.empty() ? kExitDone : kExitQuarantined;
+}
+
+// Every option of every task once; what is given goes to the model's own task when that is known.
+void collect_options(Settings& s) {
+  for (const Task* task : TaskRegistry::global().all()) {
+    auto evaluator = task->evaluator();
+    if (!evaluator) continue;
+    OptionList& own = s.options[task->name()];
+    evaluator->add_options(own);
+    for (const Option& option : own.all())
+      if (!s.all.find(option.name())) s.all.add(option, [&s, name = option.name()](const std::string& value) { s.given.emplace_back(name, value); });
+    s.evaluators[task->name()] = std::move(evaluator);
   }
-  if (!s.json.empty()) std::ofstream(s.json) << all.dump(2) << "\n";
-  return 0;
+}
+
+struct Scoring {
+  std::unique_ptr<AnswerScorer> scorer;
+  OptionList options;
+  std::string json;
+};
+
+int run_scorer(Scoring& s) {
+  s.scorer->run();
+  std::cout << s.scorer->table();
+  write_json(s.json, s.scorer->json());
+  return kExitDone;
+}
+
+void add_scorers(CLI::App& command, Run& run) {
+  for (const Task* task : TaskRegistry::global().all())
+    for (auto& scorer : task->scorers()) {
+      auto s = std::make_shared<Scoring>();
+      s->scorer = std::move(scorer);
+      s->scorer->add_options(s->options);
+      CLI::App& sub = *command.add_subcommand(s->scorer->name(), s->scorer->text());
+      add_options(sub, s->options);
+      sub.add_option("--json", s->json, "Write the scores as JSON too");
+      sub.callback([s, &run] { run = [s] { return run_scorer(*s); }; });
+    }
 }
 
 }  // namespace
 
 void add_eval(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("eval", "Measure a model on data with known answers");
-  auto settings = std::make_shared<Settings>();
-  command->add_option("model", settings->model, "Zoo name, .safetensors file, or the recipe beside one")->required();
-  command
-      ->add_option("--data", settings->data,
-                   "Upscaling: folders with x2/HR, x2/LR ... inside, or photographs; classification: folders with one folder a "
-                   "class, or .csv files; with --teacher folders of pictures, or .txt files that name them")
-      ->required();
-  command->add_option("--teacher", settings->teacher,
-                      "Classification without labels: a model of the same classes whose first answer counts as the truth");
-  command->add_option("--precision", settings->precision, "f32, bf16 or auto")->capture_default_str();
-  command->add_flag("--self-ensemble", settings->self_ensemble, "Mean over 8 flips and rotations");
-  command->add_option("--threads", settings->threads, "0: all");
-  command->add_option("--batch", settings->batch, "Pictures at once, for classification")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--confusion", settings->confusion, "Write the confusion matrix as an SVG, for classification");
-  command->add_option("--json", settings->json, "Write the table as JSON too");
-  command->callback([settings, &run] { run = [settings] { return run_eval(*settings); }; });
+  auto* command = app.add_subcommand("eval", "Measure a model, or answers that were written, on data with known answers");
+  auto s = std::make_shared<Settings>();
+  command->add_option("model", s->model, "Zoo name, .safetensors file, or the recipe beside one");
+  command->add_option("--data", s->data,
+                      "What the model's task measures on. Upscaling: folders with x2/HR, x2/LR ... inside, or photographs. Classes: "
+                      "folders with one folder a class, or .csv files; with --teacher folders of pictures, or .txt files that name them. "
+                      "Masks: folders with images/ and masks/ inside");
+  command->add_option("--precision", s->precision, "f32, bf16 or auto")->capture_default_str();
+  command->add_option("--threads", s->threads, "0: all");
+  command->add_option("--json", s->json, "Write the table as JSON too");
+  collect_options(*s);
+  add_options(*command, s->all);
+  // A subcommand's callback runs after this one and takes its place.
+  command->callback([s, &run] { run = [s] { return run_eval(*s); }; });
+  add_scorers(*command, run);
 }
 
 }  // namespace fovea

@@ -51,7 +51,7 @@ void print(const Settings& s, const ImportReport& r, const Model& model, const s
   if (!r.reshaped.empty()) std::cout << "  other shape " << counted(r.reshaped) << "\n";
   if (!r.unused.empty()) std::cout << "  unused      " << counted(r.unused) << "\n";
   std::cout << fmt::format("{}: {} parameters{}\n", s.out, model.params()->count(),
-                           model.classifies() ? fmt::format(", {} classes", model.classes().size()) : "");
+                           !model.classes().empty() ? fmt::format(", {} classes", model.classes().size()) : "");
 }
 
 nlohmann::json to_json(const ImportReport& r) {

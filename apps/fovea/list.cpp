@@ -7,10 +7,9 @@
 
 #include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
-#include "modules/io/yaml.hpp"
 #include "modules/model.hpp"
 #include "modules/nn/catalogue.hpp"
-#include "modules/preprocess.hpp"
+#include "pipeline/stages/explain.hpp"
 
 namespace fovea {
 namespace {
@@ -35,7 +34,8 @@ const std::vector<Kind>& kinds_of(const std::string& what) {
   static const std::map<std::string, std::vector<Kind>> kinds{
       {"attention", {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels}},
       {"backbones", {Kind::backbone}},
-      {"heads", {Kind::head}}};
+      {"heads", {Kind::head, Kind::network}},
+      {"necks", {Kind::neck}}};
   return kinds.at(what);
 }
 
@@ -104,25 +104,34 @@ int list_slots(const Settings& s) {
   return 0;
 }
 
+Json outputs_json(const Model& model, const Shape& input) {
+  Json outputs = Json::array();
+  for (const OutputInfo& o : model.info().outputs)
+    outputs.push_back({{"name", o.name}, {"kind", o.kind}, {"shape", o.shape(input).str()}});
+  return outputs;
+}
+
 int run_describe(const Settings& s) {
   const Model model = any_model(s.recipe);
-  const Yaml recipe = Yaml::parse(model.recipe(), s.recipe);
-  const Preprocess p = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess")) : Preprocess();
-  const std::int64_t work = model.multiply_adds({1, 3, p.height, p.width});
+  const Shape input = usual_input(model);
+  const std::int64_t work = model.multiply_adds(input);
   if (s.json) {
     Json features = Json::array();
     for (const Feature& f : model.features())
       features.push_back({{"name", f.name}, {"channels", f.channels}, {"stride", f.stride}});
     std::cout << Json{{"name", model.name()},      {"parameters", model.params()->count()},
-                      {"height", p.height},        {"width", p.width},
-                      {"multiply_adds", work},     {"features", features},
-                      {"slots", slots_json(model)}}
+                      {"height", input[2]},        {"width", input[3]},
+                      {"channels", input[1]},      {"multiply_adds", work},
+                      {"task", model.info().task}, {"outputs", outputs_json(model, input)},
+                      {"features", features},      {"slots", slots_json(model)}}
                      .dump(2)
               << "\n";
     return 0;
   }
-  std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}\n", model.name(), counted(model.params()->count()),
-                           counted(work), p.height, p.width);
+  std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}x{}\n", model.name(),
+                           counted(model.params()->count()), counted(work), input[1], input[2], input[3]);
+  for (const OutputInfo& o : model.info().outputs)
+    std::cout << fmt::format("  output  {:<20} {}, {}, for the task {}\n", o.name, o.kind, o.shape(input).str(), model.info().task);
   for (const Feature& f : model.features())
     std::cout << fmt::format("  feature {:<20} {:>5} channels, stride {}\n", f.name, f.channels, f.stride);
   std::size_t filled = 0;
@@ -136,11 +145,11 @@ int run_describe(const Settings& s) {
 
 void add_list(CLI::App& app, Run& run) {
   CLI::App& command =
-      *app.add_subcommand("list", "What there is for recipes: attention blocks, backbones, heads; the slots of a recipe");
+      *app.add_subcommand("list", "What there is for recipes: attention blocks, backbones, necks, heads; the slots of a recipe");
   auto s = std::make_shared<Settings>();
-  command.add_option("what", s->what, "attention, backbones, heads or slots")
+  command.add_option("what", s->what, "attention, backbones, necks, heads or slots")
       ->required()
-      ->check(CLI::IsMember({"attention", "backbones", "heads", "slots"}));
+      ->check(CLI::IsMember({"attention", "backbones", "necks", "heads", "slots"}));
   command.add_option("which", s->recipe, "slots: a recipe or model; else the name of one entry");
   command.add_option("--channels", s->channels, "Of the map that parameters and arithmetic are counted for")
       ->check(CLI::Range(1, 65536))

@@ -1,6 +1,7 @@
 // `fovea`: finds the command, runs it, turns errors into messages and exit codes.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -8,7 +9,8 @@
 #include "apps/fovea/commands.hpp"
 #include "modules/core/error.hpp"
 #include "modules/plan/plan.hpp"
-#include "pipeline/batch.hpp"
+#include "pipeline/errors.hpp"
+#include "pipeline/exit_codes.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 
 namespace {
@@ -25,8 +27,12 @@ void wait_passively(char** argv) {
 
 // For every command that runs networks.
 void add_tuning(CLI::App& app) {
-  for (const char* name : {"classify", "eval", "explain", "plan", "study", "upscale"})
-    app.get_subcommand(name)
+  for (CLI::App* command : app.get_subcommands([](const CLI::App* c) {
+         for (const char* runs_none : {"describe", "export", "import", "list", "predict", "train"})
+           if (c->get_name() == runs_none) return false;
+         return true;
+       }))
+    command
         ->add_flag_callback(
             "--no-tune", [] { fovea::plan::set_tuning(false); },
             "Do not measure which way to compute is the fastest here: the same bits for every number of threads")
@@ -47,26 +53,27 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("`fovea COMMAND --help` explains a command.");
   fovea::Run run;
-  fovea::add_upscale(app, run);
+  fovea::add_task_verbs(app, run);
   fovea::add_train(app, run);
   fovea::add_eval(app, run);
   fovea::add_export(app, run);
   fovea::add_import(app, run);
   fovea::add_explain(app, run);
-  fovea::add_classify(app, run);
   fovea::add_list(app, run);
   fovea::add_study(app, run);
   fovea::add_describe(app, run);
   fovea::add_plan(app, run);
   add_tuning(app);
   try {
-    app.parse(argc, argv);
+    auto words = fovea::resolve_predict({argv + 1, argv + argc});
+    std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
+    app.parse(std::move(words));
     return run();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? fovea::kExitDone : fovea::kExitUsage;
   } catch (const fovea::UsageError& e) { return complain(e, fovea::kExitUsage); } catch (const fovea::FolderBusy& e) {
     return complain(e, fovea::kExitTryAgain);
   } catch (const fovea::EnvironmentError& e) { return complain(e, fovea::kExitTryAgain); } catch (const std::exception& e) {
-    return complain(e, 1);
+    return complain(e, fovea::kExitError);
   }
 }

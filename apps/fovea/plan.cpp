@@ -16,7 +16,7 @@
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/errors.hpp"
-#include "pipeline/stages/classify.hpp"
+#include "pipeline/stages/explain.hpp"
 
 namespace fovea {
 namespace {
@@ -38,12 +38,12 @@ struct Settings {
 };
 
 Shape input_of(const Settings& s, const Model& model) {
-  const Preprocess p = preprocess_of(model);
-  std::int64_t height = p.height, width = p.width;
+  const Shape usual = usual_input(model);
+  std::int64_t height = usual[2], width = usual[3];
   char end = 0;
   if (!s.size.empty() && std::sscanf(s.size.c_str(), "%ldx%ld%c", &height, &width, &end) != 2)
     throw UsageError(fmt::format("--size: expected HxW, as in 224x224, got '{}'", s.size));
-  return {s.batch, 3, height, width};
+  return {s.batch, model.channels(), height, width};
 }
 
 // Median seconds of each step.

@@ -5,17 +5,20 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <fstream>
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
 #include "apps/fovea/median.hpp"
-#include "apps/fovea/train_run.hpp"
+#include "apps/fovea/train_progress.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
 #include "modules/nn/registry.hpp"
+#include "pipeline/exit_codes.hpp"
+#include "pipeline/interrupt.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
+#include "pipeline/stages/explain.hpp"
+#include "pipeline/train_run.hpp"
 
 namespace fovea {
 namespace {
@@ -30,9 +33,6 @@ its folder under OUT; what is done is not done again when the command is given a
 Example:
   fovea study study.yaml --blocks none,se,eca,cbam:reduction=8,deform_conv@backbone.layer3.*.conv2 --seeds 3 -o study
 Exit codes: 0 all done, 64 wrong usage, 75 stopped, go on by giving the command again.)";
-
-std::atomic<bool> stop_requested{false};
-void request_stop(int) { stop_requested = true; }
 
 struct Settings {
   std::string recipe, out = "study", data_root = ".", at = "backbone.**.pre_add";
@@ -62,33 +62,53 @@ double seconds_of(const fs::path& log) {
   return seconds;
 }
 
+// All numbers below `json`, by their path: "psnr_y.Set5".
+void collect(const nlohmann::json& json, const std::string& path, std::map<std::string, double>& out) {
+  for (const auto& [key, value] : json.items()) {
+    const std::string name = path.empty() ? key : path + "." + key;
+    if (value.is_number()) out[name] = value;
+    else if (value.is_object()) collect(value, name, out);
+  }
+}
+
 // The best validation of a training.
-nlohmann::json best_of(const fs::path& log) {
+StudyResult best_of(const fs::path& log) {
   std::ifstream in(log);
   nlohmann::json best;
   for (std::string line; std::getline(in, line);) {
     const auto record = nlohmann::json::parse(line);
-    if (record.contains("top1") && (best.is_null() || record.at("top1") >= best.at("top1"))) best = record;
+    if (record.contains("score") && (best.is_null() || record.at("score") >= best.at("score"))) best = record;
   }
-  check(!best.is_null(), log.string(), ": the training validated nothing: give it `validate` or `validate_share`");
-  return best;
+  check(best.is_object() && best.size() > 2, log.string(),
+        ": the training validated nothing: give it `validate` or `validate_share`");
+  StudyResult result;
+  result.score = best.at("score");
+  collect(best, "", result.metrics);
+  for (const char* key : {"step", "score"}) result.metrics.erase(key);
+  return result;
 }
 
-// Trains, or goes on, unless the result is there. Returns whether it is.
-bool run_one(const Yaml& recipe, const Settings& s, const fs::path& folder) {
-  if (fs::exists(folder / "result.json")) return true;
+// The result of a training that is done; nothing where there is none, or one of an older form.
+std::optional<StudyResult> result_in(const fs::path& folder) {
+  std::ifstream in(folder / "result.json");
+  const auto json = nlohmann::json::parse(in, nullptr, false);
+  if (!json.is_object() || !json.contains("score")) return std::nullopt;
+  return json.get<StudyResult>();
+}
+
+// Trains, or goes on, unless the result is there. Nothing where it was stopped.
+std::optional<StudyResult> run_one(const Yaml& recipe, const Settings& s, const fs::path& folder) {
+  if (auto done = result_in(folder)) return done;
   TrainRun run{s.data_root, folder, fs::exists(folder / "last.safetensors")};
   run.progress = print_progress;
-  if (!train(recipe, run, stop_requested)) return false;
-  const nlohmann::json best = best_of(folder / "log.jsonl");
-  StudyResult result;
-  result.accuracy = best.at("top1");
-  result.macro_f1 = best.at("macro_f1");
+  run.warn = [](const std::string& line) { std::cerr << "fovea: " << line << "\n"; };
+  if (!train(recipe, run, Interrupt::flag())) return std::nullopt;
+  StudyResult result = best_of(folder / "log.jsonl");
   result.seconds = seconds_of(folder / "log.jsonl");
   if (s.pictures > 0) measure_maps(folder, s.pictures, result);
   write_text(folder / "result.json", nlohmann::json(result).dump(2) + "\n");
   fs::remove(folder / "last.safetensors");
-  return true;
+  return result;
 }
 
 // Medians of single pictures on one thread, through compiled plans, the networks taking turns so that a busy moment meets all of them.
@@ -110,26 +130,19 @@ void measure_latency(std::vector<StudyRow>& rows, const std::vector<Model>& mode
 struct Study {
   Yaml recipe;
   std::vector<StudyBlock> blocks;
-  int side = 224;
 };
 
 // Refuses a wrong block or slot before the first training begins.
 Study prepare(const Settings& s, std::vector<StudyRow>& rows, std::vector<Model>& models) {
-  Study study{read_recipe(s.recipe, s.overrides), {}, 224};
+  Study study{read_recipe(s.recipe, s.overrides), {}};
   check(!study.recipe.at("model").has("attention"), s.recipe,
         ": a study puts the blocks in itself: leave `attention` out of its model");
-  check(study.recipe.at("train").at("task").scalar() == "classify", study.recipe.at("train").at("task").where(),
-        ": a study needs the task classify");
-  if (study.recipe.has("preprocess")) {
-    Args args = study.recipe.at("preprocess").args();
-    study.side = args.get("size", study.side, "of the pictures");
-  }
+  complete_recipe(study.recipe, s.data_root);
   for (const std::string& text : s.blocks) {
     study.blocks.push_back(parse_study_block(text, s.at));
-    Yaml recipe = study_recipe(study.recipe, study.blocks.back(), 0);
-    if (!recipe.at("model").at("head").has("classes")) recipe.set("model.head.classes", "2");
-    models.push_back(Model::from_recipe(recipe.str()));
-    rows.push_back({text, models.back().params()->count(), models.back().multiply_adds({1, 3, study.side, study.side}), 0, {}});
+    models.push_back(Model::from_recipe(study_recipe(study.recipe, study.blocks.back(), 0).str()));
+    const Model& model = models.back();
+    rows.push_back({text, model.params()->count(), model.multiply_adds(usual_input(model)), 0, {}});
   }
   return study;
 }
@@ -141,28 +154,27 @@ int run_study(const Settings& s) {
   const Study study = prepare(s, rows, models);
   fs::create_directories(s.out);
   const FolderLock lock(s.out);
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  const Interrupt interrupt;
   const int all = s.seeds * static_cast<int>(study.blocks.size());
   int done = 0;
   for (int seed = 0; seed < s.seeds; ++seed)
     for (std::size_t i = 0; i < study.blocks.size(); ++i) {
       std::cerr << fmt::format("training {}/{}: {}, seed {}\n", ++done, all, study.blocks[i].label, seed);
       const fs::path folder = fs::path(s.out) / folder_of(study.blocks[i].label) / ("seed-" + std::to_string(seed));
-      if (!run_one(study_recipe(study.recipe, study.blocks[i], seed), s, folder)) {
+      auto result = run_one(study_recipe(study.recipe, study.blocks[i], seed), s, folder);
+      if (!result) {
         std::cerr << "stopped; give the command again to go on\n";
-        return 75;
+        return kExitTryAgain;
       }
-      std::ifstream in(folder / "result.json");
-      rows[i].results.push_back(nlohmann::json::parse(in).get<StudyResult>());
+      rows[i].results.push_back(std::move(*result));
     }
-  measure_latency(rows, models, {1, 3, study.side, study.side});
+  measure_latency(rows, models, usual_input(models.front()));
   write_text(fs::path(s.out) / "study.csv", study_csv(rows));
   write_text(fs::path(s.out) / "study.txt", study_table(rows));
   write_text(fs::path(s.out) / "study.svg",
-             study_svg(rows, fmt::format("{}: accuracy against latency", fs::path(s.recipe).stem().string())));
+             study_svg(rows, fmt::format("{}: score against latency", fs::path(s.recipe).stem().string())));
   std::cout << study_table(rows);
-  return 0;
+  return kExitDone;
 }
 
 }  // namespace
@@ -201,22 +213,19 @@ Yaml study_recipe(const Yaml& recipe, const StudyBlock& block, int seed) {
 }
 
 void to_json(nlohmann::json& j, const StudyResult& r) {
-  j = {{"accuracy", r.accuracy},
-       {"macro_f1", r.macro_f1},
-       {"insertion", r.insertion},
-       {"deletion", r.deletion},
-       {"seconds", r.seconds}};
+  j = {{"score", r.score}, {"metrics", r.metrics}, {"seconds", r.seconds}};
+  if (r.maps) j["insertion"] = r.insertion, j["deletion"] = r.deletion;
 }
 
 void from_json(const nlohmann::json& j, StudyResult& r) {
-  r = {j.at("accuracy"), j.at("macro_f1"), j.at("insertion"), j.at("deletion"), j.at("seconds")};
+  r = {j.at("score"), j.at("metrics"), j.at("seconds"), j.value("insertion", 0.0), j.value("deletion", 0.0), j.contains("insertion")};
 }
 
 void add_study(CLI::App& app, Run& run) {
   auto* command = app.add_subcommand("study", "Train one network with each of several attention blocks and compare them");
   auto settings = std::make_shared<Settings>();
   command->footer(kExamples);
-  command->add_option("recipe", settings->recipe, "YAML recipe of task classify, without attention")->required();
+  command->add_option("recipe", settings->recipe, "YAML recipe of any task that validates, without attention")->required();
   command->add_option("overrides", settings->overrides, "key=value, for example train.epochs=5");
   command->add_option("--blocks", settings->blocks, "What to compare, with commas between")->required()->delimiter(',');
   command->add_option("--at", settings->at, "Slots that the blocks go into")->capture_default_str();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -26,7 +27,11 @@ Yaml study_recipe(const Yaml& recipe, const StudyBlock& block, int seed);
 
 // What one training came to; kept in its folder as result.json.
 struct StudyResult {
-  double accuracy = 0, macro_f1 = 0, insertion = 0, deletion = 0, seconds = 0;
+  double score = 0;                        // of the best validation, what training selected by
+  std::map<std::string, double> metrics;   // all numbers of that validation
+  double seconds = 0;                      // of its steps
+  double insertion = 0, deletion = 0;      // of Grad-CAM maps, where `maps`
+  bool maps = false;
 };
 void to_json(nlohmann::json& j, const StudyResult& r);
 void from_json(const nlohmann::json& j, StudyResult& r);
@@ -37,16 +42,18 @@ struct StudyRow {
   double latency = 0;  // ms, median
   std::vector<StudyResult> results;
 
-  double mean(double StudyResult::*what) const;
-  double spread(double StudyResult::*what) const;  // sample standard deviation over the seeds; 0 of one
+  using Number = std::function<double(const StudyResult&)>;
+  double mean(const Number& number) const;
+  double spread(const Number& number) const;  // sample standard deviation over the seeds; 0 of one
 };
 
 std::string study_table(const std::vector<StudyRow>& rows);  // text
 std::string study_csv(const std::vector<StudyRow>& rows);
-std::string study_svg(const std::vector<StudyRow>& rows, const std::string& title);  // accuracy against latency
+std::string study_svg(const std::vector<StudyRow>& rows, const std::string& title);  // score against latency
 
 // Adds what the maps of a trained model are worth: mean insertion and deletion areas of its Grad-CAM maps over `pictures` validation
-// pictures of the run in `folder`.
+// pictures of the run in `folder`. Leaves the result as it is where the model's task has no score to explain, or the run kept no table of
+// its validation pictures.
 void measure_maps(const std::filesystem::path& folder, int pictures, StudyResult& result);
 
 }  // namespace fovea

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "apps/fovea/study.hpp"
+#include "datasets/csv.hpp"
 
 namespace fovea {
 namespace {
@@ -17,6 +19,29 @@ std::string xml(const std::string& text) {
   for (const char c : text)
     safe += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
   return safe;
+}
+
+double score(const StudyResult& r) { return r.score; }
+double seconds(const StudyResult& r) { return r.seconds; }
+double insertion(const StudyResult& r) { return r.insertion; }
+double deletion(const StudyResult& r) { return r.deletion; }
+StudyRow::Number metric(const std::string& name) {
+  return [name](const StudyResult& r) { return r.metrics.count(name) ? r.metrics.at(name) : std::nan(""); };
+}
+
+// The names of all numbers that the trainings were validated by.
+std::set<std::string> metrics_of(const std::vector<StudyRow>& rows) {
+  std::set<std::string> names;
+  for (const StudyRow& row : rows)
+    for (const StudyResult& r : row.results)
+      for (const auto& [name, value] : r.metrics) names.insert(name);
+  return names;
+}
+
+bool any_maps(const std::vector<StudyRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const StudyRow& row) {
+    return std::any_of(row.results.begin(), row.results.end(), [](const StudyResult& r) { return r.maps; });
+  });
 }
 
 // Positions of an axis that covers its values with a margin.
@@ -41,15 +66,15 @@ std::string grid(const Axis& x, const Axis& y) {
         R"(<line x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}" stroke="#e4e4e4"/><text x="{0:.1f}" y="{3}" text-anchor="middle">{4:.2f}</text>)",
         x_of(x, vx), kTop, kHeight - kBottom, kHeight - kBottom + 18, vx);
     svg += fmt::format(
-        R"(<line x1="{1}" y1="{0:.1f}" x2="{2}" y2="{0:.1f}" stroke="#e4e4e4"/><text x="{3}" y="{4:.1f}" text-anchor="end">{5:.1f}</text>)",
-        y_of(y, vy), kLeft, kWidth - kRight, kLeft - 8, y_of(y, vy) + 4, 100 * vy);
+        R"(<line x1="{1}" y1="{0:.1f}" x2="{2}" y2="{0:.1f}" stroke="#e4e4e4"/><text x="{3}" y="{4:.1f}" text-anchor="end">{5:.4g}</text>)",
+        y_of(y, vy), kLeft, kWidth - kRight, kLeft - 8, y_of(y, vy) + 4, vy);
   }
   return svg;
 }
 
 // A point with its spread as a bar, the label above, below or beside so that neighbours stay readable.
 std::string point(const StudyRow& r, const std::string& label, const Axis& x, const Axis& y, std::size_t number) {
-  const double cx = x_of(x, r.latency), mean = r.mean(&StudyResult::accuracy), spread = r.spread(&StudyResult::accuracy);
+  const double cx = x_of(x, r.latency), mean = r.mean(score), spread = r.spread(score);
   const double cy = y_of(y, mean), dy = number % 2 == 0 ? -10 : 18;
   const bool left = cx > kWidth * 0.75;
   return fmt::format(
@@ -72,43 +97,48 @@ std::string legend(const std::vector<StudyRow>& rows) {
 
 }  // namespace
 
-double StudyRow::mean(double StudyResult::*what) const {
+double StudyRow::mean(const Number& number) const {
   double sum = 0;
-  for (const StudyResult& r : results) sum += r.*what;
+  for (const StudyResult& r : results) sum += number(r);
   return results.empty() ? 0 : sum / static_cast<double>(results.size());
 }
 
-double StudyRow::spread(double StudyResult::*what) const {
+double StudyRow::spread(const Number& number) const {
   if (results.size() < 2) return 0;
   double sum = 0;
-  for (const StudyResult& r : results) sum += (r.*what - mean(what)) * (r.*what - mean(what));
+  for (const StudyResult& r : results) sum += (number(r) - mean(number)) * (number(r) - mean(number));
   return std::sqrt(sum / static_cast<double>(results.size() - 1));
 }
 
 std::string study_table(const std::vector<StudyRow>& rows) {
   std::size_t width = 5;
   for (const StudyRow& r : rows) width = std::max(width, r.label.size());
-  std::string text =
-      fmt::format("{:<{}}  {:>14}  {:>8}  {:>10}  {:>8}  {:>10}  {:>8}  {:>9}  {:>8}\n", "block", width, "accuracy %", "macro F1",
-                  "parameters", "M MACs", "latency ms", "train s", "insertion", "deletion");
-  for (const StudyRow& r : rows)
-    text += fmt::format("{:<{}}  {:>7.2f} ± {:<4.2f}  {:>8.3f}  {:>10}  {:>8.1f}  {:>10.2f}  {:>8.0f}  {:>9.3f}  {:>8.3f}\n",
-                        r.label, width, 100 * r.mean(&StudyResult::accuracy), 100 * r.spread(&StudyResult::accuracy),
-                        r.mean(&StudyResult::macro_f1), r.parameters, static_cast<double>(r.multiply_adds) / 1e6, r.latency,
-                        r.mean(&StudyResult::seconds), r.mean(&StudyResult::insertion), r.mean(&StudyResult::deletion));
+  const auto metrics = metrics_of(rows);
+  std::string text = fmt::format("{:<{}}  {:>17}", "block", width, "score");
+  for (const std::string& m : metrics) text += fmt::format("  {:>{}}", m, std::max<std::size_t>(9, m.size()));
+  text += fmt::format("  {:>10}  {:>8}  {:>10}  {:>8}", "parameters", "M MACs", "latency ms", "train s");
+  text += any_maps(rows) ? fmt::format("  {:>9}  {:>8}\n", "insertion", "deletion") : "\n";
+  for (const StudyRow& r : rows) {
+    text += fmt::format("{:<{}}  {:>8.4f} ± {:<6.4f}", r.label, width, r.mean(score), r.spread(score));
+    for (const std::string& m : metrics) text += fmt::format("  {:>{}.4f}", r.mean(metric(m)), std::max<std::size_t>(9, m.size()));
+    text += fmt::format("  {:>10}  {:>8.1f}  {:>10.2f}  {:>8.0f}", r.parameters, static_cast<double>(r.multiply_adds) / 1e6,
+                        r.latency, r.mean(seconds));
+    text += any_maps(rows) ? fmt::format("  {:>9.3f}  {:>8.3f}\n", r.mean(insertion), r.mean(deletion)) : "\n";
+  }
   return text;
 }
 
 std::string study_csv(const std::vector<StudyRow>& rows) {
-  std::string text =
-      "block,seeds,accuracy,accuracy_sd,macro_f1,parameters,multiply_adds,latency_ms,train_s,insertion_auc,deletion_auc\n";
+  const auto metrics = metrics_of(rows);
+  std::string text = "block,seeds,score,score_sd";
+  for (const std::string& m : metrics) text += "," + csv_field(m);
+  text += ",parameters,multiply_adds,latency_ms,train_s";
+  text += any_maps(rows) ? ",insertion_auc,deletion_auc\n" : "\n";
   for (const StudyRow& r : rows) {
-    std::string label = r.label;
-    if (label.find_first_of(",\"") != std::string::npos) label = '"' + label + '"';
-    text += fmt::format("{},{},{:.5f},{:.5f},{:.5f},{},{},{:.4f},{:.1f},{:.5f},{:.5f}\n", label, r.results.size(),
-                        r.mean(&StudyResult::accuracy), r.spread(&StudyResult::accuracy), r.mean(&StudyResult::macro_f1),
-                        r.parameters, r.multiply_adds, r.latency, r.mean(&StudyResult::seconds), r.mean(&StudyResult::insertion),
-                        r.mean(&StudyResult::deletion));
+    text += fmt::format("{},{},{:.5f},{:.5f}", csv_field(r.label), r.results.size(), r.mean(score), r.spread(score));
+    for (const std::string& m : metrics) text += fmt::format(",{:.5f}", r.mean(metric(m)));
+    text += fmt::format(",{},{},{:.4f},{:.1f}", r.parameters, r.multiply_adds, r.latency, r.mean(seconds));
+    text += any_maps(rows) ? fmt::format(",{:.5f},{:.5f}\n", r.mean(insertion), r.mean(deletion)) : "\n";
   }
   return text;
 }
@@ -117,8 +147,8 @@ std::string study_svg(const std::vector<StudyRow>& rows, const std::string& titl
   Axis x, y;
   for (const StudyRow& r : rows) {
     x.cover(r.latency);
-    y.cover(r.mean(&StudyResult::accuracy) - r.spread(&StudyResult::accuracy));
-    y.cover(r.mean(&StudyResult::accuracy) + r.spread(&StudyResult::accuracy));
+    y.cover(r.mean(score) - r.spread(score));
+    y.cover(r.mean(score) + r.spread(score));
   }
   x.widen(), y.widen();
   const bool numbered = std::any_of(rows.begin(), rows.end(), [](const StudyRow& r) { return r.label.size() > kLongest; });
@@ -132,7 +162,7 @@ std::string study_svg(const std::vector<StudyRow>& rows, const std::string& titl
   if (numbered) svg += legend(rows);
   return svg +
          fmt::format(
-             R"svg(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">accuracy, % (bars: standard deviation over seeds)</text></svg>)svg",
+             R"svg(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">score (bars: standard deviation over seeds)</text></svg>)svg",
              kLeft, xml(title), (kWidth + kLeft) / 2, kHeight - 16, kHeight / 2) +
          "\n";
 }

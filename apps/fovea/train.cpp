@@ -1,17 +1,14 @@
-#include <csignal>
+// fovea train RECIPE [key=value ...] -o OUT
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
-#include "apps/fovea/train_run.hpp"
+#include "apps/fovea/train_progress.hpp"
+#include "pipeline/exit_codes.hpp"
+#include "pipeline/interrupt.hpp"
+#include "pipeline/train_run.hpp"
 
 namespace fovea {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::atomic<bool> stop_requested{false};
-
-void request_stop(int) { stop_requested = true; }
 
 struct Settings {
   std::string recipe_file, out = "run", data_root = ".";
@@ -25,11 +22,11 @@ int run_train(const Settings& s) {
   run.say = [&](const std::string& line) {
     if (!s.quiet) std::cerr << line << "\n";
   };
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-  const bool finished = train(read_recipe(s.recipe_file, s.overrides), run, stop_requested);
+  run.warn = [](const std::string& line) { std::cerr << "fovea: " << line << "\n"; };
+  const Interrupt interrupt;
+  const bool finished = train(read_recipe(s.recipe_file, s.overrides), run, Interrupt::flag());
   if (!finished) std::cerr << "\nstopped; go on with --resume -o " << s.out << "\n";
-  return finished ? 0 : 75;
+  return finished ? kExitDone : kExitTryAgain;
 }
 
 }  // namespace

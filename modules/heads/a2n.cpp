@@ -38,7 +38,8 @@ class A2n final : public UpscaleNetwork {
     int scale, width, tail_width, blocks;
   };
   A2n(const Scope& s, const Options& o)
-      : UpscaleNetwork(s),
+      // Head 1, two a block, trunk_conv 1; the tail's convolutions act on enlarged maps: at most 3 input pixels.
+      : UpscaleNetwork(s, {o.scale, 1 + 2 * o.blocks + 1 + 3, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"}),
         options_(o),
         conv_first_(s / "conv_first", {.in = 3, .out = o.width, .kernel = 3, .pad = 1}),
         trunk_conv_(s / "trunk_conv", {.in = o.width, .out = o.width, .kernel = 3, .pad = 1}),
@@ -46,11 +47,6 @@ class A2n final : public UpscaleNetwork {
     for (int i = 0; i < o.blocks; ++i) trunk_.push_back(Registry::global().make("a2n_aab", s / "AAB_trunk" / i, o.width));
     stages_.emplace_back(s, 1, o.width, o.tail_width, o.scale == 4 ? 2 : o.scale);
     if (o.scale == 4) stages_.emplace_back(s, 2, o.tail_width, o.tail_width, 2);
-  }
-
-  UpscaleFacts facts() const override {
-    // Head 1, two a block, trunk_conv 1; the tail's convolutions act on enlarged maps: at most 3 input pixels.
-    return {options_.scale, 1 + 2 * options_.blocks + 1 + 3, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"};
   }
 
  protected:
@@ -74,8 +70,9 @@ class A2n final : public UpscaleNetwork {
 
 }  // namespace
 
-FOVEA_HEAD(a2n, "super-resolution by attention in attention", "Chen et al. 2021, arXiv:2104.09497") {
+FOVEA_NETWORK(a2n, "super-resolution by attention in attention", "Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
+  const std::int64_t channels = features.back().channels;
   check(channels == 3 && scale >= 2 && scale <= 4, "a2n: expected RGB and a scale of 2, 3 or 4, got ", channels,
         " channels and x", scale);
   const int width = args.get("width", 40, "channels of the trunk"), tail = args.get("tail_width", 24, "channels of the tail");

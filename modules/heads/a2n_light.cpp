@@ -15,10 +15,10 @@ namespace {
 class A2nLight final : public UpscaleNetwork {
  public:
   A2nLight(const Scope& s, int scale, int width, int blocks, int plain_kernel)
-      : UpscaleNetwork(s),
+      // A block's attention branch reaches 2 pixels: two 3x3 in a row.
+      : UpscaleNetwork(s, {scale, 1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1, "AAB_trunk.*.weights",
+                           "AAB_trunk.*.attention.gate"}),
         scale_(scale),
-        // A block's attention branch reaches 2 pixels: two 3x3 in a row.
-        radius_(1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1),
         conv_first_(s / "conv_first", {.in = 3, .out = width, .kernel = 3, .pad = 1}),
         trunk_conv_(s / "trunk_conv", {.in = width, .out = width, .kernel = 3, .pad = 1}),
         tail_(s / "tail", {.in = width, .out = 3 * scale * scale, .kernel = 3, .pad = 1}) {
@@ -27,8 +27,6 @@ class A2nLight final : public UpscaleNetwork {
       trunk_.push_back(Registry::global().make("a2n_aab", s / "AAB_trunk" / i, width, args));
     }
   }
-
-  UpscaleFacts facts() const override { return {scale_, radius_, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"}; }
 
  protected:
   Var forward(const Var& x) const override {
@@ -40,7 +38,7 @@ class A2nLight final : public UpscaleNetwork {
   }
 
  private:
-  int scale_, radius_;
+  int scale_;
   Conv2d conv_first_;
   std::vector<std::unique_ptr<Block>> trunk_;
   Conv2d trunk_conv_, tail_;
@@ -48,9 +46,10 @@ class A2nLight final : public UpscaleNetwork {
 
 }  // namespace
 
-FOVEA_HEAD(a2n_light, "light super-resolution with A2N's block and a pixel-shuffle tail",
+FOVEA_NETWORK(a2n_light, "light super-resolution with A2N's block and a pixel-shuffle tail",
            "after Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
+  const std::int64_t channels = features.back().channels;
   check(channels == 3 && scale >= 2 && scale <= 4, "a2n_light: expected RGB and a scale of 2, 3 or 4, got ", channels,
         " channels and x", scale);
   const int width = args.get("width", 32, "channels, best a multiple of 32"), blocks = args.get("blocks", 4, "attention blocks");

@@ -1,9 +1,8 @@
 // Classification: global average pooling (or pooling to a grid, flattened), hidden layers, dropout, one linear layer.
-// Parameters: fc.weight, fc.bias; hidden.0.weight, ... Tap "logits": N x classes. A feature of rank 2 (a class token) is taken as it is.
-#include "modules/heads/classify.hpp"
-
+// Output "logits": N x classes. Parameters: fc.weight, fc.bias; hidden.0.weight, ... The output is a tap, too. A feature of rank 2 (a class token) is taken as it is.
 #include <optional>
 
+#include "modules/nn/head.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/adaptive_pool.hpp"
@@ -14,7 +13,12 @@
 namespace fovea {
 namespace {
 
-class Classify final : public Classifier {
+HeadInfo info_of(const std::vector<std::string>& classes) {
+  const auto count = static_cast<std::int64_t>(classes.size());
+  return {"classify", classes, {{"logits", "class logits", {OutputAxis::batch(), OutputAxis::constant(count)}}}};
+}
+
+class Classify final : public MapHead {
  public:
   struct Options {
     std::vector<std::string> classes;
@@ -23,7 +27,8 @@ class Classify final : public Classifier {
     int grid = 1;
     double dropout = 0, stddev = 0;
   };
-  Classify(const Scope& s, std::int64_t channels, Options o) : Classifier(s), options_(std::move(o)), dropout_(options_.dropout) {
+  Classify(const Scope& s, std::int64_t channels, Options o)
+      : MapHead(s, info_of(o.classes)), options_(std::move(o)), dropout_(options_.dropout) {
     std::int64_t in = channels * options_.grid * options_.grid;
     for (std::size_t i = 0; i < options_.hidden.size(); ++i) {
       hidden_.emplace_back(s / "hidden" / static_cast<std::int64_t>(i), linear_of(in, options_.hidden[i]));
@@ -31,7 +36,6 @@ class Classify final : public Classifier {
     }
     fc_.emplace(s / "fc", linear_of(in, static_cast<std::int64_t>(options_.classes.size())));
   }
-  const std::vector<std::string>& classes() const override { return options_.classes; }
 
  protected:
   Var forward(const Var& x) const override {
@@ -56,23 +60,11 @@ class Classify final : public Classifier {
   Dropout dropout_;
 };
 
-// A list of names; one number stands for that many nameless classes.
-std::vector<std::string> class_names(Args& args) {
-  std::vector<std::string> names = args.list("classes", std::vector<std::string>{}, "names, or one number of nameless classes");
-  if (names.size() == 1 && names[0].find_first_not_of("0123456789") == std::string::npos && names[0].size() < 7) {
-    const int count = std::stoi(names[0]);
-    names.clear();
-    for (int i = 0; i < count; ++i) names.push_back(std::to_string(i));
-  }
-  check(names.size() >= 2, args.where(), ": classes: expected at least two, got ", names.size());
-  return names;
-}
-
 }  // namespace
 
 FOVEA_HEAD(classify, "one of several classes for the whole image", "global average pooling: Lin et al. 2014, arXiv:1312.4400") {
   Classify::Options o;
-  o.classes = class_names(args);
+  o.classes = read_classes(args, 2);
   o.hidden = args.list("hidden", std::vector<int>{}, "widths of hidden layers");
   o.activation = args.get("activation", "relu", "of hidden layers: relu or hard_swish");
   o.grid = args.get("grid", 1, "side of the grid that the map is pooled to");
@@ -81,7 +73,7 @@ FOVEA_HEAD(classify, "one of several classes for the whole image", "global avera
   check(o.activation == "relu" || o.activation == "hard_swish", args.where(), ": activation: expected relu or hard_swish, got '",
         o.activation, "'");
   check(o.grid > 0 && o.grid <= 64, args.where(), ": grid: expected 1 to 64, got ", o.grid);
-  return std::make_unique<Classify>(scope, channels, std::move(o));
+  return std::make_unique<Classify>(scope, features.back().channels, std::move(o));
 }
 
 }  // namespace fovea

@@ -1,8 +1,7 @@
 // Segmentation: dropout and one convolution on the last feature; logits of every class for every position of it, enlarged by `scale` when the
 // feature is coarser than the picture. One class: the logit of that class against everything else.
-// Parameters conv.weight, conv.bias. Tap "logits": N x classes x H x W.
-#include "modules/heads/segment.hpp"
-
+// Output "logits": N x classes x H x W, a tap, too. Parameters conv.weight, conv.bias.
+#include "modules/nn/head.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/resize.hpp"
@@ -10,16 +9,23 @@
 namespace fovea {
 namespace {
 
-class Segment final : public Segmenter {
+HeadInfo info_of(const std::vector<std::string>& classes, int stride, int scale) {
+  const auto count = static_cast<std::int64_t>(classes.size());
+  return {"segment",
+          classes,
+          {{"logits",
+            "label logits",
+            {OutputAxis::batch(), OutputAxis::constant(count), OutputAxis::height(scale, stride), OutputAxis::width(scale, stride)}}}};
+}
+
+class Segment final : public MapHead {
  public:
-  Segment(const Scope& s, std::int64_t channels, std::vector<std::string> classes, int kernel, int scale, double dropout)
-      : Segmenter(s),
-        classes_(std::move(classes)),
+  Segment(const Scope& s, const Feature& in, const std::vector<std::string>& classes, int kernel, int scale, double dropout)
+      : MapHead(s, info_of(classes, in.stride, scale)),
         conv_(s / "conv",
-              {.in = channels, .out = static_cast<std::int64_t>(classes_.size()), .kernel = kernel, .pad = kernel / 2}),
+              {.in = in.channels, .out = static_cast<std::int64_t>(classes.size()), .kernel = kernel, .pad = kernel / 2}),
         scale_(scale),
         dropout_(dropout) {}
-  const std::vector<std::string>& classes() const override { return classes_; }
 
  protected:
   Var forward(const Var& x) const override {
@@ -28,7 +34,6 @@ class Segment final : public Segmenter {
   }
 
  private:
-  std::vector<std::string> classes_;
   Conv2d conv_;
   int scale_;
   Dropout dropout_;
@@ -37,19 +42,13 @@ class Segment final : public Segmenter {
 }  // namespace
 
 FOVEA_HEAD(segment, "a class for every position", "Long et al. 2015, arXiv:1411.4038") {
-  auto classes = args.list("classes", std::vector<std::string>{}, "names, or one number of nameless classes");
-  if (classes.size() == 1 && classes[0].find_first_not_of("0123456789") == std::string::npos && classes[0].size() < 5) {
-    const int count = std::stoi(classes[0]);
-    classes.clear();
-    for (int i = 0; i < count; ++i) classes.push_back(std::to_string(i));
-  }
-  check(!classes.empty(), args.where(), ": classes: expected at least one");
+  const auto classes = read_classes(args, 1);
   const int kernel = args.get("kernel", 1, "side of the convolution, odd");
   const int scale = args.get("scale", 1, "how many times larger the logits become, bilinear");
   const double dropout = args.get("dropout", 0.0, "in front of the convolution, in training");
   check(kernel > 0 && kernel % 2 == 1, args.where(), ": kernel: expected an odd side, got ", kernel);
   check(scale >= 1 && scale <= 64, args.where(), ": scale: expected 1 to 64, got ", scale);
-  return std::make_unique<Segment>(scope, channels, std::move(classes), kernel, scale, dropout);
+  return std::make_unique<Segment>(scope, features.back(), classes, kernel, scale, dropout);
 }
 
 }  // namespace fovea

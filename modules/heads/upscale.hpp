@@ -1,7 +1,7 @@
-// What super-resolution networks share: one map in (N x 3 x H x W, RGB), one out (N x 3 x sH x sW).
+// What super-resolution networks share: an image in (N x 3 x H x W, RGB, 0..1), its enlargement out (N x 3 x sH x sW, output "image").
 #pragma once
 
-#include "modules/nn/block.hpp"
+#include "modules/nn/head.hpp"
 
 namespace fovea {
 
@@ -13,10 +13,18 @@ struct UpscaleFacts {
   std::string maps;        // glob of the taps worth showing
 };
 
-class UpscaleNetwork : public MapBlock {
+class UpscaleNetwork : public MapHead {
  public:
-  using MapBlock::MapBlock;
-  virtual UpscaleFacts facts() const = 0;
+  UpscaleNetwork(const Scope& scope, UpscaleFacts facts) : MapHead(scope, info_of(facts.scale)), facts_(std::move(facts)) {}
+  const UpscaleFacts& facts() const { return facts_; }
+
+ private:
+  static HeadInfo info_of(int scale) {
+    using A = OutputAxis;
+    return {"upscale", {}, {{"image", "image", {A::batch(), A::constant(3), A::height(scale), A::width(scale)}}}, true};
+  }
+
+  UpscaleFacts facts_;
 };
 
 }  // namespace fovea

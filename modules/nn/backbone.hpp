@@ -5,15 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "modules/nn/feature.hpp"
 #include "modules/nn/slot.hpp"
 
 namespace fovea {
-
-struct Feature {
-  std::string name;
-  std::int64_t channels = 0;
-  int stride = 1;  // input pixels a cell
-};
 
 class Backbone : public Block {
  public:

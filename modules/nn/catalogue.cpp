@@ -6,11 +6,12 @@
 namespace fovea {
 namespace {
 
-constexpr std::int64_t kPicture = 224;
+constexpr std::int64_t kPicture = 224, kColours = 3;
 
 // What an entry cannot do without.
 Args defaults(const Registry::Entry& entry, std::int64_t channels) {
-  if (entry.kind == Kind::head) return {entry.name, {{"classes", "10"}, {"scale", "2"}}};
+  if (entry.kind == Kind::head) return {entry.name, {{"classes", "10"}}};
+  if (entry.kind == Kind::network) return {entry.name, {{"scale", "2"}}};
   Args args;
   const std::string width = std::to_string(channels);
   if (entry.kind == Kind::levels) args.suggest("levels", "1");
@@ -23,13 +24,8 @@ Shapes inputs_of(Kind kind, std::int64_t channels, std::int64_t side) {
   const Shape map{1, channels, side, side};
   if (kind == Kind::tokens) return {{1, side * side, channels}};
   if (kind == Kind::gate) return {map, map};
-  if (kind == Kind::backbone) return {{1, 3, kPicture, kPicture}};
+  if (kind == Kind::backbone) return {{1, kColours, kPicture, kPicture}};
   return {map};
-}
-
-// Backbones, and networks in one head.
-bool takes_pictures(const Registry::Entry& entry) {
-  return entry.kind == Kind::backbone || (entry.kind == Kind::head && entry.text.find("super-resolution") != std::string::npos);
 }
 
 }  // namespace
@@ -37,10 +33,11 @@ bool takes_pictures(const Registry::Entry& entry) {
 Described describe(const Registry::Entry& entry, std::int64_t given, std::int64_t side) {
   Described d{entry.name, entry.text, entry.paper, entry.kind, {}, "", -1, -1};
   auto store = std::make_shared<ParamStore>();
-  const std::int64_t channels = takes_pictures(entry) ? 3 : given;
+  const std::int64_t channels = entry.kind == Kind::backbone || entry.kind == Kind::network ? kColours : given;
   Args args = defaults(entry, channels);
   try {
-    const auto block = entry.make(Scope(store) / entry.name, channels, args);
+    const Feature map{"map", channels, 1};
+    const auto block = entry.make(Scope(store) / entry.name, Features(&map, 1), args);
     d.parameters = store->count();
     d.multiply_adds = trace(inputs_of(entry.kind, channels, side), [&](const Vars& in) { return (*block)(in); }).multiply_adds();
   } catch (const Error& e) { d.error = e.what(); }
@@ -56,7 +53,9 @@ const char* place_of(Kind kind) {
     case Kind::gate: return "any slot (the map gates itself), the joints of unet";
     case Kind::levels: return "any slot (one level)";
     case Kind::backbone: return "model.backbone";
+    case Kind::neck: return "model.neck";
     case Kind::head: return "model.head";
+    case Kind::network: return "model.head, without a backbone";
     case Kind::part: return "inside other blocks";
   }
   return "";

@@ -3,9 +3,11 @@
 namespace fovea {
 
 const char* name_of(Kind kind) {
-  constexpr const char* kNames[] = {"map", "tokens", "conv", "gate", "levels", "part", "backbone", "head"};
+  constexpr const char* kNames[] = {"map", "tokens", "conv", "gate", "levels", "part", "backbone", "neck", "head", "network"};
   return kNames[static_cast<int>(kind)];
 }
+
+bool fits_slots(Kind kind) { return kind < Kind::part; }
 
 namespace {
 
@@ -50,7 +52,12 @@ std::vector<std::string> Registry::names(Kind kind) const {
 }
 
 std::unique_ptr<Block> Registry::make(const std::string& name, const Scope& scope, std::int64_t channels, Args args) const {
-  auto block = at(name).make(scope, channels, args);
+  const Feature map{"map", channels, 1};
+  return make(name, scope, Features(&map, 1), std::move(args));
+}
+
+std::unique_ptr<Block> Registry::make(const std::string& name, const Scope& scope, Features features, Args args) const {
+  auto block = at(name).make(scope, features, args);
   args.done();
   return block;
 }

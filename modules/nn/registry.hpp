@@ -8,7 +8,10 @@
 //   FOVEA_GATE_BLOCK    takes a map x and a gating map g, gives x gated; in a slot of one map it gates the map with itself
 //   FOVEA_LEVELS_BLOCK  takes the maps of several levels; in a slot it gets one level
 //   FOVEA_PART          a part that only other blocks make; in no list of blocks for slots
-//   FOVEA_BACKBONE, FOVEA_HEAD
+//   FOVEA_BACKBONE      takes an image of `channels` channels
+//   FOVEA_NECK          takes `features`, what the backbone gives
+//   FOVEA_HEAD          takes `features`, what the backbone or the neck gives
+//   FOVEA_NETWORK       a head that is a whole network: its one feature is the image
 #pragma once
 
 #include <functional>
@@ -18,18 +21,20 @@
 #include <vector>
 
 #include "modules/nn/block.hpp"
+#include "modules/nn/feature.hpp"
 
 namespace fovea {
 
-enum class Kind : std::uint8_t { map, tokens, conv, gate, levels, part, backbone, head };
+enum class Kind : std::uint8_t { map, tokens, conv, gate, levels, part, backbone, neck, head, network };
 const char* name_of(Kind kind);
+bool fits_slots(Kind kind);  // whether a recipe may put such a block into a slot
 
 class Registry {
  public:
-  using Make = std::function<std::unique_ptr<Block>(const Scope& scope, std::int64_t channels, Args& args)>;
+  using Make = std::function<std::unique_ptr<Block>(const Scope& scope, Features features, Args& args)>;
   struct Entry {
     std::string name, text, paper;
-    Make make;
+    Make make;  // most blocks look at the channels of one feature alone
     Kind kind = Kind::map;
   };
 
@@ -42,8 +47,9 @@ class Registry {
   const Entry& at(const std::string& name) const;  // Error with the nearest name
   std::vector<std::string> names() const;
   std::vector<std::string> names(Kind kind) const;
-  // Makes a block; options that it does not know are errors.
+  // Makes a block on a map of so many channels, or on features; options that it does not know are errors.
   std::unique_ptr<Block> make(const std::string& name, const Scope& scope, std::int64_t channels, Args args = {}) const;
+  std::unique_ptr<Block> make(const std::string& name, const Scope& scope, Features features, Args args = {}) const;
 
  private:
   std::map<std::string, Entry> entries_;
@@ -52,9 +58,20 @@ class Registry {
 // Defined by the build from the list of files.
 void register_all(Registry& registry);
 
+#define FOVEA_REGISTER_ON_FEATURES(name, kind, text, paper)                                                              \
+  static std::unique_ptr<Block> make_##name(const Scope& scope, Features features, Args& args);                          \
+  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name, kind}); }                    \
+  static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] Features features,     \
+                                            [[maybe_unused]] Args& args)
 #define FOVEA_REGISTER(name, kind, text, paper)                                                                          \
   static std::unique_ptr<Block> make_##name(const Scope& scope, std::int64_t channels, Args& args);                      \
-  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name, kind}); }                    \
+  void register_##name(Registry& registry) {                                                                             \
+    registry.add({#name, text, paper,                                                                                    \
+                  [](const Scope& scope, Features features, Args& args) {                                                \
+                    return make_##name(scope, features.back().channels, args);                                           \
+                  },                                                                                                     \
+                  kind});                                                                                                \
+  }                                                                                                                      \
   static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] std::int64_t channels, \
                                             [[maybe_unused]] Args& args)
 
@@ -65,6 +82,8 @@ void register_all(Registry& registry);
 #define FOVEA_LEVELS_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::levels, text, paper)
 #define FOVEA_PART(name, text, paper) FOVEA_REGISTER(name, Kind::part, text, paper)
 #define FOVEA_BACKBONE(name, text, paper) FOVEA_REGISTER(name, Kind::backbone, text, paper)
-#define FOVEA_HEAD(name, text, paper) FOVEA_REGISTER(name, Kind::head, text, paper)
+#define FOVEA_NECK(name, text, paper) FOVEA_REGISTER_ON_FEATURES(name, Kind::neck, text, paper)
+#define FOVEA_HEAD(name, text, paper) FOVEA_REGISTER_ON_FEATURES(name, Kind::head, text, paper)
+#define FOVEA_NETWORK(name, text, paper) FOVEA_REGISTER_ON_FEATURES(name, Kind::network, text, paper)
 
 }  // namespace fovea

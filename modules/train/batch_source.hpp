@@ -9,12 +9,19 @@
 #include <mutex>
 #include <thread>
 
+#include "modules/core/named.hpp"
 #include "modules/core/tensor.hpp"
 
 namespace fovea {
 
+// What one step sees. Names are the task's: "image" and "class", "image" and "mask".
 struct Batch {
-  Tensor input, target;
+  NamedTensors inputs, targets;
+
+  Tensor& input() { return inputs.first(); }  // of networks that take one
+  const Tensor& input() const { return inputs.first(); }
+  Tensor& target() { return targets.first(); }
+  const Tensor& target() const { return targets.first(); }
 };
 
 class BatchSource {

@@ -16,11 +16,12 @@ namespace fovea {
 namespace {
 
 constexpr const char* kPrefix = "backbone.";
+constexpr const char* kLogits = "logits";  // the output that class probabilities are made of
 
 // The channels of a tapped map that is no feature of the backbone; 0 where there is no such map.
 std::int64_t traced_width(const Model& model, const std::string& tap) {
   std::int64_t width = 0;
-  trace({{1, 3, 64, 64}}, [&](const Vars& in) {
+  trace({{1, model.channels(), 64, 64}}, [&](const Vars& in) {
     const TapScope taps(tap);
     const Var out = model.forward(in[0]);
     for (const auto& [name, value] : taps.kept)
@@ -83,7 +84,7 @@ Distillation::Distillation(const Yaml& y, const Model& student, const std::files
     : teacher_(load_teacher(y, folder)) {
   y.only({"model", "logits", "temperature", "features", "forcing"});
   Args args = y.args();
-  logits_ = args.get("logits", 1.0, "weight of the class probabilities");
+  logits_ = args.get("logits", student.classes().empty() ? 0.0 : 1.0, "weight of the class probabilities");
   temperature_ = args.get("temperature", 1.0, "softens the class probabilities");
   forcing_ = args.get("forcing", 0.0, "share of the pictures with which the student goes on from the teacher's maps");
   check(logits_ >= 0 && temperature_ > 0, y.where(), ": teacher: expected logits >= 0 and temperature > 0");
@@ -129,7 +130,8 @@ Distillation::Outcome Distillation::operator()(const Model& student, const Batch
     NoGrad no_grad;
     NotTraining use;
     TapScope taps(theirs.empty() ? "" : any_of(theirs));
-    teacher_logits = teacher_.forward(Var(batch.input));
+    const NamedVars outputs = teacher_.outputs(Var(batch.input()));
+    if (logits_ > 0) teacher_logits = outputs.at(kLogits);
     teacher_maps = taps.kept;
   }
   TapScope taps(mine.empty() ? "" : any_of(mine));
@@ -138,8 +140,8 @@ Distillation::Outcome Distillation::operator()(const Model& student, const Batch
       const auto match = std::find_if(matches_.begin(), matches_.end(), [&](const Match& m) { return m.student == name; });
       return led(value, found(teacher_maps, match->teacher));
     };
-  Outcome outcome{{}, student.forward(Var(batch.input))};
-  if (logits_ > 0) outcome.loss = scale(logits_loss(outcome.logits, teacher_logits, temperature_), logits_);
+  Outcome outcome{{}, student.outputs(Var(batch.input()))};
+  if (logits_ > 0) outcome.loss = scale(logits_loss(outcome.outputs.at(kLogits), teacher_logits, temperature_), logits_);
   for (const Match& m : matches_) {
     const Var map = found(taps.kept, m.student);
     const Var term = scale(map_loss(m.projection ? (*m.projection)(map) : map, found(teacher_maps, m.teacher)), m.weight);

@@ -3,7 +3,7 @@
 // arXiv:2106.05237. In a recipe, under `train:`:
 //   teacher:
 //     model: teacher.safetensors          # or a zoo name
-//     logits: 1                           # weight of the divergence of the class probabilities
+//     logits: 1                           # weight of the divergence of the class probabilities; 0 where the networks name no classes
 //     temperature: 1
 //     features:                           # pairs of taps; maps of other sizes are resized, of other widths projected
 //       - {teacher: backbone.features.18, student: backbone.final, weight: 1}
@@ -35,8 +35,8 @@ class Distillation {
   Distillation(const Yaml& teacher, const Model& student, const std::filesystem::path& folder);
 
   struct Outcome {
-    Var loss;    // scalar
-    Var logits;  // the student's, N x classes
+    Var loss;           // scalar
+    NamedVars outputs;  // the student's
   };
   // Runs both on the batch.
   Outcome operator()(const Model& student, const Batch& batch) const;

@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
 
+#include "modules/core/fingerprint.hpp"
 #include "modules/io/files.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
@@ -20,20 +22,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // An output keeps its record when only its extension changes: another format replaces it.
-std::string key_of(const std::string& input, const std::string& output) {
-  return input + '\0' + fs::path(output).replace_extension().string();
+std::string key_of(const std::string& input, const std::string& part, const std::string& output) {
+  return input + '\0' + part + '\0' + fs::path(output).replace_extension().string();
 }
+std::string key_of(const Record& record) { return key_of(record.input, record.part, record.output); }
 
 std::int64_t nanoseconds(const timespec& t) { return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; }
-
-// FNV-1a, 64 bit: fingerprints tell settings apart, nobody forges them.
-std::string fingerprint(const std::string& text) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001b3u;
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
-  return digits;
-}
 
 std::string settings_line(const std::string& id, const nlohmann::json& settings) {
   Json line;
@@ -48,6 +42,16 @@ FileStamp FileStamp::of(const fs::path& file) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0) return {};
   return {info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
+}
+
+FileStamp FileStamp::of(const std::vector<fs::path>& files) {
+  FileStamp all{0, 0, 0};
+  for (const fs::path& file : files) {
+    const FileStamp one = of(file);
+    if (one.size < 0) return {};
+    all = {all.size + one.size, std::max(all.modified, one.modified), std::max(all.changed, one.changed)};
+  }
+  return all;
 }
 
 Ledger::Ledger(fs::path folder) : folder_(std::move(folder)), file_(folder_ / kLedgerName) {
@@ -75,7 +79,8 @@ void Ledger::read() {
         settings_[json.at("settings").get<std::string>()] = json.at("of");
       } else {
         Record record = record_from(json);
-        records_[key_of(record.input, record.output)] = std::move(record);
+        std::string key = key_of(record);
+        records_[std::move(key)] = std::move(record);
       }
     } catch (const Json::exception&) { continue; }
   }
@@ -103,8 +108,8 @@ std::string Ledger::use(const nlohmann::json& settings) {
   return id;
 }
 
-const Record* Ledger::find(const std::string& input, const std::string& output) const {
-  const auto found = records_.find(key_of(input, output));
+const Record* Ledger::find(const std::string& input, const std::string& part, const std::string& output) const {
+  const auto found = records_.find(key_of(input, part, output));
   return found == records_.end() ? nullptr : &found->second;
 }
 
@@ -121,7 +126,7 @@ bool Ledger::up_to_date(const Record& record, const FileStamp& now, const std::s
 
 void Ledger::append(Record record) {
   write_line(to_line(record));
-  std::string key = key_of(record.input, record.output);
+  std::string key = key_of(record);
   records_[std::move(key)] = std::move(record);
 }
 

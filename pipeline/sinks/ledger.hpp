@@ -20,6 +20,7 @@ struct FileStamp {
   std::int64_t modified = 0;  // nanoseconds since 1970
   std::int64_t changed = 0;   // the same of its permissions and name
   static FileStamp of(const std::filesystem::path& file);
+  static FileStamp of(const std::vector<std::filesystem::path>& files);  // sum of the sizes, latest times; -1 where one is missing
   bool same_content(const FileStamp& o) const { return size == o.size && modified == o.modified; }
   bool operator==(const FileStamp&) const = default;
 };
@@ -28,6 +29,7 @@ struct Record {
   enum class State { done, quarantined };
 
   std::string input;   // absolute path, bytes
+  std::string part;    // of it, where a file holds several inputs
   std::string output;  // below the output folder; empty for a folder that could not be read
   State state = State::done;
   std::string reason;  // of a quarantine
@@ -49,7 +51,7 @@ class Ledger {
   std::string use(const nlohmann::json& settings);
 
   // The record of an input that becomes that output, whatever the output's extension; nullptr if there is none.
-  const Record* find(const std::string& input, const std::string& output) const;
+  const Record* find(const std::string& input, const std::string& part, const std::string& output) const;
   // Whether nothing needs to be done again: same content, same settings, and what was written is still there.
   bool up_to_date(const Record& record, const FileStamp& now, const std::string& settings) const;
 
@@ -59,7 +61,7 @@ class Ledger {
   // Puts the lines in order, in one atomic step.
   void compact();
 
-  const std::map<std::string, Record>& records() const { return records_; }  // by input, then output
+  const std::map<std::string, Record>& records() const { return records_; }  // by input, part, output
   const std::map<std::string, nlohmann::json>& settings() const { return settings_; }
   const std::filesystem::path& file() const { return file_; }
 

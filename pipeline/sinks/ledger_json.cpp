@@ -38,6 +38,7 @@ std::string get_name(const Json& json, const std::string& key) {
 std::string to_line(const Record& r) {
   Json json;
   put_name(json, "input", r.input);
+  if (!r.part.empty()) put_name(json, "part", r.part);
   put_name(json, "output", r.output);
   json["state"] = r.state == Record::State::done ? "done" : "quarantined";
   if (r.state == Record::State::quarantined) json["reason"] = r.reason;
@@ -60,6 +61,7 @@ std::string to_line(const Record& r) {
 Record record_from(const Json& json) {
   Record r;
   r.input = get_name(json, "input");
+  if (json.contains("part")) r.part = get_name(json, "part");
   r.output = get_name(json, "output");
   r.state = json.at("state") == "done" ? Record::State::done : Record::State::quarantined;
   r.reason = json.value("reason", "");

@@ -9,14 +9,13 @@
 #include "modules/io/files.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_page.hpp"
-#include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/sinks/progress.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 
 namespace {
 
-std::string size_text(cv::Size size) { return fmt::format("{} × {}", size.width, size.height); }
 
 std::string card(const std::string& value, const std::string& label, const char* kind = "") {
   return fmt::format("<div class=\"card {}\"><b>{}</b><span>{}</span></div>\n", kind, value, html(label));
@@ -25,74 +24,38 @@ std::string card(const std::string& value, const std::string& label, const char*
 std::string settings_list(const nlohmann::json& settings) {
   std::vector<std::pair<std::string, std::string>> facts;
   for (const auto& [key, value] : settings.items())
-    if (key != "model" && key != "weights" && key != "scale" && value != "")
+    if (key != "model" && key != "weights" && key != "recipe" && value != "")
       facts.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   return html_list(facts);
 }
 
-std::string compare(const EntryPictures& p) {
-  return fmt::format(
-      R"(<figure class="compare"><div class="frame"><img src="{}" alt="upscaled by the model"><img class="top" src="{}" alt="enlarged bicubically"><div class="bar"></div></div>
-<input type="range" min="0" max="100" value="50" aria-label="before and after"><figcaption>left of the line: bicubic; right: the model (both shrunk to fit)</figcaption></figure>
-)",
-      p.after, p.before);
-}
-
-std::string details(const EntryPictures& p) {
-  const auto figure = [&](const std::string& uri, const char* text) {
-    return fmt::format("<figure><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n", uri,
-                       p.detail.width, p.detail.height, text);
-  };
-  return "<div class=\"details\">" + figure(p.detail_before, "bicubic, at the output's own pixels") +
-         figure(p.detail_after, "model, the same part") + "</div>\n";
-}
-
-// One image of the report. What cannot be read any more is said in its place.
-std::string entry(const fs::path& folder, const Record& record) {
-  std::vector<fs::path> overlays;
-  for (const std::string& name : record.beside)
-    if (name.ends_with(".overlay.jpg")) overlays.push_back(folder / name);
-  std::string text = fmt::format("<article><header><h3>{}</h3>", html(record.output));
-  try {
-    const EntryPictures p = make_entry_pictures(record.input, folder / record.output, overlays);
-    text += fmt::format("<span class=\"soft\">{} → {} · {:.1f} s</span></header>\n<div class=\"pictures\">", size_text(p.input),
-                        size_text(p.output), record.seconds);
-    text += compare(p) + details(p) + "</div>\n";
-    if (!p.maps.empty()) {
-      text += "<div class=\"maps\">";
-      for (const std::string& map : p.maps) text += fmt::format("<figure><img src=\"{}\" alt=\"attention\"></figure>\n", map);
-      text += "</div>\n";
-      text += fmt::format("<p class=\"soft\" style=\"padding:0 18px\">attention of the model, {} of {} maps; red is high</p>\n",
-                          p.maps.size(), overlays.size());
-    }
-  } catch (const std::exception& e) {
-    text += fmt::format("</header><p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p>\n", html(e.what()));
-  }
-  return text + "</article>\n";
-}
-
 // Spread evenly over the records, so that a folder's first images do not stand for all.
-std::vector<const Record*> chosen(const std::vector<const Record*>& done) {
-  const std::size_t count = std::min(kReportPictures, done.size());
+std::vector<const Record*> chosen(const std::vector<const Record*>& done, std::size_t shown) {
+  const std::size_t count = std::min(shown, done.size());
   std::vector<const Record*> some;
   for (std::size_t i = 0; i < count; ++i) some.push_back(done[i * done.size() / count]);
   return some;
 }
 
-std::string entries(const fs::path& folder, const std::vector<const Record*>& done, const ReportFacts& facts) {
-  const auto some = chosen(done);
-  std::vector<std::string> texts(some.size());
+// The articles, in the order of the operation's keys where it has some.
+std::string articles(const fs::path& folder, const std::vector<const Record*>& done, const ReportFacts& facts) {
+  const ReportParts& parts = facts.parts;
+  const auto some = chosen(done, parts.shown);
+  std::vector<std::pair<std::string, std::string>> texts(some.size());  // key, article
   tbb::task_arena arena(std::max(1, facts.threads));
   arena.execute([&] {
-    tbb::parallel_for(std::size_t{0}, some.size(),
-                      [&](std::size_t i) { texts[i] = facts.entry ? facts.entry(folder, *some[i]) : entry(folder, *some[i]); });
+    tbb::parallel_for(std::size_t{0}, some.size(), [&](std::size_t i) {
+      texts[i] = {parts.sort_key ? parts.sort_key(folder, *some[i]) : std::string(), facts.article(folder, *some[i])};
+    });
   });
+  std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string all = "<h2>Images</h2>\n";
   if (some.size() < done.size())
     all += fmt::format("<p class=\"soft\">{} of {}, spread over the run; all are in the list below.</p>\n", some.size(),
                        done.size());
-  for (const std::string& text : texts) all += text;
-  return all;
+  if (parts.tiles) all += "<div class=\"tiles\">\n";
+  for (const auto& [key, text] : texts) all += text;
+  return all + (parts.tiles ? "</div>\n" : "");
 }
 
 std::string quarantine_table(const std::vector<const Record*>& records) {
@@ -134,15 +97,16 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
   for (const auto& [key, record] : ledger.records())
     (record.state == Record::State::done ? done : quarantined).push_back(&record);
   std::string page = kPageHead;
-  page += fmt::format("<h1>{}</h1><p class=\"soft\">{}</p>\n", html(facts.title),
+  if (!facts.parts.style.empty()) page += "<style>" + facts.parts.style + "</style>\n";
+  page += fmt::format("<h1>{}</h1><p class=\"soft\">{}</p>\n", html(facts.parts.title),
                       html(fs::absolute(folder).lexically_normal().string()));
   page += totals(facts, done.size(), quarantined.size());
   page +=
       "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div "
       "class=\"card\">";
   page += html_list(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
-  page += facts.extra + quarantine_table(quarantined);
-  if (!done.empty()) page += entries(folder, done, facts) + time_table(done);
+  page += facts.parts.extra + quarantine_table(quarantined);
+  if (!done.empty()) page += articles(folder, done, facts) + time_table(done);
   page += kPageScript;
   const fs::path file = folder / kReportName;
   try {

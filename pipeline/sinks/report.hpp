@@ -1,4 +1,4 @@
-// One self-contained HTML page about everything in a ledger: before and after, enlarged details, attention maps, times, quarantines.
+// One self-contained HTML page about everything in a ledger: an article a file as the operation writes it, times, quarantines.
 #pragma once
 
 #include <filesystem>
@@ -8,27 +8,25 @@
 #include <utility>
 #include <vector>
 
-#include "pipeline/batch.hpp"
+#include "pipeline/operation.hpp"
 #include "pipeline/sinks/ledger.hpp"
 
 namespace fovea {
 
 inline constexpr const char* kReportName = "report.html";
-inline constexpr std::size_t kReportPictures = 60;  // images shown; all are counted and listed up to kReportRows
-inline constexpr std::size_t kReportRows = 2000;
+inline constexpr std::size_t kReportRows = 2000;  // files listed; all are counted
 
 struct ReportFacts {
   nlohmann::json settings;
   std::vector<std::pair<std::string, std::string>> model;
-  BatchResult result;
+  FileRunResult result;
   int threads = 1;
-  std::string title = "Fovea upscale";
-  // What is shown of one image, an <article>; empty: before and after of an upscaled one. Called by several threads.
-  std::function<std::string(const std::filesystem::path& folder, const Record& record)> entry = {};
-  std::string extra = {};  // HTML behind the settings
+  ReportParts parts;
+  // What is shown of one file, an <article>. Called by several threads.
+  std::function<std::string(const std::filesystem::path& folder, const Record& record)> article;
 };
 
-// Pictures are made from the inputs and outputs themselves, so a resumed run reports earlier runs too, and memory does not grow
+// Articles are made from the inputs and outputs themselves, so a resumed run reports earlier runs too, and memory does not grow
 // with the folder. Gives the file. EnvironmentError when it cannot be written.
 std::filesystem::path write_report(const std::filesystem::path& folder, const Ledger& ledger, const ReportFacts& facts);
 

@@ -87,7 +87,7 @@ std::optional<Input> Inputs::start(const Argument& argument) {
     }
     return std::nullopt;
   }
-  Input input{argument.text, path, kept.empty() ? path.filename() : kept, {}};
+  Input input{argument.text, path, kept.empty() ? path.filename() : kept, {}, {}, {}};
   if (!there) input.problem = error == ENOENT ? "no such file or folder" : std::generic_category().message(error);
   return input;
 }
@@ -105,8 +105,8 @@ std::optional<Input> Inputs::walk_on() {
     }
     if (auto entry = walk_->next()) {
       const fs::path shown = entry->relative == "." ? fs::path(root_.shown) : fs::path(root_.shown) / entry->relative;
-      if (!entry->problem.empty()) return Input{shown.string(), root_.folder / entry->relative, {}, entry->problem};
-      return Input{shown.string(), root_.folder / entry->relative, root_.prefix / entry->relative, {}};
+      if (!entry->problem.empty()) return Input{shown.string(), root_.folder / entry->relative, {}, entry->problem, {}, {}};
+      return Input{shown.string(), root_.folder / entry->relative, root_.prefix / entry->relative, {}, {}, {}};
     }
     walk_.reset();
   }

@@ -16,6 +16,13 @@ struct Input {
   std::filesystem::path file;      // what to open
   std::filesystem::path relative;  // where it stands in the mirrored tree; empty for a folder that could not be read
   std::string problem;             // why nothing can be read here; empty when there is something to try
+  std::string part;                // of a file that holds several inputs: "page2", "frame17"; empty: all of it
+  std::vector<std::filesystem::path> members;  // the files of an input that is a group of them, `file` being the first; else empty
+
+  // Everything that is read for this input.
+  std::vector<std::filesystem::path> files() const {
+    return members.empty() ? std::vector<std::filesystem::path>{file} : members;
+  }
 };
 
 // Names are bytes: any encoding works. A folder's tree is mirrored; a file stands at the top; what a pattern matches is mirrored

@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
-#include "modules/explain/class_index.hpp"
-#include "modules/io/yaml.hpp"
 #include "pipeline/stages/explain_facts.hpp"
 
 namespace fovea {
@@ -20,20 +17,6 @@ namespace {
 
 constexpr int kProbeSide = 64;  // of networks that take any size
 
-std::optional<Preprocess> preprocess_for(const Model& model) {
-  const Yaml recipe = Yaml::parse(model.recipe(), model.name());
-  if (recipe.has("preprocess")) return read_preprocess(recipe.at("preprocess"));
-  return model.classifies() ? std::optional(Preprocess{}) : std::nullopt;
-}
-
-Preprocess as_it_is(cv::Size size) {
-  Preprocess p;
-  p.height = size.height, p.width = size.width;
-  p.resize = Preprocess::Resize::stretch;
-  p.mean = {0, 0, 0}, p.stddev = {1, 1, 1};
-  return p;
-}
-
 void check_weights(const Model& model) {
   for (const auto& [name, value] : model.params()->values()) {
     if (!is_floating(value.dtype())) continue;
@@ -44,6 +27,12 @@ void check_weights(const Model& model) {
 }
 
 }  // namespace
+
+Shape usual_input(const Model& model) {
+  const Preprocess& p = model.preprocess();
+  const bool own = p.resize == Preprocess::Resize::none;
+  return {1, model.channels(), own ? kProbeSide : p.height, own ? kProbeSide : p.width};
+}
 
 struct Explainer::Prepared {
   Preprocessed input;
@@ -74,22 +63,24 @@ cv::Mat place_map(const explain::Map& map, const Geometry& g) {
 }
 
 Explainer::Explainer(Model model, ExplainOptions options)
-    : model_(std::move(model)), options_(std::move(options)), network_(explained(model_)), preprocess_(preprocess_for(model_)) {
+    : model_(std::move(model)), options_(std::move(options)), network_(explained(model_)) {
   const explain::Method& method = explain::method(options_.method);
   check_weights(model_);
-  check(model_.classifies() || !method.needs_score, "explain: ", model_.name(), " does not classify, and ", method.name,
-        " explains a class; use --method attention");
-  check(model_.classifies() || options_.target.empty(), "--class: ", model_.name(), " does not classify");
-  check(!options_.faithfulness || model_.classifies(), "--faithfulness: ", model_.name(), " does not classify");
+  const Task* task = TaskRegistry::global().find(model_.info().task);
+  if (task) score_ = task->score(model_, options_.target, options_.top);
+  const std::string& kind = model_.info().task;
+  check(score_ || !method.needs_score, "explain: ", method.name, " explains a score, and the task of ", model_.name(), ", '", kind,
+        "', has none; use --method attention");
+  check(score_ || options_.target.empty(), "--class: the task of ", model_.name(), ", '", kind, "', has none to explain");
+  check(score_ || !options_.faithfulness, "--faithfulness: the task of ", model_.name(), ", '", kind, "', has no score to measure by");
   check(options_.layer.empty() || !method.kinds.empty(), "--layer: ", method.name, " looks at the pixels and takes no layer");
-  if (!options_.target.empty()) target_ = explain::class_index(options_.target, model_.classes());
-  layers_ = layers_at(preprocess_.value_or(as_it_is({kProbeSide, kProbeSide})));
+  layers_ = layers_at(usual_input(model_));
   if (!method.kinds.empty()) chosen(layers_, method);
 }
 
-std::vector<Layer> Explainer::layers_at(const Preprocess& p) const {
+std::vector<Layer> Explainer::layers_at(const Shape& input) const {
   const ThreadScope thread_scope;
-  return explain::layers_of(network_, {1, 3, p.height, p.width});
+  return explain::layers_of(network_, input);
 }
 
 std::vector<Layer> Explainer::chosen(const std::vector<Layer>& all, const explain::Method& method) const {
@@ -105,39 +96,17 @@ std::vector<Layer> Explainer::attention_layers(const std::vector<Layer>& all) co
                                 "--statistics");
 }
 
-bool Explainer::runs_only() const { return preprocess_ && !explain::method(options_.method).needs_gradients; }
+bool Explainer::runs_only() const {
+  return model_.preprocess().resize != Preprocess::Resize::none && !explain::method(options_.method).needs_gradients;
+}
 
 void Explainer::check_statistics() const { attention_layers(layers_); }
 
 Explainer::Prepared Explainer::prepare(const Image& image) const {
-  if (preprocess_) return {preprocess(image.pixels, *preprocess_), layers_};
-  const Preprocess p = as_it_is(image.pixels.size());
-  return {preprocess(image.pixels, p), layers_at(p)};
-}
-
-std::int64_t Explainer::target_of(const Tensor& logits) const { return target_ ? *target_ : explain::top_class(logits); }
-
-void Explainer::tell_classes(nlohmann::ordered_json& facts, const Tensor& logits, std::int64_t target) const {
-  const auto values = logits.values();
-  const auto& names = model_.classes();
-  const double most = *std::max_element(values.begin(), values.end());
-  double total = 0;
-  for (const double v : values) total += std::exp(v - most);
-  const auto told = [&](std::int64_t i) {
-    const double v = values[static_cast<std::size_t>(i)];
-    return nlohmann::ordered_json{{"class", names.at(static_cast<std::size_t>(i))},
-                                  {"index", i},
-                                  {"logit", v},
-                                  {"probability", std::exp(v - most) / total}};
-  };
-  std::vector<std::int64_t> order(values.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](auto a, auto b) { return values[static_cast<std::size_t>(a)] > values[static_cast<std::size_t>(b)]; });
-  facts["predicted"] = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < order.size() && i < static_cast<std::size_t>(options_.top); ++i)
-    facts["predicted"].push_back(told(order[i]));
-  facts["target"] = told(target);
+  Preprocessed input = preprocess(image.pixels, model_.preprocess());
+  const bool own = model_.preprocess().resize == Preprocess::Resize::none;
+  auto layers = own ? layers_at(input.tensor.shape()) : layers_;
+  return {std::move(input), std::move(layers)};
 }
 
 nlohmann::ordered_json Explainer::faithfulness(const Tensor& x, const explain::Map& map, const explain::Score& confidence) const {
@@ -154,12 +123,11 @@ Explained Explainer::run(const Image& image) const {
   explain::Request request{network_, in.input.tensor, {}, {}, chosen(in.layers, method), options_.details};
   Explained out;
   out.facts = {{"model", model_.name()}, {"method", method.name}};
-  if (model_.classifies()) {
-    const Tensor logits = model_.run(in.input.tensor);
-    const std::int64_t target = target_of(logits);
-    tell_classes(out.facts, logits, target);
-    request.score = explain::class_logit(target);
-    request.confidence = explain::class_probability(target);
+  if (score_) {
+    ExplainedScore explained = score_(model_.run(in.input.tensor));
+    out.facts.update(explained.facts);
+    request.score = std::move(explained.score);
+    request.confidence = std::move(explained.confidence);
   }
   out.facts["geometry"] = facts_of(in.input.geometry);
   explain::Explanation e = method.run(request);

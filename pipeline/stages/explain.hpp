@@ -13,14 +13,15 @@
 #include "modules/explain/methods.hpp"
 #include "modules/explain/statistics.hpp"
 #include "modules/model.hpp"
+#include "pipeline/task.hpp"
 
 namespace fovea {
 
 struct ExplainOptions {
   std::string method = "grad_cam";
   std::string layer;          // glob of layers; empty: the deepest map, or every layer that shows attention
-  std::string target;         // a class by name or index; empty: the most probable one
-  int top = 5;                // classes that are reported
+  std::string target;         // what to explain, as the model's task names it: a class by name or index; empty: what is most probable
+  int top = 5;                // answers that are reported
   bool faithfulness = false;  // insertion and deletion
   explain::Options details;
 };
@@ -33,7 +34,7 @@ struct PlacedMap {
 };
 
 struct Explained {
-  nlohmann::ordered_json facts;  // classes, target, method, geometry, statistics of every map
+  nlohmann::ordered_json facts;  // what the task says of the answer and the target, method, geometry, statistics of every map
   std::vector<PlacedMap> maps;
   std::vector<explain::Bars> bars;
 };
@@ -41,12 +42,15 @@ struct Explained {
 // A model as what is explained: gradients op by op on the tape, everything else through compiled plans.
 explain::ForwardFunction explained(const Model& model);
 
+// The size that the model's pictures have, 1 x C x H x W; a small one where they keep their own.
+Shape usual_input(const Model& model);
+
 // The values of a map at the centres of the source's pixels; NaN outside what the network saw.
 cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
 
 class Explainer {
  public:
-  // Checks everything that can be wrong before an image is read: the method, the layer, the class, damaged weights. Error.
+  // Checks everything that can be wrong before an image is read: the method, the layer, the target, damaged weights. Error.
   Explainer(Model model, ExplainOptions options);
 
   Explained run(const Image& image) const;  // several threads may
@@ -63,18 +67,15 @@ class Explainer {
   struct Prepared;  // one image on its way in
   Prepared prepare(const Image& image) const;
   std::vector<explain::Layer> chosen(const std::vector<explain::Layer>& all, const explain::Method& method) const;
-  std::vector<explain::Layer> layers_at(const Preprocess& p) const;
+  std::vector<explain::Layer> layers_at(const Shape& input) const;
   std::vector<explain::Layer> attention_layers(const std::vector<explain::Layer>& all) const;
-  std::int64_t target_of(const Tensor& logits) const;
-  void tell_classes(nlohmann::ordered_json& facts, const Tensor& logits, std::int64_t target) const;
   nlohmann::ordered_json faithfulness(const Tensor& x, const explain::Map& map, const explain::Score& confidence) const;
 
   Model model_;
   ExplainOptions options_;
   explain::ForwardFunction network_;
-  std::optional<Preprocess> preprocess_;  // none: the image itself, 0..1, as upscaling networks take it
-  std::optional<std::int64_t> target_;
-  std::vector<explain::Layer> layers_;  // at the size of preprocess_
+  ScoreOf score_;  // null where only attention can be shown
+  std::vector<explain::Layer> layers_;  // at the size of the model's preprocessing, or a small one where images keep theirs
 };
 
 }  // namespace fovea

@@ -3,7 +3,7 @@
 #include <cerrno>
 
 #include "modules/io/files.hpp"
-#include "pipeline/sources/plan.hpp"
+#include "pipeline/sources/work_list.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;

@@ -3,7 +3,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "modules/core/memory.hpp"
-#include "pipeline/stages/upscale.hpp"
+#include "pipeline/tasks/upscale/upscale_image.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/shared.hpp"
 

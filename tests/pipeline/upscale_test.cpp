@@ -1,5 +1,5 @@
 // What upscale_image promises of pixels, tiles, alpha and maps, over networks whose answers are known.
-#include "pipeline/stages/upscale.hpp"
+#include "pipeline/tasks/upscale/upscale_image.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -51,7 +51,7 @@ struct Run {
     steps = 0;
     const auto loss = [&](const Model& m, const Batch& batch) {
       if (++steps == stop_after * options.accumulate) stop = true;
-      return mse_loss(m.forward(Var(batch.input)), Var(batch.target));
+      return mse_loss(m.forward(Var(batch.input())), Var(batch.target()));
     };
     const auto validate = [&](const Model&) {
       const auto i = static_cast<std::size_t>(validations++);

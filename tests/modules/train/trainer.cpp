@@ -62,7 +62,7 @@ struct Run {
     std::int64_t steps = 0;
     const auto loss = [&](const Model& m, const Batch& batch) {
       if (++steps == stop_after) stop = true;
-      return l1_loss(m.forward(Var(batch.input)), Var(batch.target));
+      return l1_loss(m.forward(Var(batch.input())), Var(batch.target()));
     };
     const auto validate = [&](const Model& m) {
       const Batch b = source.batch(1000);

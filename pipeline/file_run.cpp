@@ -1,0 +1,164 @@
+#include "pipeline/file_run.hpp"
+
+#include <mutex>
+#include <optional>
+
+#include "pipeline/clock.hpp"
+#include "pipeline/interrupt.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+// Errors begin with the file's name where a function below knew it; the reader is told the name already.
+std::string without_name(std::string reason, const std::string& name) {
+  const std::string prefix = name + ": ";
+  return reason.starts_with(prefix) ? reason.substr(prefix.size()) : reason;
+}
+
+// The ledger and the counts, used by the pipeline's source and sink, which run on different threads.
+class FileRun {
+ public:
+  FileRun(WorkList& work, Ledger& ledger, const nlohmann::json& settings, Progress& progress)
+      : work_(work), ledger_(ledger), progress_(progress), settings_(ledger.use(settings)) {
+    result.total = work.count();
+    ledger.forget_unreadable_folders();
+  }
+
+  // The next file that needs work.
+  std::optional<Frame> next() {
+    while (auto item = work_.next()) {
+      if (Interrupt::requested()) stop("interrupted");
+      std::lock_guard lock(mutex_);
+      if (!result.stopped.empty()) return std::nullopt;
+      if (auto frame = take(*item)) return frame;
+      if (!result.stopped.empty()) return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  void finish(Frame& frame) {
+    std::lock_guard lock(mutex_);
+    for (const StageTime& time : frame.times) result.cpu[std::string(time.stage)] += time.cpu;
+    if (frame.error && frame.error->environment) return note_stop(frame.error->reason);
+    Record record = record_of(frame.input, frame.part, frame.output);
+    record.stamp = stamps_.extract(frame.index).mapped();
+    record.seconds = frame.seconds();
+    for (const fs::path& file : frame.written) record.beside.push_back(file.lexically_relative(root()).string());
+    if (frame.error) return quarantine(std::move(record), frame.source, without_name(frame.error->reason, frame.input.string()));
+    if (!append(std::move(record))) return;
+    ++result.done;
+    progress_.done(frame);
+  }
+
+  FileRunResult result;
+
+ private:
+  fs::path root() const { return ledger_.file().parent_path(); }
+
+  void stop(const std::string& reason) {
+    std::lock_guard lock(mutex_);
+    note_stop(reason);
+  }
+  void note_stop(const std::string& reason) {
+    if (result.stopped.empty()) result.stopped = reason;
+  }
+
+  Record record_of(const fs::path& input, const std::string& part, const fs::path& output) const {
+    Record record;
+    record.input = fs::absolute(input).lexically_normal().string();
+    record.part = part;
+    if (!output.empty()) record.output = output.lexically_relative(root()).string();
+    record.settings = settings_;
+    return record;
+  }
+
+  bool append(Record record) {
+    try {
+      ledger_.append(std::move(record));
+      return true;
+    } catch (const Error& e) {
+      note_stop(e.what());
+      return false;
+    }
+  }
+
+  void quarantine(Record record, const std::string& source, const std::string& reason) {
+    record.state = Record::State::quarantined;
+    record.reason = reason;
+    if (!append(std::move(record))) return;
+    ++result.quarantined;
+    progress_.quarantined(source, reason);
+  }
+
+  // A frame when there is work; else the file is counted here.
+  std::optional<Frame> take(const WorkItem& item) {
+    const FileStamp now = FileStamp::of(item.input.files());
+    Record record = record_of(item.input.file, item.input.part, item.output);
+    record.stamp = now;
+    if (!item.input.problem.empty()) {
+      quarantine(std::move(record), item.input.source, item.input.problem);
+      return std::nullopt;
+    }
+    const Record* old = ledger_.find(record.input, record.part, record.output);
+    if (old && ledger_.up_to_date(*old, now, settings_)) {
+      if (old->state == Record::State::quarantined) {
+        ++result.quarantined;
+        progress_.quarantined(item.input.source, old->reason);
+      } else {
+        ++result.up_to_date;
+        progress_.up_to_date(item.input.source);
+      }
+      return std::nullopt;
+    }
+    Frame frame = frame_of(item);
+    frame.index = ++last_index_;
+    stamps_[frame.index] = now;
+    return frame;
+  }
+
+  WorkList& work_;
+  Ledger& ledger_;
+  Progress& progress_;
+  std::string settings_;
+  std::mutex mutex_;
+  std::size_t last_index_ = 0;
+  std::map<std::size_t, FileStamp> stamps_;  // of the frames in flight, taken before they are read
+};
+
+}  // namespace
+
+Frame frame_of(const WorkItem& item) {
+  Frame frame;
+  frame.source = item.input.source;
+  frame.input = item.input.file;
+  frame.part = item.input.part;
+  frame.members = item.input.members;
+  frame.output = item.output;
+  return frame;
+}
+
+FileRunResult run_files(WorkList& work, Ledger& ledger, const nlohmann::json& settings, std::vector<StageSpec> stages,
+                        Progress& progress, std::size_t group) {
+  const Interrupt interrupt;
+  const double start = wall_seconds();
+  FileRun run(work, ledger, settings, progress);
+  progress.start(work.count());
+  Runner runner(std::move(stages));
+  runner.run([&] { return run.next(); }, [&](Frame& frame) { run.finish(frame); }, group);
+
+  FileRunResult& result = run.result;
+  const std::size_t reached = result.done + result.up_to_date + result.quarantined;
+  result.left = result.total > reached ? result.total - reached : 0;
+  if (result.left == 0) {
+    result.stopped.clear();
+    try {
+      ledger.compact();
+    } catch (const EnvironmentError& e) { result.warning = e.what(); }
+  }
+  result.wall = wall_seconds() - start;
+  progress.stop();
+  return result;
+}
+
+}  // namespace fovea

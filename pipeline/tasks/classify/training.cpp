@@ -1,0 +1,195 @@
+#include "pipeline/tasks/classify/training.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "datasets/progressive_resizing.hpp"
+#include "datasets/labelled.hpp"
+#include "modules/nn/losses.hpp"
+#include "pipeline/class_measure.hpp"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kKeys{"data",  "validate",  "validate_share", "batch",           "epochs",
+                                     "sizes", "augment",   "balance",        "label_smoothing", "class_weights",
+                                     "score", "memory_mb", "shorter_side"};
+
+std::vector<fs::path> paths(const Yaml& y, const fs::path& root) {
+  std::vector<fs::path> all;
+  if (y.items().empty()) all.push_back((root / y.scalar()).lexically_normal());  // one alone needs no brackets
+  for (const Yaml& item : y.items()) all.push_back((root / item.scalar()).lexically_normal());
+  return all;
+}
+
+// A share of a single picture is nothing: its class would never be validated, and nobody would know.
+void check_divisible(const LabelledData& data, const std::string& where) {
+  const auto counts = class_counts(data.samples, data.classes.size());
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    check(counts[c] > 1, where, ": the class '", data.classes[c],
+          "' has a single image, and a share of each class is held out to validate with; add images, give 'validate', or set "
+          "validate_share: 0");
+}
+
+struct Data {
+  Split split;
+  std::vector<std::string> classes;
+};
+
+Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::string>& classes, std::uint64_t seed) {
+  Args a = train.args();
+  const double share = a.get("validate_share", 0.1, "of each class, where no data to validate with are given");
+  const LabelledData data = read_labelled(paths(train.at("data"), root), classes);
+  Data out{{data.samples, {}}, data.classes};
+  if (train.has("validate")) {
+    check(!train.has("validate_share"), train.where(), ": there are data under 'validate' already");
+    out.split.validation = read_labelled(paths(train.at("validate"), root), data.classes).samples;
+  } else {
+    check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
+    if (share > 0) check_divisible(data, train.at("data").where());
+    out.split = split(data.samples, share, seed);
+  }
+  return out;
+}
+
+// Per class: "balanced" is images / (classes * images of the class); a mapping gives them by name, 1 where it says nothing.
+Tensor class_weights(const Yaml& train, const std::vector<std::string>& classes, const std::vector<std::int64_t>& counts) {
+  if (!train.has("class_weights")) return {};
+  const Yaml& given = train.at("class_weights");
+  std::vector<float> weights(classes.size(), 1);
+  if (given.keys().empty()) {
+    check(given.scalar() == "balanced", given.where(),
+          ": class_weights: expected 'balanced' or a weight for each class's name, got '", given.scalar(), "'");
+    double total = 0;
+    for (const std::int64_t n : counts) total += static_cast<double>(n);
+    for (std::size_t c = 0; c < weights.size(); ++c)
+      weights[c] = static_cast<float>(total / (static_cast<double>(classes.size()) * static_cast<double>(counts[c])));
+    return Tensor::from(weights, {static_cast<std::int64_t>(weights.size())});
+  }
+  given.only(classes);
+  Args a = given.args();
+  for (std::size_t c = 0; c < weights.size(); ++c) {
+    weights[c] = static_cast<float>(a.get(classes[c], 1.0, "weight in the loss"));
+    check(weights[c] >= 0, given.where(), ": class_weights: ", classes[c], ": expected a weight from 0");
+  }
+  return Tensor::from(weights, {static_cast<std::int64_t>(weights.size())});
+}
+
+TrainJob::Loss loss_of(const CrossEntropyOptions& options) {
+  return [options](const NamedVars& outputs, const Batch& batch) {
+    const Var &logits = outputs.at("logits"), target(batch.targets.at("class"));
+    return target.dtype() == DType::s64 ? cross_entropy(logits, target, options) : soft_cross_entropy(logits, target, options);
+  };
+}
+
+Trainer::Validate validation_of(const std::shared_ptr<Photos>& photos, int batch, const std::string& score) {
+  return [photos, batch, score](const Model& model) {
+    if (photos->size() == 0) return Validation{};
+    const ClassificationMetrics m =
+        measure(model, *photos, batch, DType::f32);  // always in f32: scores of different runs compare
+    Validation v{score == "macro_f1" ? m.macro_f1() : score == "balanced_accuracy" ? m.balanced_accuracy() : m.top1(), {}};
+    v.details = {{"top1", m.top1()},
+                 {"macro_f1", m.macro_f1()},
+                 {"calibration_error", m.calibration_error()},
+                 {"val_loss", m.mean_loss()}};
+    if (m.classes().size() > 5) v.details["top5"] = m.top5();
+    return v;
+  };
+}
+
+// Epochs become steps; without them the recipe counts steps itself.
+void count_epochs(const Yaml& train, std::size_t images, int batch, TrainOptions& options) {
+  Args a = train.args();
+  const double epochs = a.get("epochs", 0.0, "how often every picture is seen, instead of steps");
+  if (!train.has("epochs")) return;
+  check(epochs > 0 && epochs <= 1e6 && !train.has("steps"), train.where(), ": expected either steps or epochs > 0");
+  const double each = static_cast<double>(images) / (static_cast<double>(batch) * options.accumulate);
+  options.steps = options.schedule.steps = std::max<std::int64_t>(1, std::llround(epochs * each));
+  if (!train.has("validate_every")) options.validate_every = std::max<std::int64_t>(1, std::llround(each));
+}
+
+void report_bad(const std::vector<Photos::Bad>& bad, const std::string& what, TrainJob& job) {
+  if (bad.empty()) return;
+  job.warnings.push_back(
+      fmt::format("{} of the {} pictures could not be read and {} left out; the reasons are in {}.csv, the first: {}", bad.size(),
+                  what, bad.size() == 1 ? "is" : "are", what + "-quarantined", bad.front().reason));
+  job.files[what + "-quarantined.csv"] = bad_table(bad);
+}
+
+// Says which class has nothing to learn from; a class of the model that is empty would never be said.
+void check_classes(const Photos& photos, const std::vector<std::string>& classes, const std::string& where) {
+  const auto counts = class_counts(photos.samples(), classes.size());
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    check(counts[c] > 0, where, ": the class '", classes[c], "' has no picture to train with",
+          photos.bad().empty() ? ""
+                               : "; " + std::to_string(photos.bad().size()) +
+                                     " pictures could not be read, the first: " + photos.bad().front().reason);
+}
+
+}  // namespace
+
+void name_classes(Yaml& recipe, const fs::path& root) {
+  const Yaml &head = recipe.at("model").at("head"), &train = recipe.at("train");
+  if (head.has("classes") && !head.at("classes").items().empty()) return;
+  const LabelledData data = read_labelled(paths(train.at("data"), root));
+  if (head.has("classes"))
+    check(head.at("classes").scalar() == std::to_string(data.classes.size()), head.at("classes").where(), ": ",
+          head.at("classes").scalar(), " classes are wanted, the data have ", data.classes.size());
+  std::string names;
+  try {
+    names = nlohmann::json(data.classes).dump();  // quoted as YAML has it too
+  } catch (const nlohmann::json::exception&) { fail(train.at("data").where(), ": a class's name is not UTF-8"); }
+  recipe.set("model.head.classes", names);
+}
+
+TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
+  const Yaml& train = recipe.at("train");
+  options = read_train_options(train, kKeys);
+  check(!train.has("loss") || options.loss == "cross_entropy", train.where(), ": loss: expected cross_entropy, got '",
+        options.loss, "'");
+  Args a = train.args();
+  const std::string score = a.get("score", "top1", "what makes a model the best: top1, macro_f1 or balanced_accuracy");
+  check(score == "top1" || score == "macro_f1" || score == "balanced_accuracy", train.where(),
+        ": score: expected top1, macro_f1 or balanced_accuracy, got '", score, "'");
+  const int memory = a.get("memory_mb", 2048, "for decoded pictures");
+  check(memory >= 0, train.where(), ": memory_mb: expected a number from 0, got ", memory);
+  const PhotoOptions loading{static_cast<std::size_t>(memory) << 20,
+                             a.get("shorter_side", 0, "pictures are shrunk to this when loaded; 0: not")};
+  const Data data = read_data(train, root, model.classes(), options.seed);
+  const Photos training(data.split.training, loading);
+  const auto validating = std::make_shared<Photos>(data.split.validation, loading);
+  check_classes(training, data.classes, train.at("data").where());
+
+  PhotoSource::Options photos;
+  photos.preprocess = model.preprocess();
+  if (train.has("augment")) photos.augment = read_augment(train.at("augment"));
+  photos.batch = a.get("batch", 32, "pictures a step");
+  photos.balance = a.get("balance", false, "draw every class as often, however many pictures it has");
+  photos.classes = static_cast<std::int64_t>(data.classes.size());
+  photos.seed = options.seed;
+  check(photos.batch > 0, train.where(), ": batch: expected at least 1, got ", photos.batch);
+  count_epochs(train, training.size(), photos.batch, options);
+  check(options.patience == 0 || validating->size() > 0, train.where(), ": patience needs pictures to validate with");
+
+  const double smoothing = a.get("label_smoothing", 0.0, "share of the label that is spread over all classes");
+  check(smoothing >= 0 && smoothing < 1, train.where(), ": label_smoothing: expected a number in [0, 1), got ", smoothing);
+  TrainJob job;
+  job.loss = loss_of({.label_smoothing = smoothing,
+                      .class_weights = class_weights(train, data.classes, class_counts(training.samples(), data.classes.size()))});
+  job.validate = validation_of(validating, photos.batch, score);
+  report_bad(training.bad(), "training", job);
+  report_bad(validating->bad(), "validation", job);
+  job.files["validation.csv"] = samples_table(validating->samples(), data.classes);
+  job.summary =
+      fmt::format("{:.0f} M multiply-adds; {} classes; {} pictures to train with, {} to validate; {} steps",
+                  static_cast<double>(model.multiply_adds({1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width})) / 1e6,
+                  data.classes.size(), training.size(), validating->size(), options.steps);
+  job.source = std::make_unique<ProgressiveResizing>(
+      training, photos, a.list("sizes", std::vector<int>{}, "sides, each for an equal part"), options.steps * options.accumulate);
+  return job;
+}
+
+}  // namespace fovea

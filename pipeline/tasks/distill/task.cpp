@@ -1,0 +1,82 @@
+// Distillation without labels: a student sees random crops of photographs and learns what a teacher says about the same crops. Validated by
+// how often both name the same class. The loss is the teacher's (train_run.hpp), which any other task may take, too.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "datasets/progressive_resizing.hpp"
+#include "modules/train/distill.hpp"
+#include "pipeline/class_measure.hpp"
+#include "pipeline/task.hpp"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<Sample> samples_of(const Yaml& y, const fs::path& root) {
+  PathScope where(y.where());
+  std::vector<fs::path> paths;
+  for (const Yaml& item : y.items()) paths.push_back(root / item.scalar());
+  check(!paths.empty(), "expected a list of folders, or of .txt files that name pictures");
+  return unlabelled(paths);
+}
+
+// How often a model names the teacher's class of each picture.
+Trainer::Validate agreement(const std::vector<Sample>& samples, const Model& teacher) {
+  constexpr int kBatch = 16;
+  const auto photos = std::make_shared<Photos>(samples);
+  label_by(teacher, *photos, kBatch);
+  return [photos](const Model& student) {
+    const ClassificationMetrics m = measure(student, *photos, kBatch, DType::f32);
+    return Validation{m.top1(), {{"agreement_top1", m.top1()}, {"agreement_top5", m.top5()}}};
+  };
+}
+
+class DistillTask final : public Task {
+ public:
+  std::string name() const override { return "distill"; }
+  std::string text() const override { return "Teach a network what another one knows, on pictures without labels"; }
+
+  // The teacher's classes.
+  void complete(Yaml& recipe, const fs::path& root) const override {
+    const Yaml& head = recipe.at("model").at("head");
+    const Model teacher = load_teacher(recipe.at("train").at("teacher"), root);
+    if (head.has("classes") || teacher.classes().empty()) return;
+    recipe.set("model.head.classes", nlohmann::json(teacher.classes()).dump());
+  }
+
+  TrainJob training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) const override {
+    const Yaml& train = recipe.at("train");
+    options = read_train_options(train, {"photos", "validate", "batch", "sizes", "augment"});
+    check(recipe.has("preprocess"), recipe.where(), ": expected a key 'preprocess': size, mean and std of the pictures");
+    PhotoSource::Options photos;
+    photos.preprocess = model.preprocess();
+    if (train.has("augment")) photos.augment = read_augment(train.at("augment"));
+    photos.seed = options.seed;
+    Args args = train.args();
+    photos.batch = args.get("batch", 32, "pictures a step");
+    const auto sizes = args.list("sizes", std::vector<int>{photos.preprocess.height},
+                                 "sides of the training's pictures, each for an equal part of it");
+    check(photos.batch > 1 && !sizes.empty() && *std::min_element(sizes.begin(), sizes.end()) >= 32, train.where(),
+          ": expected batch > 1 and sizes of at least 32");
+    const Model teacher = load_teacher(train.at("teacher"), root);
+    const Photos pictures(samples_of(train.at("photos"), root));
+    const Shape input{1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width};
+    TrainJob job;
+    job.summary = fmt::format("{:.0f} M multiply-adds; teacher {}; {} photographs",
+                              static_cast<double>(model.multiply_adds(input)) / 1e6, teacher.name(), pictures.size());
+    job.source = std::make_unique<ProgressiveResizing>(pictures, photos, sizes, options.steps * options.accumulate);
+    check(!train.has("validate") || teacher.classes() == model.classes(), train.where(),
+          ": validate compares answers, and the teacher's classes are not those of this recipe");
+    job.validate = train.has("validate") ? agreement(samples_of(train.at("validate"), root), teacher)
+                                         : [](const Model&) { return Validation{}; };
+    return job;
+  }
+};
+
+}  // namespace
+
+FOVEA_TASK(distill) { return std::make_unique<DistillTask>(); }
+
+}  // namespace fovea

@@ -1,0 +1,81 @@
+#include "pipeline/tasks/segment/operation.hpp"
+
+#include <fmt/format.h>
+
+#include "modules/io/files.hpp"
+#include "pipeline/sinks/report_html.hpp"
+#include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/stages/load.hpp"
+#include "pipeline/tasks/segment/stages.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kSide = 420;  // pixels of a report's pictures
+
+std::string figure(const fs::path& file, const std::string& text) {
+  return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
+                     jpeg_uri(shrunk(displayable(read_image(file)), kSide), 85), html(text));
+}
+
+class Segment final : public Operation {
+ public:
+  void add_options(OptionList& o) override {
+    o.number("--opacity", opacity_, 0, 1, "Of the colours in the overlay");
+    o.integer("--batch", batch_, 1, 256, "Pictures of one size that the network takes at once");
+  }
+  void open(Model model, const Run& run) override {
+    model_ = std::move(model);
+    precision_ = run.precision;
+    check(model_.info().task == "segment", model_.name(), " labels no pixels: it is for the task '", model_.info().task, "'");
+  }
+  const Model& model() const override { return model_; }
+  bool runs_only() const override { return model_.preprocess().resize != Preprocess::Resize::none; }
+  nlohmann::json settings() const override { return {{"command", "segment"}, {"opacity", opacity_}}; }
+  std::vector<StageSpec> stages(const Jobs& jobs) override {
+    std::vector<StageSpec> stages;
+    stages.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
+    stages.push_back({std::make_unique<Preprocessing>(model_.preprocess()), jobs.load, 1});
+    stages.push_back({std::make_unique<Infer>(model_, Model::RunOptions{.precision = precision_}), jobs.process, jobs.threads});
+    stages.push_back({std::make_unique<DecodeLabels>(), jobs.process, 1});
+    return stages;
+  }
+  std::vector<StageSpec> save_stages(const Jobs& jobs) override {
+    std::vector<StageSpec> stages;
+    stages.push_back({std::make_unique<SaveLabels>(model_.classes(), opacity_), jobs.save, 1});
+    return stages;
+  }
+  std::size_t group() const override { return static_cast<std::size_t>(batch_); }
+  ReportParts report() const override { return {.title = "Fovea segment"}; }
+  std::string article(const fs::path& out, const Record& record) const override {
+    const fs::path output = out / record.output;
+    std::string text = fmt::format("<article><header><h3>{}</h3><span class=\"soft\">{:.1f} s</span></header>\n",
+                                   html(fs::path(record.output).replace_extension().string()), record.seconds);
+    try {
+      const auto bytes = read_file(output);
+      const auto answer = nlohmann::ordered_json::parse(bytes.begin(), bytes.end());
+      std::vector<std::pair<std::string, std::string>> shares;
+      for (const auto& c : answer.at("classes"))
+        shares.emplace_back(c.at("class").get<std::string>(), fmt::format("{:.1f} %", 100 * c.at("share").get<double>()));
+      const fs::path overlay = output.parent_path() / (output.stem().string() + ".overlay.png");
+      return text + "<div class=\"maps\">" + figure(record.input, "the image") + figure(overlay, "labels") +
+             "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(shares) + "</div></article>\n";
+    } catch (const std::exception& e) {
+      return text + fmt::format("<p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p></article>\n", html(e.what()));
+    }
+  }
+  std::string done_text() const override { return "segmented"; }
+
+ private:
+  Model model_;
+  DType precision_ = DType::f32;
+  double opacity_ = 0.45;
+  int batch_ = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> segment_operation() { return std::make_unique<Segment>(); }
+
+}  // namespace fovea

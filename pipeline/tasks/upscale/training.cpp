@@ -1,0 +1,78 @@
+#include "pipeline/tasks/upscale/training.hpp"
+
+#include <fmt/format.h>
+
+#include "modules/nn/losses.hpp"
+#include "pipeline/tasks/upscale/evaluator.hpp"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a recipe's `train:` says about super-resolution.
+struct Keys {
+  std::vector<fs::path> data, sets;
+  PatchSource::Options patches;
+};
+
+Keys read_keys(const Yaml& train, const TrainOptions& options, int scale, const fs::path& root) {
+  Keys task;
+  for (const Yaml& item : train.at("data").items()) task.data.push_back(root / item.scalar());
+  if (train.has("validate"))
+    for (const Yaml& item : train.at("validate").items()) task.sets.push_back(root / item.scalar());
+  Args a = train.args();
+  task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed};
+  check(!task.data.empty() && task.patches.patch > 0 && task.patches.batch > 0, train.where(),
+        ": expected folders under data, patch and batch > 0");
+  return task;
+}
+
+using PixelLoss = Var (*)(const Var& output, const Var& target);
+
+PixelLoss pixel_loss(const std::string& name, const std::string& where) {
+  if (name == "l1") return [](const Var& y, const Var& target) { return l1_loss(y, target); };
+  if (name == "mse") return [](const Var& y, const Var& target) { return mse_loss(y, target); };
+  if (name == "charbonnier") return [](const Var& y, const Var& target) { return charbonnier_loss(y, target); };
+  fail(where, ": loss: expected l1, mse or charbonnier, got '", name, "'");
+}
+
+TrainJob::Loss loss_called(const std::string& name, const std::string& where) {
+  return [measure = pixel_loss(name, where)](const NamedVars& outputs, const Batch& batch) {
+    return measure(outputs.at("image"), Var(batch.targets.at("image")));
+  };
+}
+
+// Always in f32, whatever the training computes in: scores of different runs compare.
+Validation validate(const Model& model, const std::vector<EvalSet>& sets) {
+  Validation v;
+  for (const EvalSet& set : sets) {
+    const EvalTable table = measure_upscaling(model, set, {.tile = 0});
+    v.details["psnr_y"][set.name] = table.mean().psnr;
+    v.details["ssim_y"][set.name] = table.mean().ssim;
+    if (&set == &sets.front()) v.score = table.mean().psnr;
+  }
+  return v;
+}
+
+}  // namespace
+
+TrainJob upscale_training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
+  const Yaml& train = recipe.at("train");
+  options = read_train_options(train, {"data", "validate", "patch", "batch"});
+  const int scale = upscale_facts(model).scale;
+  const Keys task = read_keys(train, options, scale, root);
+  int too_small = 0;
+  std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &too_small);
+  std::vector<EvalSet> sets;
+  for (const fs::path& folder : task.sets) sets.push_back(load_eval_set(folder, scale));
+  TrainJob job;
+  job.summary = fmt::format("{:.1f} k multiply-adds an input pixel; {} images ({} too small left out)",
+                            static_cast<double>(model.multiply_adds({1, 3, 64, 64})) / 4096e3, pairs.size(), too_small);
+  job.source = std::make_unique<PatchSource>(std::move(pairs), task.patches);
+  job.loss = loss_called(options.loss, train.where());
+  job.validate = [sets](const Model& m) { return validate(m, sets); };
+  return job;
+}
+
+}  // namespace fovea

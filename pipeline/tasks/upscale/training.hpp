@@ -1,0 +1,10 @@
+// Training for super-resolution: patches of photographs, a loss between pixels, PSNR on whole images.
+#pragma once
+
+#include "pipeline/task.hpp"
+
+namespace fovea {
+
+TrainJob upscale_training(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options);
+
+}  // namespace fovea
