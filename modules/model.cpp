@@ -159,7 +159,7 @@ plan::Plan Model::compile(const Shape& input, const CompileOptions& options) con
   std::optional<plan::Plan> made;
   state_->weights->with_making([&](bool released) {
     made = plan::compile(network, {input}, wanted);
-    if (released) made->let_go();
+    if (released) made->release_parameters();
   });
   return *made;
 }

@@ -23,8 +23,8 @@ namespace {
 
 constexpr const char* kExplained =
     R"(Each line is one step: its time, its share of the whole, GFLOP/s (a multiply-add counts two), MB that it reads and writes with its weights,
-GB/s of them, the kernel that runs it, the shape of what it gives, the layer, and the operations fused into it. Steps stand under the module
-that they belong to. Below: the same by kind of kernel, all together, and what the blocks in slots take of it. Times are wall clock.
+GB/s of them, the kernel that runs it, the shape of its output, the layer, and the operations fused into it. Steps are grouped by module.
+Below: the same by kernel, the total, and the part of the blocks in slots. Times are wall clock.
 
 Examples:
   fovea plan photo-cbam

@@ -70,19 +70,23 @@ std::string steps_by_module(const plan::Plan& plan, const std::vector<double>& s
   return out;
 }
 
-// Of a kernel's name, for people; the beginning of the name counts.
+// What a kernel does; names are compared up to the length of the entry.
 const char* meaning(const std::string& kernel) {
   constexpr std::pair<std::string_view, const char*> kKernels[] = {
-      {"one pass", "a loop of Fovea's, once over memory for all that is fused into it"},
-      {"few planes", "Fovea's convolution for maps of few planes"},
-      {"winograd", "Fovea's 3x3 convolution with fewer products; GFLOP/s as if it took all of them"},
-      {"scalar products", "Fovea's layer for few positions: a scalar product for each output"},
-      {"own kernel", "a kernel of Fovea's for this op"},
-      {"copy", "moves values, computes nothing"},
-      {"op", "as it runs outside a plan: it allocates as it runs"}};
+      {"fused elementwise", "Fovea: elementwise operations on maps that are read and written once"},
+      {"convert", "Fovea: conversion between f32 and bf16"},
+      {"global reduce", "Fovea: mean and maximum over all positions, the map read once"},
+      {"channel reduce", "Fovea: mean and maximum over the channels, with the elementwise operations before it"},
+      {"axis reduce", "Fovea: reductions of rows, columns and channels, the map read once"},
+      {"pool2d", "Fovea: pooling over windows"},
+      {"winograd", "Fovea: Winograd convolution of this output tile; GFLOP/s of the direct algorithm"},
+      {"gemv", "Fovea: matrix-vector products, a layer for few positions or one output"},
+      {"single-output conv", "Fovea: convolution of few channels to one"},
+      {"strided copy", "Fovea: copy to another layout"},
+      {"eager op", "as outside a plan: it allocates memory while it runs"}};
   for (const auto& [name, text] : kKernels)
     if (kernel.rfind(name, 0) == 0) return text;
-  return kernel.find(':') != std::string::npos ? "oneDNN's" : "";
+  return kernel.find(':') != std::string::npos ? "oneDNN" : "Fovea: the kernel of this operation";
 }
 
 std::string costs_by_kernel(const plan::Plan& plan, const std::vector<double>& seconds, double whole) {

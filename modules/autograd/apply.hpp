@@ -1,6 +1,6 @@
 // The one door to running an op, and the thread-local modes that decide what running means.
 //   eager    run it; record it on the tape when a gradient is wanted
-//   trace    infer shapes only and append to a Graph
+//   trace    infer shapes only and append to a Trace
 #pragma once
 
 #include <map>
@@ -62,31 +62,31 @@ class Precision {
 // without avx512_core; `warning` is set where it works but without instructions of its own (AMX or AVX512_BF16).
 DType parse_precision(const std::string& text, std::string* warning = nullptr);
 
-// What a trace records: values are numbered in order of appearance.
-struct GraphNode {
+// What a trace records. A value is named by its index, in order of appearance.
+struct TraceNode {
   std::shared_ptr<const Op> op;
   std::vector<int> inputs;  // -1 where absent
   std::vector<int> outputs;
-  std::string path;
+  std::string path;  // of the module that called the op
 };
-struct GraphValue {
+struct TraceValue {
   Shape shape;
   Tensor constant;  // defined for values that exist before the trace, such as parameters
 };
-struct Graph {
-  std::vector<GraphValue> values;
-  std::vector<GraphNode> nodes;
-  std::vector<int> inputs, outputs;
+struct Trace {
+  std::vector<TraceValue> values;
+  std::vector<TraceNode> nodes;
+  std::vector<int> inputs, outputs;  // of the traced function
   std::int64_t multiply_adds() const;
 };
 
 // Runs `forward` on shapes alone. Reading a value inside is an error that names the module.
 template <class Forward>
-Graph trace(const Shapes& inputs, const Forward& forward);
+Trace trace(const Shapes& inputs, const Forward& forward);
 
 class TraceScope {
  public:
-  explicit TraceScope(Graph& graph);
+  explicit TraceScope(Trace& trace);
   ~TraceScope();
   Var input(const Shape& shape);
   int index_of(const Var& v);
@@ -96,18 +96,18 @@ class TraceScope {
   Var append(const Shape& shape);
 
   TraceScope* previous_;
-  Graph& graph_;
+  Trace& trace_;
   std::map<std::shared_ptr<VarState>, int> constants_;
 };
 
 template <class Forward>
-Graph trace(const Shapes& inputs, const Forward& forward) {
-  Graph graph;
-  TraceScope scope(graph);
+Trace trace(const Shapes& inputs, const Forward& forward) {
+  Trace recorded;
+  TraceScope scope(recorded);
   Vars in;
   for (const Shape& s : inputs) in.push_back(scope.input(s));
-  for (const Var& out : forward(in)) graph.outputs.push_back(scope.index_of(out));
-  return graph;
+  for (const Var& out : forward(in)) recorded.outputs.push_back(scope.index_of(out));
+  return recorded;
 }
 
 }  // namespace fovea

@@ -59,45 +59,45 @@ DType parse_precision(const std::string& text, std::string* warning) {
   return DType::bf16;
 }
 
-TraceScope::TraceScope(Graph& graph) : previous_(std::exchange(modes::state().trace, this)), graph_(graph) {}
+TraceScope::TraceScope(Trace& trace) : previous_(std::exchange(modes::state().trace, this)), trace_(trace) {}
 TraceScope::~TraceScope() { modes::state().trace = previous_; }
 
 Var TraceScope::input(const Shape& shape) {
-  graph_.inputs.push_back(static_cast<int>(graph_.values.size()));
+  trace_.inputs.push_back(static_cast<int>(trace_.values.size()));
   return append(shape);
 }
 
 Var TraceScope::append(const Shape& shape) {
   auto state = std::make_shared<VarState>();
   state->shape = shape;
-  state->graph_value = static_cast<int>(graph_.values.size());
-  graph_.values.push_back({shape, {}});
+  state->trace_value = static_cast<int>(trace_.values.size());
+  trace_.values.push_back({shape, {}});
   return Var(std::move(state));
 }
 
 int TraceScope::index_of(const Var& v) {
   if (!v.defined()) return -1;
-  if (v.state()->graph_value >= 0) return v.state()->graph_value;
-  auto [it, fresh] = constants_.try_emplace(v.state(), static_cast<int>(graph_.values.size()));
-  if (fresh) graph_.values.push_back({v.shape(), v.value()});
+  if (v.state()->trace_value >= 0) return v.state()->trace_value;
+  auto [it, fresh] = constants_.try_emplace(v.state(), static_cast<int>(trace_.values.size()));
+  if (fresh) trace_.values.push_back({v.shape(), v.value()});
   return it->second;
 }
 
 Vars TraceScope::record(std::shared_ptr<const Op> op, const Vars& inputs, const Shapes& out) {
-  GraphNode node{std::move(op), {}, {}, PathScope::current()};
+  TraceNode node{std::move(op), {}, {}, PathScope::current()};
   for (const Var& v : inputs) node.inputs.push_back(index_of(v));
   Vars results;
   for (const Shape& s : out) {
     results.push_back(append(s));
-    node.outputs.push_back(results.back().state()->graph_value);
+    node.outputs.push_back(results.back().state()->trace_value);
   }
-  graph_.nodes.push_back(std::move(node));
+  trace_.nodes.push_back(std::move(node));
   return results;
 }
 
-std::int64_t Graph::multiply_adds() const {
+std::int64_t Trace::multiply_adds() const {
   std::int64_t total = 0;
-  for (const GraphNode& node : nodes) {
+  for (const TraceNode& node : nodes) {
     Shapes in, out;
     for (int i : node.inputs) in.push_back(i < 0 ? Shape{} : values[static_cast<std::size_t>(i)].shape);
     for (int i : node.outputs) out.push_back(values[static_cast<std::size_t>(i)].shape);

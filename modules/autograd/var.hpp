@@ -20,7 +20,7 @@ struct VarState {
   bool parameter = false;              // kept in f32 whatever the precision; contractions reorder it themselves
   std::shared_ptr<TapeNode> producer;  // null for leaves
   std::size_t output_index = 0;
-  int graph_value = -1;  // while tracing: index into Graph::values
+  int trace_value = -1;  // while tracing: index into Trace::values
 };
 
 class Var {

@@ -53,8 +53,8 @@ class Shortcut {
 };
 
 // One convolution of the residual branch with its norm.
-struct Step {
-  Step(const Scope& s, int number, const Conv2d::Options& o)
+struct ConvNorm {
+  ConvNorm(const Scope& s, int number, const Conv2d::Options& o)
       : conv(s, "conv" + std::to_string(number), o), bn(s / ("bn" + std::to_string(number)), o.out) {}
   ConvSlot conv;
   BatchNorm2d bn;
@@ -82,7 +82,7 @@ class ResidualBlock {
   Var operator()(const Var& x) const {
     Var y = x;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
-      const Step& step = steps_[i];
+      const ConvNorm& step = steps_[i];
       y = step.conv(y);
       y = i < between_.size() ? between_[i](step.bn.relu(y)) : step.bn(y);
     }
@@ -90,7 +90,7 @@ class ResidualBlock {
   }
 
  private:
-  std::vector<Step> steps_;
+  std::vector<ConvNorm> steps_;
   std::vector<Slot> between_;
   Slot pre_add_, post_add_;
   std::optional<Shortcut> shortcut_;

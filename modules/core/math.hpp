@@ -15,25 +15,34 @@ FOVEA_INLINE double exp(double x) { return std::exp(x); }
 FOVEA_INLINE double tanh(double x) { return std::tanh(x); }
 FOVEA_INLINE double erf(double x) { return std::erf(x); }
 
-// x = n ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2^n exp(r). Below -87.3 the result is 0 (it would be denormal).
+// exp(float): x = n ln 2 + r with |r| <= ln 2 / 2; exp(x) = 2^n exp(r). Below -87.3 the result is 0 (it would be denormal). The constants
+// are also those of kernels that compute it on vectors.
+namespace exp_f32 {
+inline constexpr float kLog2e = 1.44269504088896341f;
+inline constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+inline constexpr float kLn2High = 0.693359375f, kLn2Rest = 2.12194440e-4f;  // ln 2 = kLn2High - kLn2Rest
+inline constexpr float kPolynomial[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                                        4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+inline constexpr float kLowest = -87.33654f, kHighest = 88.72283f;
+inline constexpr std::uint32_t kHalf = 0x3f000000u;  // bits of 2^-1: 2^n as 2^(n-1) * 2 keeps n = 128 representable
+}  // namespace exp_f32
+
 FOVEA_INLINE float exp(float x) {
-  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-  const float t = x * 1.44269504088896341f + kMagic;
-  const float n = t - kMagic;
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
+  const float t = x * exp_f32::kLog2e + exp_f32::kMagic;
+  const float n = t - exp_f32::kMagic;
+  const float r = (x - n * exp_f32::kLn2High) + n * exp_f32::kLn2Rest;
+  float p = exp_f32::kPolynomial[0];
+  p = p * r + exp_f32::kPolynomial[1];
+  p = p * r + exp_f32::kPolynomial[2];
+  p = p * r + exp_f32::kPolynomial[3];
+  p = p * r + exp_f32::kPolynomial[4];
+  p = p * r + exp_f32::kPolynomial[5];
   p = p * r * r + r + 1.0f;
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(t) << 23;
-  // 2^n as 2^(n-1) * 2 keeps n = 128 representable.
-  const float scale = std::bit_cast<float>(bits + 0x3f000000u);
+  const float scale = std::bit_cast<float>(bits + exp_f32::kHalf);
   float y = p * scale * 2.0f;
-  y = x < -87.33654f ? 0.0f : y;
-  return x > 88.72283f ? std::numeric_limits<float>::infinity() : y;  // a NaN has come through p
+  y = x < exp_f32::kLowest ? 0.0f : y;
+  return x > exp_f32::kHighest ? std::numeric_limits<float>::infinity() : y;  // a NaN has come through p
 }
 
 FOVEA_INLINE float tanh(float x) {

@@ -9,7 +9,7 @@ namespace fovea {
 namespace {
 
 // A reduction seen as outer x reduced x inner, over a copy or view that is dense in that order.
-struct Plan {
+struct Reduction {
   Tensor source;  // axes: kept outer axes, reduced axes, kept inner axes; dense
   std::int64_t outer = 1, reduced = 1, inner = 1;
 };
@@ -23,7 +23,7 @@ std::vector<int> memory_order(const Tensor& t) {
 }
 
 // Where the reduced axes are neighbours in memory no copy is needed: (N, HW, C) for spatial means of channels-last maps.
-Plan plan(const Tensor& t, const std::vector<bool>& axes) {
+Reduction reduction(const Tensor& t, const std::vector<bool>& axes) {
   // Positions count the reduced axes in row-major order, which a channels-last map cannot give once C is among them.
   const bool mixed = t.layout() == Layout::channels_last && axes[1] && (axes[2] || axes[3]);
   const Tensor dense = t.is_dense() && !mixed ? t : t.contiguous(Layout::row_major);
@@ -39,7 +39,7 @@ Plan plan(const Tensor& t, const std::vector<bool>& axes) {
       for (int k = last + 1; k < i; ++k) adjacent &= dense.shape()[order[static_cast<std::size_t>(k)]] == 1;
     last = i;
   }
-  Plan p;
+  Reduction p;
   if (adjacent) {
     p.source = dense;
     for (int i = 0; i < static_cast<int>(order.size()); ++i) {
@@ -66,7 +66,7 @@ Shape reduced_shape(const Tensor& t, const std::vector<bool>& axes) {
 }
 
 // The result's memory order is that of the kept axes of the source.
-Tensor make_result(const Tensor& t, const Plan& p, const Shape& shape, DType dtype) {
+Tensor make_result(const Tensor& t, const Reduction& p, const Shape& shape, DType dtype) {
   const bool in_place = p.source.shape() == t.shape() && p.source.strides() == t.strides();
   return Tensor::empty(shape, dtype, in_place && t.layout() == Layout::channels_last ? Layout::channels_last : Layout::row_major);
 }
@@ -93,7 +93,7 @@ FOVEA_SIMD compute_t<T> add_row(const T* row, std::int64_t count) {
 constexpr std::int64_t kBlock = 512;  // reduced elements summed in the compute type before going over to f64
 
 template <class T>
-void sum_blocks(const Plan& p, T* out, double scale) {
+void sum_blocks(const Reduction& p, T* out, double scale) {
   const T* in = p.source.data<T>();
   const std::int64_t blocks = (p.reduced + kBlock - 1) / kBlock;
   std::vector<double> partial(static_cast<std::size_t>(p.outer * blocks * p.inner));
@@ -122,7 +122,7 @@ void sum_blocks(const Plan& p, T* out, double scale) {
 }
 
 template <class T>
-void max_rows(const Plan& p, T* out, std::int64_t* positions) {
+void max_rows(const Reduction& p, T* out, std::int64_t* positions) {
   const T* in = p.source.data<T>();
   parallel_for(p.outer, std::max<std::int64_t>(1, 16384 / (p.reduced * p.inner)), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o)
@@ -143,7 +143,7 @@ void max_rows(const Plan& p, T* out, std::int64_t* positions) {
 Tensor sum_over(const Tensor& t, const std::vector<bool>& axes, double scale) {
   const Shape shape = reduced_shape(t, axes);
   if (t.size() == 0) return Tensor::zeros(shape, t.dtype());
-  const Plan p = plan(t, axes);
+  const Reduction p = reduction(t, axes);
   Tensor out = make_result(t, p, shape, t.dtype());
   dispatch_compute(t.dtype(), "sum", [&](auto zero) { sum_blocks(p, out.data<decltype(zero)>(), scale); });
   return out;
@@ -161,7 +161,7 @@ Tensor sum_to(const Tensor& t, const Shape& shape) {
 Tensor max_over(const Tensor& t, const std::vector<bool>& axes, Tensor* positions) {
   const Shape shape = reduced_shape(t, axes);
   check(t.size() > 0, "max: expected at least one element, got ", t.shape());
-  const Plan p = plan(t, axes);
+  const Reduction p = reduction(t, axes);
   Tensor out = make_result(t, p, shape, t.dtype());
   if (positions) *positions = make_result(t, p, shape, DType::s64);
   dispatch_compute(t.dtype(), "max", [&](auto zero) {

@@ -21,7 +21,7 @@ Grid moved(const Grid& g, const Placement& p, const Shape& out) {
 }
 
 // The input that an output's raster comes from: one that lies as the output does, else the first that has any.
-int source_of(const GraphNode& node, const Graph& graph, const Grids& grids, const Shape& out) {
+int source_of(const TraceNode& node, const Trace& graph, const Grids& grids, const Shape& out) {
   int first = -1;
   for (const int i : node.inputs) {
     if (i < 0 || static_cast<std::size_t>(i) >= grids.size() || !grids[static_cast<std::size_t>(i)]) continue;
@@ -32,7 +32,7 @@ int source_of(const GraphNode& node, const Graph& graph, const Grids& grids, con
   return first;
 }
 
-std::optional<Grid> grid_of(const GraphNode& node, const Graph& graph, const Grids& grids, const Shape& out) {
+std::optional<Grid> grid_of(const TraceNode& node, const Trace& graph, const Grids& grids, const Shape& out) {
   Shapes in;
   for (const int i : node.inputs) in.push_back(i < 0 ? Shape{} : graph.values[static_cast<std::size_t>(i)].shape);
   const auto placement = node.op->placement(in, {out});
@@ -43,10 +43,10 @@ std::optional<Grid> grid_of(const GraphNode& node, const Graph& graph, const Gri
   return placement && positions ? moved(g, *placement, out) : g;
 }
 
-Grids follow(const Graph& graph, const Shape& input) {
+Grids follow(const Trace& graph, const Shape& input) {
   Grids grids(graph.values.size());
   for (const int i : graph.inputs) grids[static_cast<std::size_t>(i)] = pixel_grid(input[2], input[3]);
-  for (const GraphNode& node : graph.nodes)
+  for (const TraceNode& node : graph.nodes)
     for (const int o : node.outputs)
       grids[static_cast<std::size_t>(o)] = grid_of(node, graph, grids, graph.values[static_cast<std::size_t>(o)].shape);
   return grids;
@@ -63,7 +63,7 @@ std::vector<TracedTap> by_running(const ForwardFunction& network, const Shape& i
 
 std::vector<TracedTap> traced_taps(const ForwardFunction& network, const Shape& input) {
   TapScope taps("**");
-  Graph graph;
+  Trace graph;
   try {
     graph = trace({input}, [&](const Vars& in) { return Vars{network(in[0])}; });
   } catch (const Error&) {
@@ -72,7 +72,7 @@ std::vector<TracedTap> traced_taps(const ForwardFunction& network, const Shape& 
   const Grids grids = follow(graph, input);
   std::vector<TracedTap> out;
   for (const auto& [name, value] : taps.kept) {
-    const int index = value.state()->graph_value;
+    const int index = value.state()->trace_value;
     out.push_back({name, value.shape(), index >= 0 ? grids[static_cast<std::size_t>(index)] : std::nullopt});
   }
   return out;

@@ -14,12 +14,12 @@ using kernels::ChannelRows;
 
 constexpr std::int64_t kBlock = 2048;  // short enough for f32 where the sum is not vectorised either
 
-// Sum of block(begin, end) over [0, n) in blocks that depend on n alone.
-template <class Block>
-double sum_blocks(std::int64_t n, const Block& block) {
+// Sum of sum_of(begin, end) over [0, n) in blocks that depend on n alone.
+template <class Sum>
+double sum_blocks(std::int64_t n, const Sum& sum_of) {
   std::vector<double> partial(static_cast<std::size_t>((n + kBlock - 1) / kBlock), 0.0);
   parallel_blocks(static_cast<std::int64_t>(partial.size()), [&](std::int64_t b) {
-    partial[static_cast<std::size_t>(b)] = static_cast<double>(block(b * kBlock, std::min(n, (b + 1) * kBlock)));
+    partial[static_cast<std::size_t>(b)] = static_cast<double>(sum_of(b * kBlock, std::min(n, (b + 1) * kBlock)));
   });
   double total = 0;
   for (const double p : partial) total += p;

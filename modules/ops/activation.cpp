@@ -106,9 +106,9 @@ std::optional<role::Pointwise> activation_role(Activation a, double slope) {
   with_function(a, slope, [&](auto function) {
     const auto s = static_cast<float>(slope);
     const Kind kind = a == Activation::sigmoid ? Kind::sigmoid : a == Activation::tanh ? Kind::tanh : Kind::relu;
-    using Plain = role::Pointwise::Plain;
-    const Plain plain = std::is_same_v<decltype(function), LeakyRelu> ? Plain::leaky_relu : Plain::no;
-    out = role::Pointwise{lowered_row<decltype(function)>, s, 0, dnn::Eltwise{kind, s}, plain};
+    using Inline = role::Pointwise::Inline;
+    const Inline inlined = std::is_same_v<decltype(function), LeakyRelu> ? Inline::leaky_relu : Inline::none;
+    out = role::Pointwise{lowered_row<decltype(function)>, s, 0, dnn::Eltwise{kind, s}, inlined};
   });
   return out;
 }

@@ -11,7 +11,7 @@ namespace fovea {
 void activate(dnn::Activation a, double slope, Tensor& y);
 // Gradient before the activation from the gradient after it and the output y. Returns `grad` where there is no activation.
 Tensor activation_backward(dnn::Activation a, double slope, const Tensor& grad, const Tensor& y);
-// To a plan; nothing where there is no activation.
+// The activation for a compiled plan (autograd/lowering.hpp); nothing for Activation::none.
 std::optional<role::Pointwise> activation_role(dnn::Activation a, double slope);
 
 }  // namespace fovea

@@ -1,4 +1,5 @@
-// Masks of booleans or of values as values to add to scores: true becomes one number, false another; values stay, with their gradient.
+// A mask as values to add to attention scores, of the same shape: of a boolean mask true becomes `when_true` and false `when_false`, as in
+// 0 and -inf; a mask of values is returned as it is, with its gradient.
 #pragma once
 
 #include "modules/autograd/var.hpp"

@@ -82,7 +82,7 @@ struct Attention {
   Lowering lower() const {
     if (dropout.probability > 0 || yes_no) return {};
     return role::Computation{
-        .bind = [op = *this](const auto& in, const auto&) { return op.bind(in); }, .any_strides = true, .rows = true};
+        .bind = [op = *this](const auto& in, const auto&) { return op.bind(in); }, .any_strides = true, .row_major = true};
   }
 
   std::optional<role::Computation::Bound> bind(const std::vector<role::Computation::Value>& in) const {

@@ -30,7 +30,7 @@ struct MaskScores {
     const std::int64_t h = s.dim(1), rows = s.dim(2), columns = s.dim(3);
     parallel_for(s.dim(0) * h, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t u = begin; u < end; ++u)
-        f(s.data<C>() + u * rows * columns, kernels::Place{u / h, u % h, 0, rows, 0, columns});
+        f(s.data<C>() + u * rows * columns, kernels::ScoreTile{u / h, u % h, 0, rows, 0, columns});
     });
   }
 
@@ -42,7 +42,7 @@ struct MaskScores {
     dispatch_compute(s.dtype(), name, [&](auto zero) {
       using C = compute_t<decltype(zero)>;
       const kernels::Extras e = kernels::extras_of(in[1], in[2], s.shape(), s.dtype(), o);
-      heads<C>(s, [&](C* at, const kernels::Place& place) { kernels::finish_scores(at, place.columns, e, place); });
+      heads<C>(s, [&](C* at, const kernels::ScoreTile& place) { kernels::finish_scores(at, place.columns, e, place); });
     });
     c.save({in[1], in[2]});
     return {s.to(in[0].dtype())};
@@ -55,7 +55,7 @@ struct MaskScores {
     dispatch_compute(s.dtype(), name, [&](auto zero) {
       using C = compute_t<decltype(zero)>;
       const kernels::Extras e = kernels::extras_of(c.saved(0), {}, s.shape(), s.dtype(), o);
-      heads<C>(s, [&](C* at, const kernels::Place& place) { kernels::clear_forbidden(at, place.columns, e, place); });
+      heads<C>(s, [&](C* at, const kernels::ScoreTile& place) { kernels::clear_forbidden(at, place.columns, e, place); });
     });
     Tensors out(3);
     if (c.needs(0)) out[0] = s.to(grads[0].dtype());

@@ -47,12 +47,12 @@ FOVEA_SIMD void value_row(T* out, const T* a, const T* b, std::int64_t n, std::i
   }
 }
 
-// As PlaceRow (lowering.hpp) walks it: b spread over a or, swapped, a over b.
+// y = f(x, g) or, swapped, f(g, x) for a BroadcastRow (lowering.hpp).
 template <class F, bool swapped>
-FOVEA_SIMD void spread_row(float* y, const float* x, const float* g, const PlaceRow& r) {
+FOVEA_SIMD void broadcast_row(float* y, const float* x, const float* g, const BroadcastRow& r) {
   auto one = [](float a, float b) __attribute__((always_inline)) { return swapped ? F::f(b, a) : F::f(a, b); };
-  for (std::int64_t p = 0; p < r.positions; ++p, y += r.width, x += r.width, g += r.sp) {
-    if (r.su) {
+  for (std::int64_t p = 0; p < r.positions; ++p, y += r.width, x += r.width, g += r.position_stride) {
+    if (r.element_stride) {
       for (std::int64_t i = 0; i < r.width; ++i) y[i] = one(x[i], g[i]);
     } else {
       const float scalar = g[0];
@@ -112,7 +112,7 @@ struct Binary {
   }
 
   Lowering lower() const {
-    return role::Binary{spread_row<F, false>, spread_row<F, true>, std::is_same_v<F, Add>, std::is_same_v<F, Mul>};
+    return role::Binary{broadcast_row<F, false>, broadcast_row<F, true>, std::is_same_v<F, Add>, std::is_same_v<F, Mul>};
   }
 
   template <bool first>

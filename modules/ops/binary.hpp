@@ -1,4 +1,5 @@
-// Pointwise arithmetic of two values with NumPy's broadcasting. Gradients are summed back to each input's shape.
+// Pointwise arithmetic of two values with NumPy's broadcasting: shapes are aligned at the last axis, and axes of size 1 are repeated.
+// Gradients are summed back to each input's shape. Error where the shapes do not broadcast or the types differ.
 #pragma once
 
 #include "modules/autograd/apply.hpp"

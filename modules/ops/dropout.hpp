@@ -7,7 +7,7 @@
 
 namespace fovea {
 
-// Draws from `random`, so that a checkpoint of its state resumes exactly. 0 <= probability < 1.
+// Draws from `random`, so that a checkpoint of its state resumes exactly. Error unless 0 <= probability < 1.
 Var dropout(const Var& x, double probability, bool training, Random& random);
 
 }  // namespace fovea

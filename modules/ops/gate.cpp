@@ -9,10 +9,10 @@ namespace fovea {
 namespace {
 
 template <class T>
-FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const PlaceRow& r) {
+FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const BroadcastRow& r) {
   using C = compute_t<T>;
-  for (std::int64_t p = 0; p < r.positions; ++p, y += r.width, x += r.width, g += r.sp) {
-    if (r.su) {
+  for (std::int64_t p = 0; p < r.positions; ++p, y += r.width, x += r.width, g += r.position_stride) {
+    if (r.element_stride) {
       for (std::int64_t i = 0; i < r.width; ++i) y[i] = static_cast<C>(x[i]) * static_cast<C>(g[i]);
     } else {
       const C one = static_cast<C>(g[0]);
@@ -23,9 +23,9 @@ FOVEA_SIMD void multiply_row(T* y, const T* x, const T* g, const PlaceRow& r) {
 
 // sum (laid out as the gate) += dy * x
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const PlaceRow& r) {
-  for (std::int64_t p = 0; p < r.positions; ++p, dy += r.width, x += r.width, sum += r.sp) {
-    if (r.su) {
+FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const BroadcastRow& r) {
+  for (std::int64_t p = 0; p < r.positions; ++p, dy += r.width, x += r.width, sum += r.position_stride) {
+    if (r.element_stride) {
       for (std::int64_t i = 0; i < r.width; ++i) sum[i] += static_cast<C>(dy[i]) * static_cast<C>(x[i]);
     } else {
       C total = 0;
@@ -36,13 +36,13 @@ FOVEA_SIMD void sum_row(C* sum, const T* dy, const T* x, const PlaceRow& r) {
   }
 }
 
-// The map and its gate as dimensions in memory order; `rows` of dimension 1 are the unit of work.
-struct Plan {
-  std::array<std::int64_t, 4> size{}, step{};  // step of the gate, 0 where it is spread
-  PlaceRow row{};
+// The dimensions of a map and the strides of its gate, in memory order; `rows` of dimension 1 are the unit of work.
+struct GateLayout {
+  std::array<std::int64_t, 4> size{}, step{};  // step: stride of the gate, 0 where it is broadcast
+  BroadcastRow row{};
   std::int64_t row_length = 0, gate_row = 0;  // elements of a row of the map, of a sample's row of the gate
 
-  Plan(const Tensor& x, const Tensor& g) {
+  GateLayout(const Tensor& x, const Tensor& g) {
     const bool last = x.layout() == Layout::channels_last;
     const std::array<int, 4> order = last ? std::array<int, 4>{0, 2, 3, 1} : std::array<int, 4>{0, 1, 2, 3};
     std::int64_t stride = 1;
@@ -99,7 +99,7 @@ struct Gate {
  private:
   template <class T>
   static void multiply(Tensor& y, const Tensor& x, const Tensor& g) {
-    const Plan p(x, g);
+    const GateLayout p(x, g);
     const T *from = x.data<T>(), *gates = g.data<T>();
     T* to = y.data<T>();
     parallel_for(p.size[0] * p.size[1], std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, p.row_length)),
@@ -114,7 +114,7 @@ struct Gate {
   template <class T>
   static void differentiate(Tensors& out, const Tensor& dy, const Tensor& x, const Tensor& g) {
     using C = compute_t<T>;
-    const Plan p(x, g);
+    const GateLayout p(x, g);
     const std::int64_t together = p.rows_together(), blocks = (p.size[1] + together - 1) / together;
     T* dx = out[0].defined() ? out[0].data<T>() : nullptr;
     std::vector<C> partial(out[1].defined() ? static_cast<std::size_t>(p.size[0] * blocks * p.gate_row) : 0, C(0));
@@ -130,7 +130,7 @@ struct Gate {
   }
 
   template <class T, class C>
-  static void join(T* dg, const std::vector<C>& partial, const Plan& p, std::int64_t blocks) {
+  static void join(T* dg, const std::vector<C>& partial, const GateLayout& p, std::int64_t blocks) {
     if (p.step[1]) {
       std::copy(partial.begin(), partial.end(), dg);
       return;

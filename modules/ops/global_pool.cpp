@@ -47,7 +47,7 @@ struct GlobalAvgPool {
   static constexpr Policy policy = Policy::statistic;
   Shape input;
 
-  Lowering lower() const { return role::GlobalStatistic{.maximum = false}; }
+  Lowering lower() const { return role::GlobalPool{.maximum = false}; }
 
   Shapes infer(const Shapes& in) const { return infer_pooled(name, in[0]); }
 
@@ -87,7 +87,7 @@ struct GlobalMaxPool {
   static constexpr Policy policy = Policy::statistic;
   Shape input;
 
-  Lowering lower() const { return role::GlobalStatistic{.maximum = true}; }
+  Lowering lower() const { return role::GlobalPool{.maximum = true}; }
 
   Shapes infer(const Shapes& in) const { return infer_pooled(name, in[0]); }
 

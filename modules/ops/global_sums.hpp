@@ -1,4 +1,4 @@
-// Sums of a function of the values over the positions of a map: (N, C, H, W) -> (N, C, 1, 1), in one pass over memory.
+// Sums of a function of the values over the positions of a map: (N, C, H, W) -> (N, C, 1, 1), read once.
 #pragma once
 
 #include "modules/autograd/var.hpp"

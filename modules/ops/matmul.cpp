@@ -97,7 +97,7 @@ struct MatMul {
                                                    static_cast<std::int64_t>((made->scratchpad_bytes() + 3) / sizeof(float))};
                        },
                        .any_strides = true,
-                       .rows = true};
+                       .row_major = true};
   }
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const { return out[0].elements() * in[0][in[0].rank() - 1]; }
 };
@@ -129,7 +129,7 @@ struct Linear {
     if (c.needs(2)) out[2] = sum_over(g.dtype() == DType::bf16 ? g.to(DType::f32) : g, {true, false}).reshape({w.dim(0)});
     return out;
   }
-  Lowering lower() const { return role::Dense{}; }
+  Lowering lower() const { return role::Linear{}; }
   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const { return out[0].elements() * in[1][1]; }
 };
 

@@ -13,9 +13,9 @@ namespace {
 constexpr std::int64_t kColumns = 1024;  // columns that one job takes: their running values stay in the first cache
 
 // A channels-last map seen as outer x reduced x inner.
-struct Plan {
+struct ReducedMap {
   std::int64_t outer = 1, reduced = 1, inner = 1;
-  Plan(const Shape& x, int axis) {
+  ReducedMap(const Shape& x, int axis) {
     const std::array<int, 4> order{0, 2, 3, 1};
     bool after = false;
     for (const int i : order) {
@@ -66,15 +66,15 @@ FOVEA_SIMD void reduce_columns(C* best, C* sum, std::int32_t* where, const T* x,
 }
 
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD void spread_row(T* dx, C top, C mean, std::int32_t where, std::int64_t n) {
+FOVEA_SIMD void scatter_row(T* dx, C top, C mean, std::int32_t where, std::int64_t n) {
   const T plain = static_cast<T>(mean);
   for (std::int64_t i = 0; i < n; ++i) dx[i] = plain;
   dx[where] = static_cast<T>(mean + top);
 }
 
 template <class T, class C = compute_t<T>>
-FOVEA_SIMD void spread_columns(T* dx, const T* top, const T* mean, const std::int32_t* where, C scale, std::int64_t rows,
-                               std::int64_t stride, std::int64_t n) {
+FOVEA_SIMD void scatter_columns(T* dx, const T* top, const T* mean, const std::int32_t* where, C scale, std::int64_t rows,
+                                std::int64_t stride, std::int64_t n) {
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t i = 0; i < n; ++i)
       dx[r * stride + i] = static_cast<T>(static_cast<C>(mean[i]) * scale +
@@ -97,7 +97,7 @@ struct MaxMean {
 
   Tensors forward(Context& c, const Tensors& in) const {
     const Tensor x = in[0].contiguous(Layout::channels_last);
-    const Plan p(x.shape(), axis);
+    const ReducedMap p(x.shape(), axis);
     Tensor y = Tensor::empty(x.shape().with(axis, 2), x.dtype(), Layout::channels_last);
     Tensor where = Tensor::empty({p.outer * p.inner}, DType::s32);
     dispatch_compute(x.dtype(), name, [&](auto zero) {
@@ -109,17 +109,14 @@ struct MaxMean {
     return {y};
   }
 
-  Lowering lower() const {
-    if (axis == 1) return role::ChannelStatistics{mean_first};
-    return role::LineStatistic{{axis, 1.0 / static_cast<double>(input[axis]), true, mean_first}};
-  }
+  Lowering lower() const { return role::AxisReduce{{axis, 1.0 / static_cast<double>(input[axis]), true, mean_first}}; }
 
   Tensors backward(Context& c, const Tensors& grads) const {
     const Tensor dy = grads[0].contiguous(Layout::channels_last);
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);
     dispatch_compute(dy.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      spread<T>(Plan(input, axis), dx.data<T>(), dy.data<T>(), c.saved(0).data<std::int32_t>());
+      scatter<T>(ReducedMap(input, axis), dx.data<T>(), dy.data<T>(), c.saved(0).data<std::int32_t>());
     });
     return {dx};
   }
@@ -129,7 +126,7 @@ struct MaxMean {
   std::int64_t mean_at(std::int64_t inner) const { return mean_first ? 0 : inner; }
 
   template <class T>
-  void rows(const Plan& p, const T* x, T* y, std::int32_t* where) const {
+  void rows(const ReducedMap& p, const T* x, T* y, std::int32_t* where) const {
     using C = compute_t<T>;
     parallel_for(p.outer, std::max<std::int64_t>(1, 16384 / p.reduced), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = begin; o < end; ++o) {
@@ -142,7 +139,7 @@ struct MaxMean {
   }
 
   template <class T>
-  void columns(const Plan& p, const T* x, T* y, std::int32_t* where) const {
+  void columns(const ReducedMap& p, const T* x, T* y, std::int32_t* where) const {
     using C = compute_t<T>;
     const std::int64_t pieces = (p.inner + kColumns - 1) / kColumns;
     parallel_blocks(p.outer * pieces, [&](std::int64_t job) {
@@ -159,7 +156,7 @@ struct MaxMean {
   }
 
   template <class T>
-  void spread(const Plan& p, T* dx, const T* dy, const std::int32_t* where) const {
+  void scatter(const ReducedMap& p, T* dx, const T* dy, const std::int32_t* where) const {
     using C = compute_t<T>;
     const C scale = C(1) / static_cast<C>(p.reduced);
     parallel_for(p.outer, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, p.reduced * p.inner)),
@@ -167,8 +164,8 @@ struct MaxMean {
                    for (std::int64_t o = begin; o < end; ++o) {
                      const T *top = dy + 2 * o * p.inner + top_at(p.inner), *mean = dy + 2 * o * p.inner + mean_at(p.inner);
                      T* to = dx + o * p.reduced * p.inner;
-                     if (p.inner == 1) spread_row(to, static_cast<C>(*top), static_cast<C>(*mean) * scale, where[o], p.reduced);
-                     else spread_columns(to, top, mean, where + o * p.inner, scale, p.reduced, p.inner, p.inner);
+                     if (p.inner == 1) scatter_row(to, static_cast<C>(*top), static_cast<C>(*mean) * scale, where[o], p.reduced);
+                     else scatter_columns(to, top, mean, where + o * p.inner, scale, p.reduced, p.inner, p.inner);
                    }
                  });
   }

@@ -6,7 +6,7 @@
 
 namespace fovea {
 
-// axis: 1 (channels), 2 (rows) or 3 (columns). The first maximum gets its gradient; a NaN wins.
+// axis: 1 (channels), 2 (rows) or 3 (columns); Error for others and for an axis of size 0. The first maximum gets its gradient; a NaN wins.
 Var max_mean(const Var& x, int axis, bool mean_first = false);
 
 }  // namespace fovea

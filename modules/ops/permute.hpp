@@ -5,7 +5,7 @@
 
 namespace fovea {
 
-// result.dim(i) == x.dim(order[i]); negative axes count from the end.
+// result.dim(i) == x.dim(order[i]); negative axes count from the end. Error where `order` does not name every axis once.
 Var permute(const Var& x, const Shape& order);
 
 }  // namespace fovea

@@ -14,10 +14,10 @@ struct Range1 {
   std::int64_t begin, end;
 };
 
-struct Window {
+struct PoolWindow {
   std::int64_t kernel, stride, pad;
   bool ceil;
-  explicit Window(const PoolOptions& o)
+  explicit PoolWindow(const PoolOptions& o)
       : kernel(o.kernel), stride(o.stride > 0 ? o.stride : o.kernel), pad(o.pad), ceil(o.ceil) {}
 
   std::int64_t outputs(std::int64_t size) const {
@@ -42,7 +42,7 @@ struct Window {
     return static_cast<double>(length(oh, h) * length(ow, w));
   }
 
-  Lowering lower(bool maximum, bool count_pad) const { return role::Pool{maximum, kernel, stride, pad, count_pad}; }
+  Lowering lower(bool maximum, bool count_pad) const { return role::Pool2d{maximum, kernel, stride, pad, count_pad}; }
   Placement placement() const {
     const double step = static_cast<double>(stride), offset = static_cast<double>(kernel - 1) / 2 - static_cast<double>(pad);
     return {{step, step}, {offset, offset}};
@@ -83,10 +83,10 @@ FOVEA_SIMD void store(T* out, const compute_t<T>* acc, std::int64_t n) {
   for (std::int64_t c = 0; c < n; ++c) out[c] = static_cast<T>(acc[c]);
 }
 
-// place(n, row, column, accumulator) for every position of a map of this shape, rows over threads; the accumulator, filled with
+// Calls reduce(n, row, column, accumulator) for every position of a map of this shape, rows over threads; the accumulator, filled with
 // `start`, is then stored.
-template <class T, class Place>
-void for_each_position(Tensor& map, compute_t<T> start, const Place& place) {
+template <class T, class Reduce>
+void for_each_position(Tensor& map, compute_t<T> start, const Reduce& reduce) {
   const std::int64_t channels = map.dim(1), height = map.dim(2), width = map.dim(3);
   parallel_for(map.dim(0) * height, std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, width * channels)),
                [&](std::int64_t begin, std::int64_t end) {
@@ -94,7 +94,7 @@ void for_each_position(Tensor& map, compute_t<T> start, const Place& place) {
                  for (std::int64_t r = begin; r < end; ++r)
                    for (std::int64_t w = 0; w < width; ++w) {
                      std::fill(acc.begin(), acc.end(), start);
-                     place(r / height, r % height, w, acc.data());
+                     reduce(r / height, r % height, w, acc.data());
                      store(map.data<T>() + (r * width + w) * channels, acc.data(), channels);
                    }
                });
@@ -106,12 +106,12 @@ struct AvgPool2d {
   PoolOptions options;
   Shape input;
 
-  Shapes infer(const Shapes& in) const { return Window(options).infer(name, in[0]); }
-  Placement placement(const Shapes&, const Shapes&) const { return Window(options).placement(); }
-  Lowering lower() const { return Window(options).lower(false, options.count_include_pad); }
+  Shapes infer(const Shapes& in) const { return PoolWindow(options).infer(name, in[0]); }
+  Placement placement(const Shapes&, const Shapes&) const { return PoolWindow(options).placement(); }
+  Lowering lower() const { return PoolWindow(options).lower(false, options.count_include_pad); }
 
   Tensors forward(Context&, const Tensors& in) const {
-    const Window window(options);
+    const PoolWindow window(options);
     const Tensor x = in[0].contiguous(Layout::channels_last);
     const std::int64_t channels = x.dim(1), height = x.dim(2), width = x.dim(3);
     Tensor y = Tensor::empty(window.infer(name, x.shape())[0], x.dtype(), Layout::channels_last);
@@ -129,7 +129,7 @@ struct AvgPool2d {
   }
 
   Tensors backward(Context&, const Tensors& grads) const {
-    const Window window(options);
+    const PoolWindow window(options);
     const Tensor dy = grads[0].contiguous(Layout::channels_last);
     const std::int64_t channels = dy.dim(1), height = dy.dim(2), width = dy.dim(3);
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);
@@ -154,12 +154,12 @@ struct MaxPool2d {
   PoolOptions options;
   Shape input;
 
-  Shapes infer(const Shapes& in) const { return Window(options).infer(name, in[0]); }
-  Placement placement(const Shapes&, const Shapes&) const { return Window(options).placement(); }
-  Lowering lower() const { return Window(options).lower(true, false); }
+  Shapes infer(const Shapes& in) const { return PoolWindow(options).infer(name, in[0]); }
+  Placement placement(const Shapes&, const Shapes&) const { return PoolWindow(options).placement(); }
+  Lowering lower() const { return PoolWindow(options).lower(true, false); }
 
   Tensors forward(Context& ctx, const Tensors& in) const {
-    const Window window(options);
+    const PoolWindow window(options);
     const Tensor x = in[0].contiguous(Layout::channels_last);
     const std::int64_t channels = x.dim(1), height = x.dim(2), width = x.dim(3);
     Tensor y = Tensor::empty(window.infer(name, x.shape())[0], x.dtype(), Layout::channels_last);
@@ -167,22 +167,23 @@ struct MaxPool2d {
     dispatch_compute(x.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
       using C = compute_t<T>;
-      for_each_position<T>(y, -std::numeric_limits<C>::infinity(), [&](std::int64_t n, std::int64_t oh, std::int64_t ow, C* best) {
-        const auto rows = window.inputs(oh, height), columns = window.inputs(ow, width);
-        std::int32_t* at = where.data<std::int32_t>() + ((n * y.dim(2) + oh) * y.dim(3) + ow) * channels;
-        std::fill_n(at, channels, static_cast<std::int32_t>(rows.begin * width + columns.begin));
-        for (std::int64_t h = rows.begin; h < rows.end; ++h)
-          for (std::int64_t w = columns.begin; w < columns.end; ++w)
-            keep_maximum(best, at, x.data<T>() + ((n * height + h) * width + w) * channels,
-                         static_cast<std::int32_t>(h * width + w), channels);
-      });
+      for_each_position<T>(y, -std::numeric_limits<C>::infinity(),
+                           [&](std::int64_t n, std::int64_t oh, std::int64_t ow, C* best) {
+                             const auto rows = window.inputs(oh, height), columns = window.inputs(ow, width);
+                             std::int32_t* at = where.data<std::int32_t>() + ((n * y.dim(2) + oh) * y.dim(3) + ow) * channels;
+                             std::fill_n(at, channels, static_cast<std::int32_t>(rows.begin * width + columns.begin));
+                             for (std::int64_t h = rows.begin; h < rows.end; ++h)
+                               for (std::int64_t w = columns.begin; w < columns.end; ++w)
+                                 keep_maximum(best, at, x.data<T>() + ((n * height + h) * width + w) * channels,
+                                              static_cast<std::int32_t>(h * width + w), channels);
+                           });
     });
     ctx.save({where});
     return {y};
   }
 
   Tensors backward(Context& ctx, const Tensors& grads) const {
-    const Window window(options);
+    const PoolWindow window(options);
     const Tensor dy = grads[0].contiguous(Layout::channels_last);
     const std::int64_t channels = dy.dim(1), height = dy.dim(2), width = dy.dim(3);
     const auto* where = ctx.saved(0).data<std::int32_t>();

@@ -101,8 +101,8 @@ struct Sum : Axes {
     return {sum_over(in[0], flags(in[0].shape(), axes, name), mean ? factor() : 1.0).reshape(result(in[0].shape(), name))};
   }
   Lowering lower() const {
-    const bool line = x_shape.rank() == 4 && keep && (axes == std::vector{2} || axes == std::vector{3});
-    if (line) return role::LineStatistic{{axes.front(), mean ? factor() : 1.0}, computation()};
+    const bool one_axis = x_shape.rank() == 4 && keep && (axes == std::vector{2} || axes == std::vector{3});
+    if (one_axis) return role::AxisReduce{{axes.front(), mean ? factor() : 1.0}, computation()};
     return computation();
   }
   role::Computation computation() const {

@@ -24,7 +24,7 @@ struct Reshape {
     return {unknown < 0 ? to : to.with(unknown, have / known)};
   }
   Tensors forward(Context&, const Tensors& in) const { return {in[0].reshape(infer({in[0].shape()})[0])}; }
-  Lowering lower() const { return role::View{}; }
+  Lowering lower() const { return role::Reshape{}; }
   Tensors backward(Context&, const Tensors& grads) const { return {grads[0].reshape(from)}; }
 };
 

@@ -5,7 +5,7 @@
 
 namespace fovea {
 
-// One dimension may be -1: it takes what is left.
+// One dimension may be -1: it takes what is left. Error where the number of elements differs.
 Var reshape(const Var& x, const Shape& shape);
 
 }  // namespace fovea

@@ -16,7 +16,7 @@ struct RowBlocks {
   DType precision;  // what f computes in: the same in the backward pass, wherever that is run
 
   // f on shapes alone.
-  Graph traced(const Shapes& in) const {
+  Trace traced(const Shapes& in) const {
     return trace(in, [&](const Vars& v) {
       Vars others;
       for (std::size_t i = 1; i < v.size(); ++i) others.push_back(v[i]);
@@ -26,7 +26,7 @@ struct RowBlocks {
 
   Shapes infer(const Shapes& in) const {
     check(in[0].rank() == 4, name, ": expected rows N x h x L x d, got ", in[0]);
-    const Graph graph = traced(in);
+    const Trace graph = traced(in);
     return {graph.values[static_cast<std::size_t>(graph.outputs[0])].shape};
   }
 

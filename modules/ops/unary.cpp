@@ -103,13 +103,13 @@ std::optional<dnn::Eltwise> eltwise(float a, float b) {
 }
 
 template <class F>
-constexpr role::Pointwise::Plain plain() {
-  using Plain = role::Pointwise::Plain;
-  if constexpr (std::is_same_v<F, Relu>) return Plain::relu;
-  else if constexpr (std::is_same_v<F, LeakyRelu>) return Plain::leaky_relu;
-  else if constexpr (std::is_same_v<F, Relu6> || std::is_same_v<F, Clamp>) return Plain::clip;
-  else if constexpr (std::is_same_v<F, Scale>) return Plain::scale;
-  else return Plain::no;
+constexpr role::Pointwise::Inline inlined() {
+  using Inline = role::Pointwise::Inline;
+  if constexpr (std::is_same_v<F, Relu>) return Inline::relu;
+  else if constexpr (std::is_same_v<F, LeakyRelu>) return Inline::leaky_relu;
+  else if constexpr (std::is_same_v<F, Relu6> || std::is_same_v<F, Clamp>) return Inline::clip;
+  else if constexpr (std::is_same_v<F, Scale>) return Inline::scale;
+  else return Inline::none;
 }
 
 template <class F>
@@ -121,7 +121,7 @@ struct Unary {
   Shapes infer(const Shapes& in) const { return {in[0]}; }
   Lowering lower() const {
     const auto fa = static_cast<float>(a), fb = static_cast<float>(b);
-    return role::Pointwise{lowered_row<F>, fa, fb, eltwise<F>(fa, fb), plain<F>()};
+    return role::Pointwise{lowered_row<F>, fa, fb, eltwise<F>(fa, fb), inlined<F>()};
   }
 
   Tensors forward(Context& c, const Tensors& in) const {

@@ -1,4 +1,5 @@
-// Choice by a mask of booleans; the three broadcast together. The mask has no gradient.
+// Choice by a mask of booleans; mask, a and b broadcast to one shape. The mask has no gradient. Error where it is not of type bool or the
+// two values differ in type.
 #pragma once
 
 #include "modules/autograd/var.hpp"
@@ -7,7 +8,7 @@ namespace fovea {
 
 // mask ? a : b.
 Var where(const Var& mask, const Var& a, const Var& b);
-// mask ? value : x.
+// mask ? value : x; the mask broadcasts to x's shape.
 Var masked_fill(const Var& x, const Var& mask, double value);
 
 }  // namespace fovea

@@ -17,11 +17,11 @@
 namespace fovea::plan {
 namespace {
 
-constexpr std::int64_t kFewest = 16;  // channels and outputs: below that a product is mostly padding
-// What minimal filtering takes from the memory, 1.8 to 4 times the weights, must be worth it.
+constexpr std::int64_t kFewest = 16;  // channels and outputs: with fewer the matrix products are mostly padding
+// Winograd must be faster by this much to be worth its memory, 1.8 to 4 times the weights.
 constexpr double kHandicap = 1.15;
 
-// A run of a network reads all of its weights: one layer's are not in cache any more when they are wanted again.
+// Takes a weight out of the caches, as the other layers of a network do between two runs.
 void evict([[maybe_unused]] const Tensor& t) {
 #if defined(__x86_64__)
   const char* from = static_cast<const char*>(t.raw());
@@ -74,8 +74,8 @@ std::string key_of(const dnn::ConvSpec& s, bool after) {
                      threads());
 }
 
-// Large maps stand for all of about their size, as a square whose side is a power of sqrt(2): a folder of pictures of all sizes must
-// not cost a measurement for each of them.
+// Replaces a large map by a square whose side is the nearest power of sqrt(2), so that a folder of pictures of all sizes does not cost a
+// measurement for each of them.
 dnn::ConvSpec representative(dnn::ConvSpec s) {
   constexpr double kExact = 64;
   const double side = std::sqrt(static_cast<double>(s.x[2] * s.x[3]));
@@ -91,7 +91,7 @@ const std::array<std::pair<const char*, Algorithm>, 4> kNames{{{"direct", Algori
                                                                {"winograd 4x4", Algorithm::winograd4x4}}};
 
 Algorithm measured(const dnn::ConvSpec& spec, const std::optional<role::Pointwise>& after) {
-  std::optional<Memory> memory;  // made where nothing is known yet
+  std::optional<Memory> memory;  // allocated only to measure
   const auto shared = [&]() -> const Memory& { return memory ? *memory : memory.emplace(spec); };
   std::vector<Candidate> candidates;
   for (const auto& [name, algorithm] : kNames) {
@@ -103,14 +103,14 @@ Algorithm measured(const dnn::ConvSpec& spec, const std::optional<role::Pointwis
   return std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.first == choice; })->second;
 }
 
-// Whether the weights are few for the positions that they serve: where they are many, a run is spent on fetching them, and in another
-// basis they take up to four times the memory.
+// Whether there are few weights for the number of output tiles: where there are many, the time goes into loading them, and transformed ones
+// take up to four times the memory.
 bool few_weights(const dnn::ConvSpec& s) {
   const std::int64_t tiles = s.y[0] * ((s.y[2] + 3) / 4) * ((s.y[3] + 3) / 4);
   return tiles >= 4 && s.w[0] * s.w[1] <= tiles * 8192;
 }
 
-// What was the fastest on processors with AVX-512.
+// The usual choice without a measurement: 4x4 was the fastest on all processors with AVX-512.
 Algorithm usual() { return Winograd::registers() == Winograd::Registers::many ? Algorithm::winograd4x4 : Algorithm::direct; }
 
 }  // namespace
@@ -124,16 +124,16 @@ std::optional<Winograd::Side> winograd_side(Algorithm a) {
   }
 }
 
-Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool tune) {
+Algorithm algorithm_for(const Graph& g, const Node& n, const Convolve& c, bool tune) {
   const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]);
-  if (c.planes) return Algorithm::planes;
+  if (c.single_output) return Algorithm::single_output;
   if (g.value(n.inputs[0]).type != DType::f32 || g.value(n.outputs[0]).type != DType::f32) return Algorithm::direct;
-  if (dots(g, n, c)) return Algorithm::dots;
-  if (c.dense) return Algorithm::direct;
+  if (gemv_of(g, n, c)) return Algorithm::gemv;
+  if (c.linear) return Algorithm::direct;
   if (!Winograd::fits(c.options, w) || x[1] < kFewest || w[0] < kFewest) return Algorithm::direct;
   const dnn::ConvSpec spec = fused_convolution(g, n, c, false);
   if (!few_weights(spec)) return Algorithm::direct;
-  // One that oneDNN does not fuse whole takes a pass more over its output: measured bare, it does not come off worse.
+  // Where oneDNN does not fuse residual and activation, a further step runs them; the measurement leaves that out, in favour of direct.
   const bool whole = dnn::PreparedConv::make(spec) != nullptr;
   return tune ? measured(representative(whole ? spec : bare_convolution(g, n, c)), c.after) : usual();
 }

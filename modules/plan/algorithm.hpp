@@ -1,4 +1,4 @@
-// How a convolution of the graph is computed.
+// The choice of the kernel that computes a convolution.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@
 namespace fovea::plan {
 
 enum class Algorithm : std::uint8_t {
-  direct,       // oneDNN's
-  planes,       // kernels/planes.hpp
-  dots,         // kernels/dots.hpp
-  winograd2x2,  // kernels/winograd.hpp, by tiles of so many results
+  direct,         // oneDNN
+  single_output,  // kernels/single_output_conv.hpp
+  gemv,           // kernels/gemv.hpp
+  winograd2x2,    // kernels/winograd.hpp with output tiles of this size
   winograd2x4,
   winograd4x4,
 };
-// The tile of a Winograd algorithm; none of another.
+// The output tile of a Winograd algorithm; nothing for others.
 std::optional<Winograd::Side> winograd_side(Algorithm a);
 
-// With `tune` the fastest on this machine, measured or known from an earlier measurement (tuning.hpp); else the one that is
-// usually the fastest for such shapes, which depends on the shapes and the processor's kind alone.
-Algorithm algorithm_for(const Mutable& g, const Node& n, const Convolve& c, bool tune);
+// With `tune` the algorithm that is fastest on this machine, measured now or earlier (tuning.hpp); without it the one that usually is,
+// which depends on the shapes and the processor's vector width alone.
+Algorithm algorithm_for(const Graph& g, const Node& n, const Convolve& c, bool tune);
 
 }  // namespace fovea::plan

@@ -1,4 +1,4 @@
-// The plans of one network that were used last, with constants that they share. Any thread.
+// The least recently used cache of the plans of one network, and the constants that these share. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -16,7 +16,7 @@ namespace fovea::plan {
 
 class Cache {
  public:
-  // Everything that a plan was made for. `parameters` tells one set of parameter tensors from another (their values may change).
+  // All that a plan depends on. `parameters` identifies the set of parameter tensors; their values may change without a new plan.
   struct Key {
     Shape input;
     std::string keep;
@@ -27,11 +27,11 @@ class Cache {
     bool operator==(const Key&) const = default;
   };
 
-  // The plan for `key`, or what `make` gives; other threads that want the same one wait for it.
+  // The cached plan for `key`, or what `make` returns; other threads that ask for the same key wait for it. Passes on what `make` throws.
   Plan get(const Key& key, const std::function<Plan()>& make);
   std::size_t size() const;
   void clear();
-  const std::shared_ptr<SharedConstants>& shared() const { return shared_; }  // for the plans that are made for it
+  const std::shared_ptr<SharedConstants>& shared() const { return shared_; }  // Options::shared of its plans
 
  private:
   struct Entry {
@@ -39,11 +39,12 @@ class Cache {
     Plan plan;
     std::size_t arena;  // bytes
   };
-  std::optional<Plan> find(const Key& key);  // these two: under the lock
+  std::optional<Plan> find(const Key& key);  // call with the lock held, as add()
   void add(Entry entry);
 
   static constexpr std::size_t kMost = 8;
-  static constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // constants and an arena a plan; one plan may be larger
+  static constexpr std::size_t kMostBytes = std::size_t{1}
+                                            << 30;  // of the constants and an arena for each plan; one plan may be larger
 
   mutable std::mutex mutex_;
   std::condition_variable made_;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kShared = 65536;  // bytes
 
-// One tensor as it stands: its memory, the version of what is in it, and where the view lies.
+// Identifies the values of a tensor: its storage, the version of that, and the view of it.
 std::string key_of(const Tensor& t) {
   const auto offset = static_cast<const char*>(t.raw()) - static_cast<const char*>(t.storage()->data);
   std::ostringstream text;
@@ -19,8 +19,8 @@ std::string key_of(const Tensor& t) {
 
 }  // namespace
 
-std::size_t Constants::want(Id id, Change change, std::string key) {
-  wanted_.push_back({id, std::move(change), std::move(key)});
+std::size_t Constants::want(Id id, Transform transform, std::string key) {
+  wanted_.push_back({id, std::move(transform), std::move(key)});
   return wanted_.size() - 1;
 }
 
@@ -30,11 +30,11 @@ void Constants::freeze() {
   while (!open.empty()) {
     const Id id = open.back();
     open.pop_back();
-    if (id < 0 || recipes_.count(id)) continue;
-    const auto& recipe = (*values_)[static_cast<std::size_t>(id)].constant;
-    recipes_[id] = recipe;
-    open.insert(open.end(), recipe->inputs.begin(), recipe->inputs.end());
-    if (recipe->source.defined()) sources_.push_back({recipe->source, 0});
+    if (id < 0 || exprs_.count(id)) continue;
+    const auto& expr = (*values_)[static_cast<std::size_t>(id)].constant;
+    exprs_[id] = expr;
+    open.insert(open.end(), expr->inputs.begin(), expr->inputs.end());
+    if (expr->source.defined()) sources_.push_back({expr->source, 0});
   }
   values_ = nullptr;
 }
@@ -55,38 +55,38 @@ void Constants::make() {
   std::map<Id, Tensor> made;
   auto all = std::make_shared<Ready>();
   for (const Wanted& w : wanted_) {
-    const auto here = [&] { return w.change ? w.change(value(w.id, made)) : value(w.id, made); };
-    const bool source = w.id >= 0 && recipes_.at(w.id)->source.defined();
-    if (source && !w.change) {
-      all->values.push_back(recipes_.at(w.id)->source);
+    const auto here = [&] { return w.transform ? w.transform(value(w.id, made)) : value(w.id, made); };
+    const bool source = w.id >= 0 && exprs_.at(w.id)->source.defined();
+    if (source && !w.transform) {
+      all->values.push_back(exprs_.at(w.id)->source);
       continue;
     }
     const std::string from = key(w.id);
-    const bool named = !from.empty() && (!w.change || !w.key.empty());
+    const bool named = !from.empty() && (!w.transform || !w.key.empty());
     all->shared.push_back(shared_->get(named ? w.key + "(" + from + ")" : "", here));
     all->values.push_back(*all->shared.back());
-    // Small ones are shared by several; a scaled weight is used once, and all of a network's would be as large as it is.
+    // Small intermediate values are kept, since several constants use them; large ones, such as scaled weights, are used once.
     std::erase_if(made, [](const auto& m) { return m.second.defined() && m.second.bytes() > kShared; });
   }
-  ready_ = std::move(all), sources_ = std::move(sources);  // only now: what fails before is tried again
+  ready_ = std::move(all), sources_ = std::move(sources);  // last, so that a failure before this is tried again
 }
 
 Tensor Constants::value(Id id, std::map<Id, Tensor>& made) const {
   if (id < 0) return {};
   if (const auto it = made.find(id); it != made.end()) return it->second;
-  const Recipe& recipe = *recipes_.at(id);
-  if (recipe.source.defined()) return recipe.source;
+  const ConstantExpr& expr = *exprs_.at(id);
+  if (expr.source.defined()) return expr.source;
   Tensors in;
-  for (const Id i : recipe.inputs) in.push_back(value(i, made));
-  return made[id] = recipe.make(in);
+  for (const Id i : expr.inputs) in.push_back(value(i, made));
+  return made[id] = expr.make(in);
 }
 
 std::string Constants::key(Id id) const {
   if (id < 0) return "none";
-  const Recipe& recipe = *recipes_.at(id);
-  if (recipe.source.defined()) return key_of(recipe.source);
-  std::string text = recipe.key;
-  for (const Id i : recipe.inputs) {
+  const ConstantExpr& expr = *exprs_.at(id);
+  if (expr.source.defined()) return key_of(expr.source);
+  std::string text = expr.key;
+  for (const Id i : expr.inputs) {
     const std::string input = key(i);
     if (text.empty() || input.empty()) return {};
     text += "(" + input + ")";
@@ -106,10 +106,10 @@ std::size_t Constants::bytes() {
   return total;
 }
 
-void Constants::let_go() {
+void Constants::release_parameters() {
   current();
   std::lock_guard lock(mutex_);
-  sources_.clear(), recipes_.clear(), wanted_.clear();
+  sources_.clear(), exprs_.clear(), wanted_.clear();
 }
 
 }  // namespace fovea::plan

@@ -1,4 +1,5 @@
-// The constants of a plan: what steps read besides the picture. Made from parameters by recipes, again when one of them has changed.
+// The constants of a plan: weights and other values that depend on parameters alone, in the form in which steps read them. They are
+// computed before the first run and again after a parameter has been written.
 #pragma once
 
 #include <functional>
@@ -15,24 +16,25 @@ namespace fovea::plan {
 
 class Constants {
  public:
-  using Change = std::function<Tensor(const Tensor&)>;
-  Constants(const Mutable& g, std::shared_ptr<SharedConstants> shared) : values_(&g.values), shared_(std::move(shared)) {}
+  using Transform = std::function<Tensor(const Tensor&)>;
+  Constants(const Graph& g, std::shared_ptr<SharedConstants> shared) : values_(&g.values), shared_(std::move(shared)) {}
 
-  // The index of a constant that steps will read: value `id` after `change` (none: as it is). Before freeze() only. `key` names the
-  // change and all that it depends on, so that other plans may share its result; without one it is made for this plan alone.
-  std::size_t want(Id id, Change change = {}, std::string key = {});
-  void freeze();  // copies the recipes; the graph may go
+  // Registers value `id` after `transform` (none: as it is) as a constant and returns its index in current(). Before freeze() only.
+  // `key` names the transform and all that it depends on, so that plans can share the result; without one this plan has its own.
+  std::size_t want(Id id, Transform transform = {}, std::string key = {});
+  void freeze();  // copies what it needs of the graph, which may go
 
-  // All that was wanted, made anew where a parameter's storage has been written since. Any thread.
+  // All constants, computed again where the storage of a parameter has been written since. Any thread.
   std::shared_ptr<const Tensors> current();
-  std::size_t bytes();  // owned by the plan and those that share with it, the parameters apart
-  // Makes what is wanted and forgets the parameters: their later changes are not followed.
-  void let_go();
+  std::size_t
+  bytes();  // of the constants, also those shared with other plans; parameters that are read where they lie do not count
+  // Computes the constants and drops the references to the parameters: later changes of these have no effect.
+  void release_parameters();
 
  private:
   struct Wanted {
     Id id;
-    Change change;
+    Transform transform;
     std::string key;
   };
   struct Source {
@@ -41,16 +43,16 @@ class Constants {
   };
   struct Ready {
     Tensors values;
-    std::vector<std::shared_ptr<const Tensor>> shared;  // keeps them there for other plans
+    std::vector<std::shared_ptr<const Tensor>> shared;  // owned jointly with other plans
   };
   bool stale() const;
   void make();
   Tensor value(Id id, std::map<Id, Tensor>& made) const;
-  std::string key(Id id) const;  // empty where nothing names the value
+  std::string key(Id id) const;  // empty for a value without a key
 
   const std::vector<Value>* values_;
   std::shared_ptr<SharedConstants> shared_;
-  std::map<Id, std::shared_ptr<const Recipe>> recipes_;
+  std::map<Id, std::shared_ptr<const ConstantExpr>> exprs_;
   std::vector<Wanted> wanted_;
   std::mutex mutex_;
   std::vector<Source> sources_;

@@ -10,16 +10,16 @@ Shape as_map(const Shape& s) {
 
 }  // namespace
 
-dnn::ConvSpec bare_convolution(const Mutable& g, const Node& n, const Convolve& c) {
+dnn::ConvSpec bare_convolution(const Graph& g, const Node& n, const Convolve& c) {
   const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]), &y = g.shape(n.outputs[0]);
   dnn::ConvSpec spec{.conv = c.options, .x = x, .w = w, .y = y, .bias = n.inputs[2] >= 0};
-  if (c.dense) spec.x = as_map(x), spec.w = {w[0], w[1], 1, 1}, spec.y = as_map(y);
+  if (c.linear) spec.x = as_map(x), spec.w = {w[0], w[1], 1, 1}, spec.y = as_map(y);
   spec.conv.activation = dnn::Activation::none;
   spec.from = g.value(n.inputs[0]).type, spec.to = g.value(n.outputs[0]).type;
   return spec;
 }
 
-dnn::ConvSpec fused_convolution(const Mutable& g, const Node& n, const Convolve& c, bool in_place) {
+dnn::ConvSpec fused_convolution(const Graph& g, const Node& n, const Convolve& c, bool in_place) {
   dnn::ConvSpec spec = bare_convolution(g, n, c);
   using Residual = dnn::ConvSpec::Residual;
   if (n.inputs[3] >= 0) spec.residual = in_place ? Residual::in_place : Residual::read;
@@ -27,21 +27,22 @@ dnn::ConvSpec fused_convolution(const Mutable& g, const Node& n, const Convolve&
   return spec;
 }
 
-Planes planes(const Mutable& g, const Node& n, const Convolve& c) {
-  return {c.options, c.planes->x, g.shape(n.inputs[1]), c.planes->steps, c.planes->from, c.planes->turned};
+SingleOutputConv single_output_conv(const Graph& g, const Node& n, const Convolve& c) {
+  const Convolve::SingleOutput& s = *c.single_output;
+  return {c.options, s.x, g.shape(n.inputs[1]), s.strides, s.offset, s.transposed};
 }
 
-std::optional<Dots> dots(const Mutable& g, const Node& n, const Convolve& c) {
+std::optional<Gemv> gemv_of(const Graph& g, const Node& n, const Convolve& c) {
   const Shape &x = g.shape(n.inputs[0]), &w = g.shape(n.inputs[1]), &y = g.shape(n.outputs[0]);
   const dnn::Conv& o = c.options;
   const bool plain =
-      c.dense || (o.groups == 1 && !o.transposed && w[2] * w[3] == 1 && y.elements() * w[1] == x.elements() * w[0]);
-  const Dots d{x.elements() / w[1], w[1], w[0]};
-  if (c.planes || !plain || !Dots::fits(d.positions, d.in, d.out)) return std::nullopt;
+      c.linear || (o.groups == 1 && !o.transposed && w[2] * w[3] == 1 && y.elements() * w[1] == x.elements() * w[0]);
+  const Gemv d{x.elements() / w[1], w[1], w[0]};
+  if (c.single_output || !plain || !Gemv::fits(d.positions, d.in, d.out)) return std::nullopt;
   return d;
 }
 
-Tensor plain_weight(const Tensor& w) {
+Tensor row_major_weight(const Tensor& w) {
   const Tensor dense = w.to(DType::f32).contiguous(Layout::row_major);
   return dense.rank() == 4 ? dense : dense.reshape({dense.dim(0), dense.dim(1), 1, 1});
 }

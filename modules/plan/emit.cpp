@@ -13,12 +13,12 @@
 namespace fovea::plan {
 namespace {
 
-// Whether oneDNN fuses all of it; with the residual where it lies or read from elsewhere.
-std::shared_ptr<const dnn::PreparedConv> fused(const Mutable& g, const Node& n, bool in_place) {
+// The oneDNN convolution with residual and activation fused; null where oneDNN does not have it. `in_place`: the residual is in y.
+std::shared_ptr<const dnn::PreparedConv> fused(const Graph& g, const Node& n, bool in_place) {
   return dnn::PreparedConv::make(fused_convolution(g, n, std::get<Convolve>(n.work), in_place));
 }
 
-std::vector<Algorithm> algorithms(const Mutable& g, bool tune) {
+std::vector<Algorithm> algorithms(const Graph& g, bool tune) {
   std::vector<Algorithm> all;
   for (const Node& n : g.nodes) {
     const auto* c = std::get_if<Convolve>(&n.work);
@@ -29,50 +29,50 @@ std::vector<Algorithm> algorithms(const Mutable& g, bool tune) {
 
 class Emitter {
  public:
-  Emitter(const Mutable& g, const Options& options)
+  Emitter(const Graph& g, const Options& options)
       : g_(g),
         algorithms_(algorithms(g, options.tune)),
         life_(g, [&](const Node& n) { return in_place(n); }),
-        blocks_(life_.blocks()),
+        allocations_(life_.list()),
         state_(std::make_shared<Plan::State>(g, options.shared ? options.shared : std::make_shared<SharedConstants>())) {}
 
   std::shared_ptr<Plan::State> run() {
     for (std::size_t i = 0; i < g_.nodes.size(); ++i) prepare(g_.nodes[i], static_cast<int>(i));
-    state_->memory = {place(blocks_), life_.bytes_without_sharing(), 0};
-    for (std::size_t i = 0; i < g_.values.size(); ++i) held_.push_back(0);
+    state_->memory = {assign_offsets(allocations_), life_.bytes_without_sharing(), 0};
+    for (std::size_t i = 0; i < g_.values.size(); ++i) eager_slots_.push_back(0);
     for (const Node& n : g_.nodes)
       if (std::holds_alternative<Eager>(n.work))
-        for (const Id id : n.outputs) held_[static_cast<std::size_t>(id)] = ++state_->held;
+        for (const Id id : n.outputs) eager_slots_[static_cast<std::size_t>(id)] = ++state_->eager_slots;
     for (std::size_t i = 0; i < g_.nodes.size(); ++i) add(g_.nodes[i], i);
     for (const Id id : g_.inputs) state_->inputs.push_back(g_.shape(id));
     for (const Id id : g_.outputs) state_->outputs.push_back(kept(id, {false, state_->outputs.size()}));
     for (const Kept& k : g_.taps) state_->taps.push_back({k.name, kept(k.value, {true, state_->taps.size()})});
-    free_held();
+    release_eager();
     state_->threads = threads();
     state_->constants.freeze();
     return std::move(state_);
   }
 
  private:
-  // Primitives and workspaces come first: they are blocks of the arena, alive during one step.
+  // Workspaces must be known before the arena is planned: each is an allocation that is in use during one step.
   void prepare(const Node& n, int step) {
     std::size_t bytes = 0;
     prepared_.emplace_back();
     if (const auto* c = std::get_if<Convolve>(&n.work)) bytes = prepare_convolution(n, *c, static_cast<std::size_t>(step));
     if (const auto* c = std::get_if<Compute>(&n.work)) bytes = static_cast<std::size_t>(c->bound.workspace) * sizeof(float);
-    if (std::holds_alternative<GlobalStatistics>(n.work))
-      bytes = static_cast<std::size_t>(global_workspace(g_.shape(n.inputs[0]))) * sizeof(float);
-    if (const auto* l = std::get_if<LineStatistics>(&n.work))
-      bytes = static_cast<std::size_t>(LineKernel(l->lines, g_.shape(n.inputs[0])).workspace()) * sizeof(float);
-    workspaces_.push_back(blocks_.size());
-    blocks_.push_back({bytes, step, step});
+    if (std::holds_alternative<GlobalReduce>(n.work))
+      bytes = static_cast<std::size_t>(global_reduce_workspace(g_.shape(n.inputs[0]))) * sizeof(float);
+    if (const auto* l = std::get_if<AxisReduce>(&n.work))
+      bytes = static_cast<std::size_t>(AxisReduceKernel(l->axes, g_.shape(n.inputs[0])).workspace()) * sizeof(float);
+    workspaces_.push_back(allocations_.size());
+    allocations_.push_back({bytes, step, step});
   }
 
-  // Whether a convolution may write over its residual, and a chain over a value that it reads several times.
+  // Whether a convolution may write over its residual, and a fused elementwise node over an input that it reads several times.
   bool in_place(const Node& n) const {
-    if (const auto* s = std::get_if<Sweep>(&n.work)) return chain(n, *s).at_once();
+    if (const auto* s = std::get_if<FusedElementwise>(&n.work)) return kernel(n, *s).single_group();
     const auto step = static_cast<std::size_t>(&n - g_.nodes.data());
-    return winograd(step) || algorithms_[step] == Algorithm::dots || fused(g_, n, true);
+    return winograd(step) || algorithms_[step] == Algorithm::gemv || fused(g_, n, true);
   }
   bool winograd(std::size_t step) const { return winograd_side(algorithms_[step]).has_value(); }
   Winograd winograd(const Node& n, std::size_t step, const Convolve& c) const {
@@ -81,33 +81,37 @@ class Emitter {
 
   // Bytes of workspace.
   std::size_t prepare_convolution(const Node& n, const Convolve& c, std::size_t step) {
-    if (algorithms_[step] == Algorithm::planes) return static_cast<std::size_t>(planes(g_, n, c).workspace()) * sizeof(float);
-    if (algorithms_[step] == Algorithm::dots) return 0;
+    if (algorithms_[step] == Algorithm::single_output)
+      return static_cast<std::size_t>(plan::single_output_conv(g_, n, c).workspace()) * sizeof(float);
+    if (algorithms_[step] == Algorithm::gemv) return 0;
     if (winograd(step)) return static_cast<std::size_t>(winograd(n, step, c).workspace(threads())) * sizeof(float);
     auto& made = prepared_.back();
-    made = fused(g_, n, life_.over(n, n.inputs[3]));
+    made = fused(g_, n, life_.overwrites(n, n.inputs[3]));
     if (!made) made = dnn::PreparedConv::make(bare_convolution(g_, n, c)), unfused_.push_back(static_cast<int>(step));
     check(made != nullptr, n.path, ": plan: oneDNN has no fast convolution for ", g_.shape(n.inputs[0]));
     return made->scratchpad_bytes();
   }
 
-  Place workspace(std::size_t step) const { return {Place::Kind::arena, blocks_[workspaces_[step]].offset, Shape{}}; }
-
-  // Where a value lies; a constant as it is.
-  Place at(Id id) {
-    if (id < 0) return {};
-    Place p{Place::Kind::arena, 0, g_.shape(id), g_.value(id).type, 0, g_.value(id).rows};
-    const auto [from, offset] = root(id);
-    const auto input = std::find(g_.inputs.begin(), g_.inputs.end(), from);
-    if (g_.constant(id)) p.kind = Place::Kind::constant, p.at = state_->constants.want(id);
-    else if (input != g_.inputs.end())
-      p.kind = Place::Kind::input, p.at = static_cast<std::size_t>(input - g_.inputs.begin()), p.offset = offset;
-    else if (life_.block(id) >= 0) p.at = blocks_[static_cast<std::size_t>(life_.block(id))].offset + life_.offset(id);
-    else p.kind = Place::Kind::held, p.at = held_[static_cast<std::size_t>(id)] - 1;
-    return p;
+  BufferRef workspace(std::size_t step) const {
+    return {BufferRef::Kind::arena, allocations_[workspaces_[step]].offset, Shape{}};
   }
 
-  // What a view is a view of in the end, and from which element on.
+  // Where a value lies; a constant without a transform.
+  BufferRef at(Id id) {
+    if (id < 0) return {};
+    BufferRef b{BufferRef::Kind::arena, 0, g_.shape(id), g_.value(id).type, 0, g_.value(id).row_major};
+    const auto [from, offset] = root(id);
+    const auto input = std::find(g_.inputs.begin(), g_.inputs.end(), from);
+    if (g_.constant(id)) b.kind = BufferRef::Kind::constant, b.at = state_->constants.want(id);
+    else if (input != g_.inputs.end())
+      b.kind = BufferRef::Kind::input, b.at = static_cast<std::size_t>(input - g_.inputs.begin()), b.offset = offset;
+    else if (life_.allocation(id) >= 0)
+      b.at = allocations_[static_cast<std::size_t>(life_.allocation(id))].offset + life_.offset(id);
+    else b.kind = BufferRef::Kind::eager, b.at = eager_slots_[static_cast<std::size_t>(id)] - 1;
+    return b;
+  }
+
+  // The value below all views, and the first element of the view.
   std::pair<Id, std::int64_t> root(Id id) const {
     std::int64_t offset = 0;
     for (auto n = g_.nodes.rbegin(); n != g_.nodes.rend(); ++n)
@@ -115,58 +119,59 @@ class Emitter {
     return {id, offset};
   }
 
-  // Of an operand that a chain spreads over `full`: constants in f32, in the plan's layout at the rank of the whole.
-  Place operand(Id id, const Shape& full) {
+  // An operand that broadcasts to `full`: a constant is converted to f32 in the plan's layout at the rank of `full`.
+  BufferRef operand(Id id, const Shape& full) {
     if (id < 0 || !g_.constant(id)) return at(id);
-    const auto change = [rank = full.rank()](const Tensor& t) {
+    const auto transform = [rank = full.rank()](const Tensor& t) {
       Shape padded;
       for (int i = t.rank(); i < rank; ++i) padded.push_back(1);
       for (const auto d : t.shape()) padded.push_back(d);
       return t.to(DType::f32).reshape(padded).contiguous(rank == 4 ? Layout::channels_last : Layout::row_major);
     };
-    return {Place::Kind::constant, state_->constants.want(id, change, fmt::format("operand{}", full.rank())), g_.shape(id)};
+    return {BufferRef::Kind::constant, state_->constants.want(id, transform, fmt::format("operand{}", full.rank())),
+            g_.shape(id)};
   }
 
-  // `key` names the change, so that plans share its result.
-  Place constant(Id id, std::function<Tensor(const Tensor&)> change, std::string key) {
-    return {Place::Kind::constant, state_->constants.want(id, std::move(change), std::move(key)), Shape{}};
+  // A constant after `transform`; `key` as in Constants::want().
+  BufferRef constant(Id id, std::function<Tensor(const Tensor&)> transform, std::string key) {
+    return {BufferRef::Kind::constant, state_->constants.want(id, std::move(transform), std::move(key)), Shape{}};
   }
 
-  std::vector<Place> operands(const Node& n, const Links& links) {
-    std::vector<Place> positions{at(n.inputs[0])};
-    const Shape& full = g_.shape(std::holds_alternative<Sweep>(n.work) ? n.outputs[0] : n.inputs[0]);
+  std::vector<BufferRef> operands(const Node& n, const ElementwiseOps& ops) {
+    std::vector<BufferRef> inputs{at(n.inputs[0])};
+    const Shape& full = g_.shape(std::holds_alternative<FusedElementwise>(n.work) ? n.outputs[0] : n.inputs[0]);
     for (std::size_t i = 1; i < n.inputs.size(); ++i) {
-      const bool channels = std::any_of(links.begin(), links.end(), [&](const Link& l) {
-        return l.kind == Link::Kind::affine && (l.operand == i || l.shift == i);
+      const bool channels = std::any_of(ops.begin(), ops.end(), [&](const ElementwiseOp& op) {
+        return op.kind == ElementwiseOp::Kind::affine && (op.operand == i || op.shift == i);
       });
-      positions.push_back(operand(n.inputs[i], channels ? g_.shape(n.inputs[i]) : full));
+      inputs.push_back(operand(n.inputs[i], channels ? g_.shape(n.inputs[i]) : full));
     }
-    return positions;
+    return inputs;
   }
 
-  Place kept(Id id, Plan::State::Copy copy) {
-    Place place = at(id);
-    if (place.kind == Place::Kind::arena) state_->entries[made_at_.at(id)].copies.push_back(copy);
-    return place;
+  BufferRef kept(Id id, Plan::State::Copy copy) {
+    BufferRef b = at(id);
+    if (b.kind == BufferRef::Kind::arena) state_->entries[made_at_.at(id)].copies.push_back(copy);
+    return b;
   }
 
-  Chain chain(const Node& n, const Sweep& s) const {
+  ElementwiseKernel kernel(const Node& n, const FusedElementwise& s) const {
     const Id y = n.outputs[0];
-    return Chain(s.links, g_.shape(y), of_chain(n), g_.value(y).type);
+    return ElementwiseKernel(s.ops, g_.shape(y), operand_types(n), g_.value(y).type);
   }
 
-  std::vector<Chain::Operand> of_chain(const Node& n) const {
-    std::vector<Chain::Operand> out;
+  std::vector<ElementwiseKernel::Operand> operand_types(const Node& n) const {
+    std::vector<ElementwiseKernel::Operand> out;
     for (const Id id : n.inputs) out.push_back({g_.shape(id), g_.value(id).type});
     return out;
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c) {
-    if (algorithms_[i] == Algorithm::planes) return make(n, i, c, planes(g_, n, c));
-    if (algorithms_[i] == Algorithm::dots) return make(n, c, *dots(g_, n, c));
+    if (algorithms_[i] == Algorithm::single_output) return make(n, i, c, plan::single_output_conv(g_, n, c));
+    if (algorithms_[i] == Algorithm::gemv) return make(n, c, *gemv_of(g_, n, c));
     if (winograd(i)) return make(n, i, c, winograd(n, i, c));
     const auto made = prepared_[i];
-    const auto weight = [made](const Tensor& w) { return made->reorder(plain_weight(w)); };
+    const auto weight = [made](const Tensor& w) { return made->reorder(row_major_weight(w)); };
     ConvolveParts p{.made = made,
                     .call = state_->calls.size(),
                     .x = at(n.inputs[0]),
@@ -176,16 +181,18 @@ class Emitter {
     state_->calls.push_back(made);
     p.weight = constant(n.inputs[1], weight, made->weight_layout());
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
-    if (std::find(unfused_.begin(), unfused_.end(), static_cast<int>(i)) != unfused_.end()) p.behind = behind(n, c);
+    if (std::find(unfused_.begin(), unfused_.end(), static_cast<int>(i)) != unfused_.end()) p.after = unfused(n, c);
     return convolve_step(std::move(p));
   }
 
-  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Planes& problem) {
-    PlanesParts p{.problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .workspace = workspace(i), .after = c.after};
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const SingleOutputConv& problem) {
+    SingleOutputConvParts p{
+        .problem = problem, .x = at(n.inputs[0]), .y = at(n.outputs[0]), .workspace = workspace(i), .after = c.after};
     p.weight = constant(
-        n.inputs[1], [problem](const Tensor& w) { return problem.weight(w); }, problem.turned ? "turned planes" : "planes");
+        n.inputs[1], [problem](const Tensor& w) { return problem.weight(w); },
+        problem.transposed ? "single-output transposed" : "single-output");
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
-    return planes_step(std::move(p));
+    return single_output_conv_step(std::move(p));
   }
 
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Convolve& c, const Winograd& winograd) {
@@ -195,73 +202,73 @@ class Emitter {
                     .y = at(n.outputs[0]),
                     .workspace = workspace(i),
                     .after = c.after};
-    const auto weight = [winograd](const Tensor& w) { return winograd.transform(plain_weight(w)); };
+    const auto weight = [winograd](const Tensor& w) { return winograd.transform(row_major_weight(w)); };
     p.weight = constant(n.inputs[1], weight, fmt::format("winograd{}x{}", winograd.side().rows, winograd.side().columns));
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
     return winograd_step(std::move(p));
   }
 
-  std::unique_ptr<Step> make(const Node& n, const Convolve& c, const Dots& problem) {
-    DotsParts p{.problem = problem, .x = at(n.inputs[0]), .residual = at(n.inputs[3]), .y = at(n.outputs[0]), .after = c.after};
-    p.weight = constant(n.inputs[1], plain_weight, "plain");
+  std::unique_ptr<Step> make(const Node& n, const Convolve& c, const Gemv& problem) {
+    GemvParts p{.problem = problem, .x = at(n.inputs[0]), .residual = at(n.inputs[3]), .y = at(n.outputs[0]), .after = c.after};
+    p.weight = constant(n.inputs[1], row_major_weight, "row-major");
     if (n.inputs[2] >= 0) p.bias = operand(n.inputs[2], g_.shape(n.inputs[2]));
-    return dots_step(std::move(p));
+    return gemv_step(std::move(p));
   }
 
-  // Residual and activation of a convolution that oneDNN would not fuse them into.
-  Chain behind(const Node& n, const Convolve& c) const {
-    Links links;
-    const Chain::Operand y{g_.shape(n.outputs[0]), g_.value(n.outputs[0]).type};
-    if (n.inputs[3] >= 0) links.push_back({.kind = Link::Kind::binary, .binary = sum_of_two(), .operand = 1});
-    if (c.after) links.push_back({.kind = Link::Kind::pointwise, .pointwise = *c.after});
-    return {links, y.shape, {y, y}, y.type};
+  // Residual and activation of a convolution for which oneDNN does not fuse them.
+  ElementwiseKernel unfused(const Node& n, const Convolve& c) const {
+    ElementwiseOps ops;
+    const ElementwiseKernel::Operand y{g_.shape(n.outputs[0]), g_.value(n.outputs[0]).type};
+    if (n.inputs[3] >= 0) ops.push_back({.kind = ElementwiseOp::Kind::binary, .binary = sum_of_two(), .operand = 1});
+    if (c.after) ops.push_back({.kind = ElementwiseOp::Kind::pointwise, .pointwise = *c.after});
+    return {ops, y.shape, {y, y}, y.type};
   }
 
-  std::unique_ptr<Step> make(const Node& n, std::size_t, const Sweep& s) {
-    return sweep_step(chain(n, s), operands(n, s.links), at(n.outputs[0]));
+  std::unique_ptr<Step> make(const Node& n, std::size_t, const FusedElementwise& s) {
+    return elementwise_step(kernel(n, s), operands(n, s.ops), at(n.outputs[0]));
   }
-  std::unique_ptr<Step> make(const Node& n, std::size_t i, const GlobalStatistics&) {
-    return global_statistics_step(at(n.inputs[0]), at(n.outputs[0]), at(n.outputs[1]), workspace(i));
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const GlobalReduce&) {
+    return global_reduce_step(at(n.inputs[0]), at(n.outputs[0]), at(n.outputs[1]), workspace(i));
   }
-  std::unique_ptr<Step> make(const Node& n, std::size_t, const ChannelStatistics& s) {
-    return channel_statistics_step(Chain(s.links, g_.shape(n.inputs[0]), of_chain(n), DType::f32, true), operands(n, s.links),
-                                   at(n.outputs[0]), s.mean_first);
+  std::unique_ptr<Step> make(const Node& n, std::size_t, const ChannelReduce& s) {
+    return channel_reduce_step(ElementwiseKernel(s.ops, g_.shape(n.inputs[0]), operand_types(n), DType::f32, true),
+                               operands(n, s.ops), at(n.outputs[0]), s.mean_first);
   }
-  std::unique_ptr<Step> make(const Node& n, std::size_t i, const LineStatistics& s) {
-    std::vector<Place> out;
+  std::unique_ptr<Step> make(const Node& n, std::size_t i, const AxisReduce& s) {
+    std::vector<BufferRef> out;
     for (const Id id : n.outputs) out.push_back(at(id));
-    return line_statistics_step(LineKernel(s.lines, g_.shape(n.inputs[0])), at(n.inputs[0]), std::move(out), workspace(i));
+    return axis_reduce_step(AxisReduceKernel(s.axes, g_.shape(n.inputs[0])), at(n.inputs[0]), std::move(out), workspace(i));
   }
-  std::unique_ptr<Step> make(const Node& n, std::size_t, const Window& w) {
-    return window_step(w.pool, at(n.inputs[0]), at(n.outputs[0]));
+  std::unique_ptr<Step> make(const Node& n, std::size_t, const Pool2d& w) {
+    return pool2d_step(w.pool, at(n.inputs[0]), at(n.outputs[0]));
   }
   std::unique_ptr<Step> make(const Node&, std::size_t, const View&) { return nullptr; }
-  // What was written into its place at once is not copied.
+  // A part that its producer wrote into the output needs no copy.
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Copy& c) {
-    std::vector<Place> in;
+    std::vector<BufferRef> in;
     for (const Id id : n.inputs) in.push_back(operand(id, id < 0 ? Shape{} : g_.shape(id)));
-    const Place y = at(n.outputs[0]);
+    const BufferRef y = at(n.outputs[0]);
     std::vector<Copy::Piece> pieces;
     for (const Copy::Piece& p : c.pieces) {
       const auto bytes = [](std::int64_t elements) { return static_cast<std::size_t>(elements) * sizeof(float); };
-      const Place& x = in[p.input];
-      const bool there =
-          p.move.straight() && x.kind == Place::Kind::arena && x.at + bytes(p.move.from) == y.at + bytes(p.move.to);
-      if (!there) pieces.push_back(p);
+      const BufferRef& x = in[p.input];
+      const bool in_place =
+          p.copy.contiguous() && x.kind == BufferRef::Kind::arena && x.at + bytes(p.copy.from) == y.at + bytes(p.copy.to);
+      if (!in_place) pieces.push_back(p);
     }
-    return pieces.empty() ? nullptr : copy_step(std::move(pieces), std::move(in), y);
+    return pieces.empty() ? nullptr : strided_copy_step(std::move(pieces), std::move(in), y);
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t i, const Compute& c) {
-    std::vector<Place> in, out;
-    const auto by_rows = [](const Tensor& t) { return t.to(DType::f32).contiguous(Layout::row_major); };
+    std::vector<BufferRef> in, out;
+    const auto row_major = [](const Tensor& t) { return t.to(DType::f32).contiguous(Layout::row_major); };
     for (const Id id : n.inputs)
-      in.push_back(id >= 0 && c.rows && g_.constant(id) ? constant(id, by_rows, "rows")
-                                                        : operand(id, id < 0 ? Shape{} : g_.shape(id)));
+      in.push_back(id >= 0 && c.row_major && g_.constant(id) ? constant(id, row_major, "row-major f32")
+                                                             : operand(id, id < 0 ? Shape{} : g_.shape(id)));
     for (const Id id : n.outputs) out.push_back(at(id));
-    return compute_step(c, std::move(in), std::move(out), workspace(i));
+    return compute_step(c, n.op_names.back(), std::move(in), std::move(out), workspace(i));
   }
   std::unique_ptr<Step> make(const Node& n, std::size_t, const Eager& e) {
-    std::vector<Place> in, out;
+    std::vector<BufferRef> in, out;
     for (const Id id : n.inputs) in.push_back(at(id));
     for (const Id id : n.outputs) out.push_back(at(id));
     return eager_step(e.op, n.path, std::move(in), std::move(out));
@@ -270,39 +277,39 @@ class Emitter {
   void add(const Node& n, std::size_t i) {
     auto step = std::visit([&](const auto& work) { return make(n, i, work); }, n.work);
     for (const Id id : n.inputs)
-      if (id >= 0 && held_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
-    for (const Id id : n.outputs) made_at_[id] = state_->entries.size() - (step ? 0 : 1);  // a view is there with what it views
+      if (id >= 0 && eager_slots_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
+    for (const Id id : n.outputs) made_at_[id] = state_->entries.size() - (step ? 0 : 1);  // a view is computed with its input
     if (!step) return;
-    Plan::StepInfo info{n.path, step->how(), n.ops, {}, DType::f32, n.multiply_adds, 0};
+    Plan::StepInfo info{n.path, step->how(), n.op_names, {}, DType::f32, n.multiply_adds, 0};
     for (const auto* ids : {&n.inputs, &n.outputs})
       for (const Id id : *ids)
         if (id >= 0) info.bytes += static_cast<std::size_t>(g_.shape(id).elements()) * size_of(g_.value(id).type);
     for (const Id id : n.outputs)
       if (id >= 0) info.output = g_.shape(id), info.type = g_.value(id).type;
     for (const Id id : n.outputs)
-      if (id >= 0 && held_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
+      if (id >= 0 && eager_slots_[static_cast<std::size_t>(id)]) last_[id] = state_->entries.size();
     state_->infos.push_back(std::move(info));
     state_->entries.push_back({std::move(step), {}});
   }
 
-  void free_held() {
+  void release_eager() {
     for (const auto& [id, entry] : last_)
-      if (!g_.value(id).kept) state_->entries[entry].last_reads.push_back(held_[static_cast<std::size_t>(id)] - 1);
+      if (!g_.value(id).kept) state_->entries[entry].released.push_back(eager_slots_[static_cast<std::size_t>(id)] - 1);
   }
 
-  const Mutable& g_;
+  const Graph& g_;
   std::vector<Algorithm> algorithms_;  // of each node
   Lifetimes life_;
-  std::vector<Block> blocks_;
+  std::vector<Allocation> allocations_;
   std::shared_ptr<Plan::State> state_;
   std::vector<std::shared_ptr<const dnn::PreparedConv>> prepared_;
   std::vector<int> unfused_;
-  std::vector<std::size_t> workspaces_, held_;
-  std::map<Id, std::size_t> last_, made_at_;
+  std::vector<std::size_t> workspaces_, eager_slots_;
+  std::map<Id, std::size_t> last_, made_at_;  // entries that read an eager value last, that compute a value
 };
 
 }  // namespace
 
-std::shared_ptr<Plan::State> emit(const Mutable& g, const Options& options) { return Emitter(g, options).run(); }
+std::shared_ptr<Plan::State> emit(const Graph& g, const Options& options) { return Emitter(g, options).run(); }
 
 }  // namespace fovea::plan

@@ -7,56 +7,56 @@
 namespace fovea::plan {
 namespace {
 
-bool holds(const std::vector<Id>& list, Id id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+bool contains(const std::vector<Id>& list, Id id) { return std::find(list.begin(), list.end(), id) != list.end(); }
 
 }  // namespace
 
-Node* Mutable::producer(Id id) {
+Node* Graph::producer(Id id) {
   for (Node& n : nodes)
-    if (!n.dead && id >= 0 && holds(n.outputs, id)) return &n;
+    if (!n.dead && id >= 0 && contains(n.outputs, id)) return &n;
   return nullptr;
 }
 
-std::vector<Node*> Mutable::users(Id id) {
+std::vector<Node*> Graph::users(Id id) {
   std::vector<Node*> out;
   for (Node& n : nodes)
-    if (!n.dead && holds(n.inputs, id)) out.push_back(&n);
+    if (!n.dead && contains(n.inputs, id)) out.push_back(&n);
   return out;
 }
 
-bool Mutable::only_for(Id id, const Node& n) {
+bool Graph::only_for(Id id, const Node& n) {
   if (value(id).kept || std::count(n.inputs.begin(), n.inputs.end(), id) != 1) return false;
   const auto readers = users(id);
   return readers.size() == 1 && readers.front() == &n;
 }
 
-Id Mutable::add(const Shape& shape) {
-  values.push_back({.shape = shape, .known = true});
+Id Graph::add(const Shape& shape) {
+  values.push_back({.shape = shape, .planned = true});
   return static_cast<Id>(values.size()) - 1;
 }
 
-Id Mutable::add_constant(const Shape& shape, std::vector<Id> from, std::function<Tensor(const Tensors&)> make, std::string key) {
+Id Graph::add_constant(const Shape& shape, std::vector<Id> from, std::function<Tensor(const Tensors&)> make, std::string key) {
   const Id id = add(shape);
-  value(id).constant = std::make_shared<Recipe>(Recipe{{}, std::move(from), std::move(make), std::move(key)});
+  value(id).constant = std::make_shared<ConstantExpr>(ConstantExpr{{}, std::move(from), std::move(make), std::move(key)});
   return id;
 }
 
-Id Mutable::add_source(const Tensor& t) {
+Id Graph::add_source(const Tensor& t) {
   const Id id = add(t.shape());
-  value(id).constant = std::make_shared<Recipe>(Recipe{t, {}, {}});
+  value(id).constant = std::make_shared<ConstantExpr>(ConstantExpr{t, {}, {}});
   return id;
 }
 
-void Mutable::sweep_dead() {
+void Graph::remove_dead() {
   nodes.erase(std::remove_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.dead; }), nodes.end());
 }
 
-Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
-  Graph traced;
-  Mutable g;
+Graph import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
+  Trace trace;
+  Graph g;
   {
     NoGrad no_grad;
-    TraceScope scope(traced);
+    TraceScope scope(trace);
     Vars in;
     for (const Shape& s : inputs) in.push_back(scope.input(s));
     std::map<std::string, Var> feeds;
@@ -65,15 +65,15 @@ Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shap
     for (const Var& out : forward(in)) g.outputs.push_back(scope.index_of(out));
     for (const auto& [name, v] : taps.kept) g.taps.push_back({name, scope.index_of(v)});
   }
-  for (const GraphValue& v : traced.values) {
+  for (const TraceValue& v : trace.values) {
     g.values.push_back({.shape = v.shape});
-    if (v.constant.defined()) g.values.back().constant = std::make_shared<Recipe>(Recipe{v.constant, {}, {}});
+    if (v.constant.defined()) g.values.back().constant = std::make_shared<ConstantExpr>(ConstantExpr{v.constant, {}, {}});
   }
-  g.inputs = traced.inputs;
-  for (const Id id : g.inputs) g.value(id).known = true;
+  g.inputs = trace.inputs;
+  for (const Id id : g.inputs) g.value(id).planned = true;
   for (const Id id : g.outputs) g.value(id).kept = true;
   for (const Kept& k : g.taps) g.value(k.value).kept = true;
-  for (const GraphNode& n : traced.nodes) {
+  for (const TraceNode& n : trace.nodes) {
     Shapes in, out;
     for (const Id id : n.inputs) in.push_back(id < 0 ? Shape{} : g.shape(id));
     for (const Id id : n.outputs) out.push_back(g.shape(id));

@@ -1,6 +1,6 @@
-// The small mutable graph that passes work on. Nodes stand in an order in which they can run; a value has one producer. A value is
-// f32, or bf16 where its type says so, in the plan's layout (maps dense channels-last, the rest dense row-major) when a lowered node
-// made it; what an op's own forward made comes as it comes.
+// The graph of a network on which the passes of the compiler work. Nodes are in an order in which they can run; each value has one
+// producer. What a lowered node makes is f32, or bf16 where Value::type says so, in the plan's layout: maps (rank 4) dense channels-last,
+// everything else dense row-major. What an op's own forward makes has any layout.
 #pragma once
 
 #include <functional>
@@ -11,86 +11,91 @@
 
 #include "modules/autograd/apply.hpp"
 #include "modules/plan/plan.hpp"
-#include "modules/plan/strided.hpp"
+#include "modules/plan/strided_view.hpp"
 
 namespace fovea::plan {
 
-using Id = int;  // of a value; -1 for an input that is absent
+using Id = int;  // index of a value in Graph::values; -1 for an input that is absent or an output that is not wanted
 
-// One step of a chain that runs over a map in cache: a function of one value, or of it and an operand (an index into the node's
-// inputs). An affine link, x * scale + shift for each channel, has two operands: constants in f64. A spread link stands first: the
-// chain's value, smaller than its result, is repeated along the axes that it lacks. Between an aside link, whose operand has the full
-// shape, and a back link lies a chain on a second value, that operand; the back link's function joins it to the first.
-struct Link {
-  enum class Kind : std::uint8_t { pointwise, binary, affine, spread, aside, back } kind;
+// One operation of a fused elementwise kernel. It works on a current value, which starts as the node's input 0, and on operands, which
+// are indices into the node's inputs and broadcast to the shape of the output.
+struct ElementwiseOp {
+  enum class Kind : std::uint8_t {
+    pointwise,  // value = f(value)
+    binary,     // value = f(value, operand)
+    affine,     // value = value * operand + shift, one of each for each channel, f64 constants
+    broadcast,  // only as the first: value = input 0 broadcast to the shape of the output
+    push,       // puts the value on a stack of depth one; value = operand, which has the shape of the output
+    pop         // value = f(popped value, value)
+  } kind;
   role::Pointwise pointwise{};
-  role::Binary binary{};
+  role::Binary binary{};  // of binary and pop
   std::size_t operand = 0, shift = 0;
 };
-using Links = std::vector<Link>;
-constexpr std::size_t kMaxOperands = 64;  // of one chain, its value included
+using ElementwiseOps = std::vector<ElementwiseOp>;
+constexpr std::size_t kMaxOperands = 64;  // inputs of one fused elementwise node
 
-// What a node does. `links` of channel statistics run on x before it is reduced.
-struct Eager {
+// The kinds of nodes. Inputs and outputs are those of the node, in this order.
+struct Eager {  // an op without a role, or whose role does not fit here: its own forward
   std::shared_ptr<const Op> op;
 };
-struct Convolve {  // inputs: x, weight, bias, residual; the bias may be f64
+struct Convolve {  // x, weight, bias, residual -> y = after(conv(x) + bias + residual); the bias may be f64
   dnn::Conv options;
-  bool dense = false;                         // a linear layer over the last axis of x, weight O x I
-  std::optional<role::Pointwise> after = {};  // behind the sum with the residual
-  // By the kernel for few planes (kernels/planes.hpp), which reads x as a view of the input: of that shape, one step for each axis,
-  // from an element on. `turned`: y lies column by column.
-  struct FewPlanes {
-    Shape x, steps;
-    std::int64_t from;
-    bool turned = false;
+  bool linear = false;                        // a fully connected layer over the last axis of x, weight (O, I)
+  std::optional<role::Pointwise> after = {};  // activation
+  // Set for kernels/single_output_conv.hpp, which reads x as a strided view of the node's input 0: shape, strides and first element.
+  struct SingleOutput {
+    Shape x, strides;
+    std::int64_t offset;
+    bool transposed = false;  // y is written column by column
   };
-  std::optional<FewPlanes> planes = {};
+  std::optional<SingleOutput> single_output = {};
 };
-struct Sweep {  // inputs: x, operands; without links a copy of x in the type of its output
-  Links links;
+struct FusedElementwise {  // x, operands -> y; without ops a copy of x in the type of y
+  ElementwiseOps ops;
 };
-struct GlobalStatistics {};  // outputs: mean, maximum, of which -1 is not wanted
-struct ChannelStatistics {   // inputs: x, operands
+struct GlobalReduce {};  // x (N, C, H, W) -> mean (N, C, 1, 1), maximum (N, C, 1, 1); one of them may be -1
+struct ChannelReduce {   // x (N, C, H, W), operands -> maximum and mean over the channels of x after `ops`: (N, 2, H, W)
   bool mean_first;
-  Links links;
+  ElementwiseOps ops;
 };
-struct LineStatistics {  // outputs: as `lines` name them
-  std::vector<role::Line> lines;
+struct AxisReduce {  // x (N, C, H, W) -> one output for each of `axes`
+  std::vector<role::ReducedAxis> axes;
 };
-struct Window {
-  role::Pool pool;
+struct Pool2d {  // x (N, C, H, W) -> (N, C, OH, OW)
+  role::Pool2d pool;
 };
-struct View {  // the input's memory from an element on
+struct View {  // x -> y, which is the memory of x from an element on
   std::int64_t offset = 0;
 };
-struct Copy {  // output: pieces of the inputs
+struct Copy {  // inputs -> y, which is filled by strided copies of parts of them
   struct Piece {
     std::size_t input;
-    Move move;
+    StridedCopy copy;
   };
   std::vector<Piece> pieces;
 };
-struct Compute {
+struct Compute {  // an op's kernel, bound to the shapes and strides of the inputs
   role::Computation::Bound bound;
   std::vector<std::int64_t> offsets;  // of the first element of each input
-  bool rows = false;                  // takes constants of rank 4 row-major
+  bool row_major = false;             // takes constants of rank 4 row-major
 };
 using Work =
-    std::variant<Eager, Convolve, Sweep, GlobalStatistics, ChannelStatistics, LineStatistics, Window, View, Copy, Compute>;
+    std::variant<Eager, Convolve, FusedElementwise, GlobalReduce, ChannelReduce, AxisReduce, Pool2d, View, Copy, Compute>;
 
 struct Node {
   Work work;
   std::vector<Id> inputs, outputs;
-  std::string path;              // of the module that it came from
-  std::vector<std::string> ops;  // that it stands for, in their order
+  std::string path;                   // of the module that it came from
+  std::vector<std::string> op_names;  // of the traced ops that it computes, in their order
   std::int64_t multiply_adds = 0;
-  bool dead = false;
+  bool dead = false;  // to be removed by Graph::remove_dead()
 };
 
-// A value that depends on parameters alone. A source is read where it lies; others are made again when a source has changed. `key`
-// names what `make` does and all that it depends on besides its inputs: what has one is shared between plans.
-struct Recipe {
+// How to compute a value that depends on parameters alone: either `source` is a parameter, read where it lies, or `make` computes the
+// value from `inputs` again whenever a parameter has changed. `key` names `make` and everything that it depends on besides its inputs;
+// values with a key are shared between plans.
+struct ConstantExpr {
   Tensor source;
   std::vector<Id> inputs;
   std::function<Tensor(const Tensors&)> make;
@@ -99,10 +104,10 @@ struct Recipe {
 
 struct Value {
   Shape shape;
-  std::shared_ptr<const Recipe> constant = {};
-  bool kept = false;   // somebody outside asks for it as it is
-  bool known = false;  // in the plan's layout
-  bool rows = false;   // dense row-major though of rank 4: heads and scores of attention
+  std::shared_ptr<const ConstantExpr> constant = {};  // null for what a run computes
+  bool kept = false;                                  // an output or a kept tap: it must exist as it is
+  bool planned = false;                               // in the plan's layout: an input, or made by a lowered node
+  bool row_major = false;                             // of rank 4, but dense row-major: attention heads and scores
   DType type = DType::f32;
 };
 
@@ -111,7 +116,7 @@ struct Kept {
   Id value;
 };
 
-struct Mutable {
+struct Graph {
   std::vector<Value> values;
   std::vector<Node> nodes;
   std::vector<Id> inputs, outputs;
@@ -123,23 +128,25 @@ struct Mutable {
   bool constant(Id id) const { return id < 0 || value(id).constant != nullptr; }
 
   Node* producer(Id id);                // null for inputs and constants
-  std::vector<Node*> users(Id id);      // a node that reads it twice comes once
-  bool only_for(Id id, const Node& n);  // nobody but n reads it
-  Id add(const Shape& shape);
+  std::vector<Node*> users(Id id);      // each node once
+  bool only_for(Id id, const Node& n);  // n is the only reader, reads it once, and it is not kept
+  Id add(const Shape& shape);           // a value that the plan computes
   Id add_constant(const Shape& shape, std::vector<Id> inputs, std::function<Tensor(const Tensors&)> make, std::string key = {});
-  Id add_source(const Tensor& t);
-  void sweep_dead();  // takes dead nodes out
+  Id add_source(const Tensor& t);  // a parameter
+  void remove_dead();
 };
 
+// The work of a live node if it is a T; else, and for null, null.
 template <class T>
 T* as(Node* node) {
   return node && !node->dead ? std::get_if<T>(&node->work) : nullptr;
 }
 
-// Runs `forward` on shapes alone, with the taps that are kept as further outputs and those that are fed as further inputs.
-Mutable import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options);
+// Traces `forward` on shapes alone. Taps that match Options::keep become Graph::taps, those in Options::feeds further inputs. All nodes
+// are Eager.
+Graph import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options);
 
-// Gives a role to every node whose op offers one that fits its shapes and inputs.
-void lower(Mutable& g);
+// Replaces Eager by the work that the op's role stands for, where the role fits the node's shapes and inputs.
+void lower(Graph& g);
 
 }  // namespace fovea::plan

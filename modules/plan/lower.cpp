@@ -5,27 +5,28 @@
 #include <concepts>
 
 #include "modules/plan/convolution.hpp"
-#include "modules/plan/moves.hpp"
+#include "modules/plan/view_lowering.hpp"
 
 namespace fovea::plan {
 namespace {
 
-// At most one axis with more than one element: then any layout is the same memory.
+// At most one axis has more than one element, so that all layouts are the same memory.
 bool one_axis(const Shape& s) {
   return std::count_if(s.begin(), s.end(), [](std::int64_t d) { return d > 1; }) <= 1;
 }
 
 bool map(const Shape& s) { return s.rank() == 4 && s.elements() > 0; }
 
-// Whether a value of shape `s` can be spread over a value of shape `full` by a row kernel.
-bool spreads(const Mutable& g, Id id, const Shape& full) {
+// Whether a row kernel can broadcast the value over one of shape `full`: a shape of lower rank is aligned at the last axis, which is the
+// innermost in memory only for constants, which are laid out for it, and for values of one axis.
+bool can_broadcast(const Graph& g, Id id, const Shape& full) {
   const Shape& s = g.shape(id);
   return s.rank() <= full.rank() && (s.rank() == full.rank() || g.constant(id) || one_axis(s));
 }
 
 class Lowerer {
  public:
-  explicit Lowerer(Mutable& g) : g_(g), moves_(g) {}
+  explicit Lowerer(Graph& g) : g_(g), views_(g) {}
 
   void run() {
     std::vector<Node> nodes;
@@ -33,14 +34,14 @@ class Lowerer {
       const auto* eager = std::get_if<Eager>(&n.work);
       const Lowering role = eager ? eager->op->lower() : Lowering{};
       if (const auto* split = std::get_if<role::Split>(&role)) {
-        auto parts = moves_.lower(n, *split);
+        auto parts = views_.lower(n, *split);
         for (Node& part : parts) add(nodes, std::move(part));
         if (!parts.empty()) continue;
       }
       if (!any_layout(role))
-        for (Id& id : n.inputs) id = moves_.dense(id, nodes);
+        for (Id& id : n.inputs) id = views_.channels_last(id, nodes);
       std::optional<Work> work = std::visit([&](const auto& r) { return lowered(n, r); }, role);
-      if (!work) work = by_rows(n, role, nodes);
+      if (!work) work = row_major(n, role, nodes);
       if (work) n.work = std::move(*work);
       add(nodes, std::move(n));
     }
@@ -49,7 +50,7 @@ class Lowerer {
 
  private:
   const Shape& in(const Node& n, std::size_t i) const { return g_.shape(n.inputs[i]); }
-  bool known(const Node& n, std::size_t i) const { return !g_.constant(n.inputs[i]) && g_.value(n.inputs[i]).known; }
+  bool planned(const Node& n, std::size_t i) const { return !g_.constant(n.inputs[i]) && g_.value(n.inputs[i]).planned; }
 
   std::optional<Work> lowered(Node&, std::monostate) { return std::nullopt; }
 
@@ -57,25 +58,25 @@ class Lowerer {
     if (!map(in(n, 0)) || g_.constant(n.inputs[0]) || !g_.constant(n.inputs[1]) || !g_.constant(n.inputs[2])) return std::nullopt;
     if (n.inputs[3] >= 0 && g_.constant(n.inputs[3])) return std::nullopt;
     Convolve c{.options = r.options, .after = r.after};
-    if (moves_.few_planes(n, c)) return c;
-    return computed(n, std::move(c));
+    if (views_.single_output_conv(n, c)) return c;
+    return fast(n, std::move(c));
   }
 
-  // What oneDNN computes slowly, bare as it is, keeps its own kernels.
-  std::optional<Work> computed(const Node& n, Convolve c) const {
+  // Nothing where oneDNN has only a slow kernel: then the op's own forward runs.
+  std::optional<Work> fast(const Node& n, Convolve c) const {
     if (!dnn::PreparedConv::make(bare_convolution(g_, n, c))) return std::nullopt;
     return c;
   }
 
-  // Over the last axis, which must lie innermost.
-  std::optional<Work> lowered(Node& n, const role::Dense&) {
-    const bool constants = g_.constant(n.inputs[1]) && g_.constant(n.inputs[2]), rows = g_.value(n.inputs[0]).rows;
+  // The last axis of x must be the innermost in memory.
+  std::optional<Work> lowered(Node& n, const role::Linear&) {
+    const bool constants = g_.constant(n.inputs[1]) && g_.constant(n.inputs[2]), row_major = g_.value(n.inputs[0]).row_major;
     const int rank = in(n, 0).rank();
-    if (g_.constant(n.inputs[0]) || !constants || rank < 2 || (rank > 3 && !rows) || in(n, 0).elements() == 0)
+    if (g_.constant(n.inputs[0]) || !constants || rank < 2 || (rank > 3 && !row_major) || in(n, 0).elements() == 0)
       return std::nullopt;
     if (n.inputs.size() == 3) n.inputs.push_back(-1);  // no residual
-    auto work = computed(n, {.options = {}, .dense = true});
-    if (work) g_.value(n.outputs[0]).rows = rows;
+    auto work = fast(n, {.options = {}, .linear = true});
+    if (work) g_.value(n.outputs[0]).row_major = row_major;
     return work;
   }
 
@@ -83,20 +84,20 @@ class Lowerer {
     const Shape x = in(n, 0);
     if ((!map(x) && x.rank() != 2) || g_.constant(n.inputs[0]) || !g_.constant(n.inputs[1]) || !g_.constant(n.inputs[2]))
       return std::nullopt;
-    if (x.rank() == 2 && !known(n, 0)) return std::nullopt;
+    if (x.rank() == 2 && !planned(n, 0)) return std::nullopt;
     const std::vector<Id> from{n.inputs[1], n.inputs[2], g_.add_source(r.mean), g_.add_source(r.variance)};
     const Shape channels{x[1]};
     const double eps = r.eps;
     const Id scale = g_.add_constant(
-        channels, from, [eps](const Tensors& t) { return line(t, eps, true); }, fmt::format("scale{}", eps));
+        channels, from, [eps](const Tensors& t) { return scale_or_shift(t, eps, true); }, fmt::format("scale{}", eps));
     const Id shift = g_.add_constant(
-        channels, from, [eps](const Tensors& t) { return line(t, eps, false); }, fmt::format("shift{}", eps));
+        channels, from, [eps](const Tensors& t) { return scale_or_shift(t, eps, false); }, fmt::format("shift{}", eps));
     n.inputs = {n.inputs[0], scale, shift};
-    return Sweep{{Link{.kind = Link::Kind::affine, .operand = 1, .shift = 2}}};
+    return FusedElementwise{{ElementwiseOp{.kind = ElementwiseOp::Kind::affine, .operand = 1, .shift = 2}}};
   }
 
-  // Scale or shift of a norm with fixed statistics, in f64. t: weight, bias, mean, variance.
-  static Tensor line(const Tensors& t, double eps, bool scale) {
+  // The norm is x * scale + shift for each channel; this is one of the two, in f64. t: weight, bias, mean, variance.
+  static Tensor scale_or_shift(const Tensors& t, double eps, bool scale) {
     const auto mean = t[2].values(), variance = t[3].values();
     std::vector<double> weight(mean.size(), 1), out(mean.size(), 0);
     if (t[0].defined()) weight = t[0].values();
@@ -109,84 +110,83 @@ class Lowerer {
   }
 
   std::optional<Work> lowered(Node& n, const role::Pointwise& r) {
-    if (!known(n, 0) || in(n, 0).elements() == 0) return std::nullopt;
-    return Sweep{{Link{.kind = Link::Kind::pointwise, .pointwise = r}}};
+    if (!planned(n, 0) || in(n, 0).elements() == 0) return std::nullopt;
+    return FusedElementwise{{ElementwiseOp{.kind = ElementwiseOp::Kind::pointwise, .pointwise = r}}};
   }
 
   std::optional<Work> lowered(Node& n, const role::Binary& r) {
     const Shape& full = g_.shape(n.outputs[0]);
     if (full.elements() == 0) return std::nullopt;
-    Link link{.kind = Link::Kind::binary, .binary = r, .operand = 1};
+    ElementwiseOp op{.kind = ElementwiseOp::Kind::binary, .binary = r, .operand = 1};
     for (const bool swap : {false, true}) {
       const std::size_t x = swap ? 1 : 0, other = 1 - x;
-      if (in(n, x) != full || !known(n, x) || !spreads(g_, n.inputs[other], full)) continue;
-      if (swap) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
-      return Sweep{{link}};
+      if (in(n, x) != full || !planned(n, x) || !can_broadcast(g_, n.inputs[other], full)) continue;
+      if (swap) std::swap(n.inputs[0], n.inputs[1]), std::swap(op.binary.row, op.binary.swapped);
+      return FusedElementwise{{op}};
     }
-    // A channel's value with a position's, or with a parameter: no value has the result's shape, so one is spread first.
-    const std::size_t x = known(n, 0) ? 0 : 1, other = 1 - x;
-    const bool there = known(n, x) && (known(n, other) || g_.constant(n.inputs[other]));
-    if (!there || !spreads(g_, n.inputs[0], full) || !spreads(g_, n.inputs[1], full)) return std::nullopt;
-    if (x == 1) std::swap(n.inputs[0], n.inputs[1]), std::swap(link.binary.row, link.binary.swapped);
-    return Sweep{{Link{.kind = Link::Kind::spread, .operand = 0}, link}};
+    // A value for each channel with one for each position, or with a parameter: neither has the result's shape, so one is broadcast first.
+    const std::size_t x = planned(n, 0) ? 0 : 1, other = 1 - x;
+    const bool available = planned(n, x) && (planned(n, other) || g_.constant(n.inputs[other]));
+    if (!available || !can_broadcast(g_, n.inputs[0], full) || !can_broadcast(g_, n.inputs[1], full)) return std::nullopt;
+    if (x == 1) std::swap(n.inputs[0], n.inputs[1]), std::swap(op.binary.row, op.binary.swapped);
+    return FusedElementwise{{ElementwiseOp{.kind = ElementwiseOp::Kind::broadcast, .operand = 0}, op}};
   }
 
-  std::optional<Work> lowered(Node& n, const role::GlobalStatistic& r) {
+  std::optional<Work> lowered(Node& n, const role::GlobalPool& r) {
     if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
     n.outputs = {r.maximum ? -1 : n.outputs[0], r.maximum ? n.outputs[0] : -1};
-    return GlobalStatistics{};
+    return GlobalReduce{};
   }
 
-  std::optional<Work> lowered(Node& n, const role::ChannelStatistics& r) {
+  std::optional<Work> channel_reduce(const Node& n, const role::ReducedAxis& r) const {
     if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
-    return ChannelStatistics{r.mean_first, {}};
+    return ChannelReduce{r.mean_first, {}};
   }
 
-  std::optional<Work> lowered(Node& n, const role::LineStatistic& r) {
-    const bool as_map = map(in(n, 0)) && known(n, 0) && !g_.value(n.inputs[0]).rows && g_.shape(n.outputs[0]).rank() == 4;
-    if (as_map) return LineStatistics{{r.line}};
+  std::optional<Work> lowered(Node& n, const role::AxisReduce& r) {
+    if (r.reduced.axis == 1) return channel_reduce(n, r.reduced);
+    if (map(in(n, 0)) && planned(n, 0) && !g_.value(n.inputs[0]).row_major && g_.shape(n.outputs[0]).rank() == 4)
+      return AxisReduce{{r.reduced}};
     if (!r.otherwise.bind) return std::nullopt;
     return lowered(n, r.otherwise);
   }
 
-  std::optional<Work> lowered(Node& n, const role::Pool& r) {
+  std::optional<Work> lowered(Node& n, const role::Pool2d& r) {
     if (!map(in(n, 0)) || g_.constant(n.inputs[0])) return std::nullopt;
-    return Window{r};
+    return Pool2d{r};
   }
 
   std::optional<Work> lowered(Node&, const role::Split&) { return std::nullopt; }
   template <class Role>
-  static constexpr bool kMoved = requires(Moves m, Node n, Role r) {
+  static constexpr bool kView = requires(ViewLowering m, Node n, Role r) {
     { m.lower(n, r) } -> std::same_as<bool>;
   };
-  static bool moved(const Lowering& role) {
-    return std::visit([]<class Role>(const Role&) { return kMoved<Role>; }, role);
-  }
-  // Whether an op takes other layouts than the plan's: moves, computations, and what looks at the layout itself.
+  // Whether an op takes rank-4 inputs that are row-major: views, computations, and roles whose lowering looks at the layout itself.
   static bool any_layout(const Lowering& role) {
-    return moved(role) || std::holds_alternative<std::monostate>(role) || std::holds_alternative<role::LineStatistic>(role) ||
-           std::holds_alternative<role::Dense>(role);
+    if (const auto* r = std::get_if<role::AxisReduce>(&role)) return r->reduced.axis != 1;
+    const bool view = std::visit([]<class Role>(const Role&) { return kView<Role>; }, role);
+    return view || std::holds_alternative<std::monostate>(role) || std::holds_alternative<role::Linear>(role);
   }
   template <class Role>
-  requires kMoved<Role> std::optional<Work> lowered(Node& n, const Role& r) {
-    if (!moves_.lower(n, r)) return std::nullopt;
+  requires kView<Role> std::optional<Work> lowered(Node& n, const Role& r) {
+    if (!views_.lower(n, r)) return std::nullopt;
     return std::move(n.work);
   }
 
-  // A layer or a computation that the plan's layout of maps does not suit.
-  std::optional<Work> by_rows(Node& n, const Lowering& role, std::vector<Node>& nodes) {
+  // A layer or a computation that takes its rank-4 inputs row-major only: on copies of them.
+  std::optional<Work> row_major(Node& n, const Lowering& role, std::vector<Node>& nodes) {
     const auto* computation = std::get_if<role::Computation>(&role);
-    const auto* layer = std::get_if<role::Dense>(&role);
+    const auto* layer = std::get_if<role::Linear>(&role);
     if (!computation && !layer) return std::nullopt;
     Node other = n;
-    for (Id& id : other.inputs) id = moves_.by_rows(id, nodes);
+    for (Id& id : other.inputs) id = views_.row_major(id, nodes);
     if (other.inputs == n.inputs) return std::nullopt;
     std::optional<Work> work;
     if (layer) work = lowered(other, *layer);
     else {
-      role::Computation as_it_lies = *computation;
-      as_it_lies.any_strides = false;  // else it would look through the copy
-      work = lowered(other, as_it_lies);
+      role::Computation on_copies = *computation;
+      on_copies.any_strides = false;  // else it would be bound to the memory below the copies
+      work = lowered(other, on_copies);
     }
     if (work) n = std::move(other);
     return work;
@@ -195,16 +195,16 @@ class Lowerer {
   void add(std::vector<Node>& nodes, Node n) {
     if (!std::holds_alternative<Eager>(n.work))
       for (const Id id : n.outputs)
-        if (id >= 0) g_.value(id).known = true;
+        if (id >= 0) g_.value(id).planned = true;
     nodes.push_back(std::move(n));
   }
 
-  Mutable& g_;
-  Moves moves_;
+  Graph& g_;
+  ViewLowering views_;
 };
 
 }  // namespace
 
-void lower(Mutable& g) { Lowerer(g).run(); }
+void lower(Graph& g) { Lowerer(g).run(); }
 
 }  // namespace fovea::plan

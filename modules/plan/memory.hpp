@@ -1,4 +1,4 @@
-// Where the values of a plan lie: one arena, in which values that are never alive together share memory.
+// Memory planning: the values of a plan lie in one arena, in which values that are not alive at the same time share memory.
 #pragma once
 
 #include <cstddef>
@@ -8,45 +8,46 @@
 
 namespace fovea::plan {
 
-struct Block {
+// A part of the arena that is in use from step `first` to step `last`, both included.
+struct Allocation {
   std::size_t bytes = 0;
-  int first = 0, last = 0;  // the steps, both included, during which it is alive
-  std::size_t offset = 0;
+  int first = 0, last = 0;
+  std::size_t offset = 0;  // in bytes, a multiple of 64
 };
 
-// Gives every block its offset, a multiple of 64, and returns the arena's size: greedy, the largest block first, each into the smallest
-// gap that is free during its life.
-std::size_t place(std::vector<Block>& blocks);
+// Sets the offsets so that allocations that are in use together do not overlap; returns the size of the arena in bytes. Greedy: the
+// largest first, each into the smallest gap that is free while it is in use.
+std::size_t assign_offsets(std::vector<Allocation>& allocations);
 
-// Which values share a block, and how long each block lives. Step i is node i.
+// Which values share an allocation, and how long each is in use. Step i is node i.
 class Lifetimes {
  public:
-  // `in_place`: whether a convolution can add to the residual where it lies, a chain write over a value that it reads more than once.
-  Lifetimes(const Mutable& g, const std::function<bool(const Node&)>& in_place);
-  // The block of a value; -1 for what lies elsewhere: inputs, constants, and what an op's own forward made.
-  int block(Id id) const { return blocks_[static_cast<std::size_t>(id)]; }
-  // Where in its block a value begins, in bytes: parts of a value lie in it, one behind the other.
+  // `in_place`: whether the node's kernel may write over its residual (convolution) or over an input that it reads more than once (fused
+  // elementwise).
+  Lifetimes(const Graph& g, const std::function<bool(const Node&)>& in_place);
+  // Index of the allocation that holds a value; -1 for values outside the arena: inputs, constants, and what an op's own forward makes.
+  int allocation(Id id) const { return allocations_[static_cast<std::size_t>(id)]; }
+  // Where in its allocation a value begins, in bytes: the parts of a concatenation lie in that of the whole.
   std::size_t offset(Id id) const { return offsets_[static_cast<std::size_t>(id)]; }
-  // Whether node `i` writes its output over `id`, which dies there.
-  bool over(const Node& n, Id id) const;
-  std::vector<Block> blocks() const { return list_; }
+  // Whether the node writes its output over its input `id`.
+  bool overwrites(const Node& n, Id id) const;
+  std::vector<Allocation> list() const { return list_; }
   std::size_t bytes_without_sharing() const { return naive_; }
 
  private:
-  void make_blocks(const Mutable& g);
-  void make_parts(const Mutable& g);
-  bool can_be_part(const Mutable& g, const Node& n, const Copy::Piece& piece) const;
-  void extend(const Mutable& g);
-  void overwrite(const Mutable& g, const std::function<bool(const Node&)>& in_place);
-  bool alone(const Mutable& g, Id id) const;  // it fills its block
-  void join(const Mutable& g, const Node& n, Id id);
-  void move(int from, int to, std::size_t offset);
-  bool dies(const Mutable& g, const Node& n, int step, Id id) const;
+  void allocate(const Graph& g);
+  void place_parts(const Graph& g);
+  bool can_be_part(const Graph& g, const Node& n, const Copy::Piece& piece) const;
+  void extend(const Graph& g);
+  void overwrite_inputs(const Graph& g, const std::function<bool(const Node&)>& in_place);
+  bool fills_allocation(const Graph& g, Id id) const;
+  void merge(int from, int to, std::size_t offset);
+  bool dies(const Graph& g, const Node& n, int step, Id id) const;
 
-  std::vector<int> blocks_;
+  std::vector<int> allocations_;
   std::vector<std::size_t> offsets_;
-  std::vector<Block> list_;
-  std::vector<std::vector<Id>> borrowed_;  // of each value: arena values that it may be a view of
+  std::vector<Allocation> list_;
+  std::vector<std::vector<Id>> borrowed_;  // for each value: arena values that it may be a view of
   std::size_t naive_ = 0;
 };
 

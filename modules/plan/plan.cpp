@@ -11,10 +11,10 @@
 namespace fovea::plan {
 namespace {
 
-// A larger arena goes back to the allocator after each run, whose cap on what it keeps holds for it then.
+// bytes; a larger arena is freed after each run, and the allocator decides how much of it to keep
 constexpr std::size_t kKeptArena = std::size_t{64} << 20;
 
-// An arena that goes back to the plan also when a step throws.
+// Takes a Run from the plan and gives it back, also when a step throws.
 class Borrowed {
  public:
   explicit Borrowed(Plan::State& state) : state_(state), run_(state.take()) {}
@@ -30,11 +30,11 @@ class Borrowed {
   std::unique_ptr<Run> run_;
 };
 
-// The value in memory that outlives the run: a copy, unless an op made it and left it alone.
-Tensor taken(const Run& run, const Place& place) {
-  Tensor t = run.tensor(place);
-  if (place.type == DType::bf16) return t.to(DType::f32);
-  const bool own = place.kind == Place::Kind::held && t.storage()->owned;
+// A result in memory that outlives the run: a copy, unless it is the tensor of an eager op.
+Tensor taken(const Run& run, const BufferRef& buffer) {
+  Tensor t = run.tensor(buffer);
+  if (buffer.type == DType::bf16) return t.to(DType::f32);
+  const bool own = buffer.kind == BufferRef::Kind::eager && t.storage()->owned;
   return own ? t : t.clone();
 }
 
@@ -56,7 +56,7 @@ std::unique_ptr<Run> Plan::State::take() {
   }
   std::vector<std::unique_ptr<dnn::PreparedConv::Call>> handles;
   for (const auto& c : calls) handles.push_back(c->call());
-  return std::make_unique<Run>(memory.arena, held, std::move(handles));
+  return std::make_unique<Run>(memory.arena, eager_slots, std::move(handles));
 }
 
 void Plan::State::give(std::unique_ptr<Run> run) {
@@ -84,14 +84,14 @@ Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) cons
     run.clear_temporaries();
     for (const State::Copy& c : e.copies)
       (c.tap ? result.taps[c.index].value : result.outputs[c.index]) =
-          taken(run, c.tap ? s.taps[c.index].place : s.outputs[c.index]);
-    for (const std::size_t held : e.last_reads) run.let_go(held);
+          taken(run, c.tap ? s.taps[c.index].buffer : s.outputs[c.index]);
+    for (const std::size_t slot : e.released) run.release(slot);
     if (seconds) seconds->push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   for (std::size_t i = 0; i < s.outputs.size(); ++i)
     if (!result.outputs[i].defined()) result.outputs[i] = taken(run, s.outputs[i]);
   for (std::size_t i = 0; i < s.taps.size(); ++i)
-    if (!result.taps[i].value.defined()) result.taps[i].value = taken(run, s.taps[i].place);
+    if (!result.taps[i].value.defined()) result.taps[i].value = taken(run, s.taps[i].buffer);
   return result;
 }
 
@@ -104,32 +104,32 @@ Plan::Memory Plan::memory() const {
 }
 
 bool Plan::lowered() const {
-  return std::none_of(state_->infos.begin(), state_->infos.end(), [](const StepInfo& i) { return i.how == "op"; });
+  return std::none_of(state_->infos.begin(), state_->infos.end(), [](const StepInfo& i) { return i.how == kEagerOp; });
 }
 
 int Plan::threads() const { return state_->threads; }
 
-void Plan::let_go() { state_->constants.let_go(); }
+void Plan::release_parameters() { state_->constants.release_parameters(); }
 
 Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
   check(options.precision == DType::f32 || options.precision == DType::bf16, "plan: expected precision f32 or bf16, got ",
         name_of(options.precision));
   if (options.precision == DType::bf16) parse_precision("bf16");  // refuses where the processor cannot
   const ThreadScope thread_scope(options.threads);
-  Mutable g = import_trace(forward, inputs, options);
+  Graph g = import_trace(forward, inputs, options);
   drop_dead(g);
   fold_constants(g);
   lower(g);
   drop_dead(g);
   fold_norms(g);
-  sink_views(g);
-  join_statistics(g);
+  sink_reshapes(g);
+  fuse_reductions(g);
   fuse_convolutions(g);
   split_transposed(g);
-  turn_planes(g);
-  fuse_chains(g);
-  repeat_gates(g);
-  fuse_chains(g);
+  fold_transposes(g);
+  fuse_elementwise(g);
+  rematerialize_gates(g);
+  fuse_elementwise(g);
   drop_dead(g);
   if (options.precision == DType::bf16) assign_precision(g);
   return Plan(emit(g, options));

@@ -3,10 +3,10 @@
 //   Plan plan = compile([&](const Vars& in) { return Vars{network(in[0])}; }, {{1, 3, 224, 224}}, {.keep = "**.spatial"});
 //   Plan::Result r = plan.run({x});     // r.outputs; r.taps: the maps that `keep` asked for
 //
-// Inference only. Weights are folded and laid out once; a plan looks at the versions of the parameters (Storage::version) before
-// each run and makes its own copies anew when one has changed in place. Copies of a Plan share everything; several threads may run one
-// at a time, each with an arena of its own. The result of a plan is bit for bit the same on every run, and where nothing is tuned for
-// every number of threads.
+// Inference only. Weights are folded and reordered once; before each run a plan compares the versions of the parameters
+// (Storage::version) and makes its copies again when one has been written. Copies of a Plan share everything. Several threads may run
+// one Plan at the same time, each with an arena of its own. A plan gives the same bits on every run; an untuned one (Options::tune) also
+// for every number of threads.
 #pragma once
 
 #include <functional>
@@ -21,18 +21,18 @@ namespace fovea::plan {
 
 class SharedConstants;
 
-// Whether plans are tuned unless their options say otherwise; for the whole process, true at first. Any thread.
+// The default of Options::tune for the whole process, true unless set. Any thread.
 bool tuning();
 void set_tuning(bool on);
 
 struct Options {
-  std::string keep = {};                   // glob of taps that become outputs; empty: none
-  std::map<std::string, Shape> feeds = {};  // taps that become inputs: behind the others, in the order of their names
-  int threads = 0;                         // that one run uses; 0: as many as the thread that compiles
-  DType precision = DType::f32;            // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
-  std::shared_ptr<SharedConstants> shared = {};  // between the plans of one network; none: nothing is
-  // Measures which way to compute a convolution is the fastest here, once for each shape (tuning.hpp says where that is remembered).
-  // Different ways round differently: untuned, a network's result is the same bits for every number of threads.
+  std::string keep = {};                    // glob of taps that become outputs; empty: none
+  std::map<std::string, Shape> feeds = {};  // taps that become inputs, after `inputs` and in the order of their names
+  int threads = 0;                          // of one run; 0: as many as the calling thread is set to
+  DType precision = DType::f32;             // or bf16: maps and weights in bf16, statistics and gates in f32; results are f32
+  std::shared_ptr<SharedConstants> shared = {};  // weights that several plans of one network share; null: none
+  // Measures which algorithm computes each convolution fastest here, once for each shape; tuning.hpp says where the choices are kept.
+  // Algorithms round differently, and the choice may differ from one number of threads to another.
   bool tune = tuning();
 };
 
@@ -43,34 +43,37 @@ class Plan {
     Tensor value;
   };
   struct Result {
-    Tensors outputs;  // in memory of their own
+    Tensors outputs;  // f32, in memory of their own
     std::vector<Tap> taps;
   };
-  // What one step is, for people.
+  // A description of one step, for people.
   struct StepInfo {
-    std::string path, how;  // of the module; the kernel that runs it: oneDNN's name, or one of ours (`fovea plan` explains them)
-    std::vector<std::string> ops;  // that are fused into it, in order
+    std::string path;  // of the module that the step came from
+    std::string how;   // the kernel: oneDNN's implementation name (it has a ':') or one of Fovea's, as in "winograd 4x4"
+    std::vector<std::string> ops;  // fused into the step, in their order
     Shape output;
     DType type = DType::f32;  // of the output
     std::int64_t multiply_adds = 0;
-    std::size_t bytes = 0;  // of what it reads and writes, constants included
+    std::size_t bytes = 0;  // read and written, constants included
   };
-  struct Memory {
-    std::size_t arena = 0, without_sharing = 0;  // bytes; of one buffer for every value
-    std::size_t constants = 0;                   // weights as the steps want them, parameters that are used as they are apart
+  struct Memory {                     // bytes
+    std::size_t arena = 0;            // of one run
+    std::size_t without_sharing = 0;  // of a buffer for each value instead
+    std::size_t constants = 0;        // of folded and reordered weights; parameters that are read where they lie do not count
   };
 
-  // Shapes as compiled for; any floating type and layout, channels-last f32 without a copy. Error for others. `seconds`, where given,
-  // becomes the time of each of steps(), wall clock. The first run after compiling or after a change of weights lays these out: it is slower.
+  // inputs: of the shapes that were compiled for, of any floating type and layout; channels-last f32 is read without a copy. Error for
+  // others. `seconds`, unless null, becomes the wall-clock time of each of steps(). The first run after compiling or after a change of
+  // weights reorders these and takes longer.
   Result run(const Tensors& inputs, std::vector<double>* seconds = nullptr) const;
 
   const std::vector<StepInfo>& steps() const&;
-  const std::vector<StepInfo>& steps() const&& = delete;  // of a plan that is gone with the expression
+  const std::vector<StepInfo>& steps() const&& = delete;  // a temporary Plan would leave a dangling reference
   Memory memory() const;
-  bool lowered() const;  // whether every step is; else some run an op's own forward, which allocates
+  bool lowered() const;  // whether no step runs an op's own forward, which allocates
   int threads() const;
-  // Forgets the parameters, whose memory may go then: changes of them are not followed from here on.
-  void let_go();
+  // Drops the references to the parameters, so that their memory can be freed. Later changes of them have no effect on the plan.
+  void release_parameters();
 
   struct State;
   explicit Plan(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -79,8 +82,9 @@ class Plan {
   std::shared_ptr<State> state_;
 };
 
-// Traces `forward` once, on shapes alone, in the mode that the thread is in (so not while training). Error where its control flow
-// depends on values.
+// Traces `forward` once, on shapes alone, runs the passes (passes/passes.hpp) and emits the steps. Not while training: layers would be
+// traced as they train. Error where the control flow of `forward` depends on values, and for a precision that is neither f32 nor bf16 or
+// that the processor does not support.
 Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options = {});
 
 }  // namespace fovea::plan

@@ -1,4 +1,4 @@
-// What a Plan holds.
+// The implementation of Plan.
 #pragma once
 
 #include <mutex>
@@ -16,27 +16,28 @@ struct Plan::State {
   };
   struct Entry {
     std::unique_ptr<Step> step;
-    std::vector<std::size_t> last_reads;  // held values that nobody reads behind it
-    std::vector<Copy> copies = {};        // of arena values that are kept: they are there now, and may be written over later
+    std::vector<std::size_t> released;  // slots of eager values that no later step reads
+    std::vector<Copy> copies = {};      // of results to take out of the arena now, since later steps may write over them
   };
   struct Named {
     std::string name;
-    Place place;
+    BufferRef buffer;
   };
 
-  State(const Mutable& g, std::shared_ptr<SharedConstants> shared) : constants(g, std::move(shared)) {}
+  State(const Graph& g, std::shared_ptr<SharedConstants> shared) : constants(g, std::move(shared)) {}
 
   Shapes inputs;
   std::vector<Entry> entries;
-  std::vector<StepInfo> infos;
-  std::vector<Place> outputs;
+  std::vector<StepInfo> infos;  // one for each entry
+  std::vector<BufferRef> outputs;
   std::vector<Named> taps;
   Memory memory;
   Constants constants;
   int threads = 1;
-  std::size_t held = 0;
-  std::vector<std::shared_ptr<const dnn::PreparedConv>> calls;  // one handle each for every run at a time
+  std::size_t eager_slots = 0;
+  std::vector<std::shared_ptr<const dnn::PreparedConv>> calls;  // each Run has one Call for each
 
+  // A Run that nobody uses, or a new one; give() takes it back. Any thread.
   std::unique_ptr<Run> take();
   void give(std::unique_ptr<Run> run);
 
@@ -45,7 +46,7 @@ struct Plan::State {
   std::vector<std::unique_ptr<Run>> free_;
 };
 
-// Turns the graph, after its passes, into steps and positions.
-std::shared_ptr<Plan::State> emit(const Mutable& g, const Options& options);
+// Chooses kernels, plans the memory and turns each node of the graph into a step. Runs after all passes.
+std::shared_ptr<Plan::State> emit(const Graph& g, const Options& options);
 
 }  // namespace fovea::plan

@@ -1,5 +1,5 @@
-// The constants that the plans of one network share: a weight in the layout of some primitive is there once, however many plans read
-// it (for other input shapes, other kept taps, other lanes), and as long as one of them does.
+// Constants that the plans of one network share: a weight reordered for some kernel exists once, however many plans read it (for other
+// input shapes, kept taps or numbers of threads), and as long as one of them exists.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@ namespace fovea::plan {
 
 class SharedConstants {
  public:
-  // The constant that `key` names, made where no plan holds it. A key says all that the values and their layout depend on; what has
-  // an empty one is made for its plan alone. Any thread: two that want a new one at once may both make it, and share one then.
+  // The constant named `key`, from `make` where no plan holds it. The key must name all that values and layout depend on; a constant with
+  // an empty key is not shared. Any thread; two that ask for a new one at the same time may both make it, and then share one.
   std::shared_ptr<const Tensor> get(const std::string& key, const std::function<Tensor()>& make);
-  std::size_t bytes() const;  // that plans hold now
+  std::size_t bytes() const;  // of those that plans hold now
 
  private:
   mutable std::mutex mutex_;

@@ -2,8 +2,8 @@
 
 namespace fovea::plan {
 
-Run::Run(std::size_t arena_bytes, std::size_t held, std::vector<std::unique_ptr<dnn::PreparedConv::Call>> calls)
-    : arena_(std::make_unique<Storage>(arena_bytes)), held_(held), calls_(std::move(calls)) {}
+Run::Run(std::size_t arena_bytes, std::size_t eager_slots, std::vector<std::unique_ptr<dnn::PreparedConv::Call>> calls)
+    : arena_(std::make_unique<Storage>(arena_bytes)), eager_(eager_slots), calls_(std::move(calls)) {}
 
 void Run::begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants) {
   inputs_.clear();
@@ -15,29 +15,29 @@ void Run::begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants)
 void Run::end() {
   inputs_.clear();
   temporaries_.clear();
-  for (Tensor& t : held_) t = {};
+  for (Tensor& t : eager_) t = {};
 }
 
-const void* Run::source(const Place& p) {
-  switch (p.kind) {
-    case Place::Kind::absent: return nullptr;
-    case Place::Kind::arena: return target(p);
-    case Place::Kind::input: return inputs_[p.at].data<float>() + p.offset;
-    case Place::Kind::constant: return (*constants_)[p.at].raw();
-    case Place::Kind::held: break;
+const void* Run::source(const BufferRef& b) {
+  switch (b.kind) {
+    case BufferRef::Kind::absent: return nullptr;
+    case BufferRef::Kind::arena: return target(b);
+    case BufferRef::Kind::input: return inputs_[b.at].data<float>() + b.offset;
+    case BufferRef::Kind::constant: return (*constants_)[b.at].raw();
+    case BufferRef::Kind::eager: break;
   }
-  temporaries_.push_back(held_[p.at].to(DType::f32).contiguous(p.layout()));
+  temporaries_.push_back(eager_[b.at].to(DType::f32).contiguous(b.layout()));
   return temporaries_.back().raw();
 }
 
-Tensor Run::tensor(const Place& p) const {
-  switch (p.kind) {
-    case Place::Kind::absent: return {};
-    case Place::Kind::arena: return Tensor::over(target(p), p.shape, p.type, p.layout());
-    case Place::Kind::input:  // perhaps a part of it or under another shape
-      return Tensor::over(const_cast<float*>(inputs_[p.at].data<float>()) + p.offset, p.shape, DType::f32, p.layout());
-    case Place::Kind::constant: return (*constants_)[p.at];
-    case Place::Kind::held: return held_[p.at];
+Tensor Run::tensor(const BufferRef& b) const {
+  switch (b.kind) {
+    case BufferRef::Kind::absent: return {};
+    case BufferRef::Kind::arena: return Tensor::over(target(b), b.shape, b.type, b.layout());
+    case BufferRef::Kind::input:  // maybe a part of it, or under another shape
+      return Tensor::over(const_cast<float*>(inputs_[b.at].data<float>()) + b.offset, b.shape, DType::f32, b.layout());
+    case BufferRef::Kind::constant: return (*constants_)[b.at];
+    case BufferRef::Kind::eager: return eager_[b.at];
   }
   return {};
 }

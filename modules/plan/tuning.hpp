@@ -1,6 +1,6 @@
-// Choices that a measurement made on this machine: the fastest of several ways to compute the same thing. Remembered in the process
-// and in a file, "tuning.json" in $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea, for this processor and these
-// versions of the library and of oneDNN. A file that cannot be read or written costs the measurement again, nothing else.
+// Auto-tuning: measures several ways to compute the same thing and remembers the fastest, in the process and in the file "tuning.json" in
+// $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea. Choices are kept apart by processor model, number of processors and the
+// versions of Fovea and oneDNN. Where the file cannot be read or written, the only consequence is that each process measures again.
 #pragma once
 
 #include <functional>
@@ -10,19 +10,20 @@
 namespace fovea::plan {
 
 struct Trial {
-  std::function<void()> before;  // not timed, ahead of each run; may be empty
+  std::function<void()> before;  // runs before each timed run; may be empty
   std::function<void()> run;
 };
 struct Candidate {
   std::string name;
-  std::function<Trial()> make;  // called where the choice is not known yet
-  double handicap = 1;          // its time counts that many times
+  std::function<Trial()> make;  // called only to measure
+  double handicap = 1;          // factor on its time, at least 1: it must be faster by that much to be chosen
 };
 
-// The name of the candidate that is remembered for `key`, or else measured: some milliseconds for each of them. Any thread.
+// The name of the fastest candidate: as remembered for `key`, else measured, which takes about 20 ms for each. `candidates` must not be
+// empty. Any thread.
 std::string fastest(const std::string& key, const std::vector<Candidate>& candidates);
 
-// Forgets what the process knows; the file stays.
+// Drops the choices of this process, so that the file is read again. For tests.
 void forget_tuning();
 
 }  // namespace fovea::plan

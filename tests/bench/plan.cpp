@@ -23,9 +23,9 @@ Model network(const std::string& block, const std::string& at = "backbone.layer*
 class BareForward {
  public:
   BareForward(const Model& model, DType precision) {
-    const Graph graph = trace({kInput}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
+    const Trace graph = trace({kInput}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
     const auto shape = [&](int value) -> const Shape& { return graph.values[static_cast<std::size_t>(value)].shape; };
-    for (const GraphNode& node : graph.nodes) {
+    for (const TraceNode& node : graph.nodes) {
       const Lowering role = node.op->lower();
       const auto* conv = std::get_if<role::Convolution>(&role);
       if (!conv) continue;

@@ -26,9 +26,9 @@ std::string recipe(const Net& net) {
          ", head: {type: classify, classes: [a, b, c, d, e, f, g, h, i, j]}}\n";
 }
 
-class Step {
+class TrainStep {
  public:
-  explicit Step(const Net& net)
+  explicit TrainStep(const Net& net)
       : model_(Model::from_recipe(recipe(net))),
         sgd_(model_.params(), {.type = "sgd", .lr = 0.01, .momentum = 0.9}),
         x_(random_map({8, 3, 128, 128}, DType::f32)),
@@ -51,7 +51,7 @@ class Step {
 void measure(Report& report, const Net& net, int threads) {
   ThreadScope thread_scope(threads);
   const std::string name = fmt::format("train_networks.{}.{}t", net.name, threads);
-  Step step(net);
+  TrainStep step(net);
   BareConvolutions bare(step.model(), {8, 3, 128, 128}, DType::f32);
   std::vector<double> ours, torch, over;
   std::string reason;

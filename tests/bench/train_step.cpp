@@ -15,9 +15,9 @@ namespace {
 
 constexpr const char* kRecipe = "fovea: 1\nmodel: {head: {type: a2n, scale: 2, width: 32, tail_width: 24, blocks: 8}}\n";
 
-class Step {
+class TrainStep {
  public:
-  explicit Step(DType precision)
+  explicit TrainStep(DType precision)
       : precision_(precision),
         model_(Model::from_recipe(kRecipe)),
         adam_(model_.params(), {.lr = 1e-4}),
@@ -40,7 +40,7 @@ class Step {
 void measure(Report& report, DType precision, int threads, double torch_limit, bool floor) {
   ThreadScope thread_scope(threads);
   const std::string name = fmt::format("train_step.a2n.{}.{}t", name_of(precision), threads);
-  Step step(precision);
+  TrainStep step(precision);
   BareConvolutions bare(Model::from_recipe(kRecipe), {16, 3, 48, 48}, precision);
   std::vector<double> ours, torch;
   std::string reason;
@@ -70,7 +70,7 @@ void train_step(Report& report) {
   // The limits are for processors with AMX, where `auto` takes bf16; elsewhere the figure is printed without one.
   if (parse_precision("auto") != DType::bf16) {
     ThreadScope thread_scope(1);
-    Step f32(DType::f32), bf16(DType::bf16);
+    TrainStep f32(DType::f32), bf16(DType::bf16);
     const auto [slow, fast] = interleaved<2>(5, std::array<Task, 2>{[&] { f32(); }, [&] { bf16(); }});
     report.note("train_step.a2n.bf16/f32.1t", fast / slow);
     return report.skip("train_step.a2n.bf16/pytorch_f32", "this processor has no AMX");

@@ -17,9 +17,9 @@ Tensor random_map(const Shape& shape, DType dtype) {
 }
 
 BareConvolutions::BareConvolutions(const Model& model, const Shape& input, DType precision) {
-  const Graph graph = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
+  const Trace graph = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
   const auto shape = [&](int value) -> const Shape& { return graph.values[static_cast<std::size_t>(value)].shape; };
-  for (const GraphNode& node : graph.nodes) {
+  for (const TraceNode& node : graph.nodes) {
     if (node.op->name() != "conv2d") continue;
     const Shape &x = shape(node.inputs[0]), &w = shape(node.inputs[1]), &y = shape(node.outputs[0]);
     const std::int64_t pad = w[2] / 2, stride = x[2] / y[2];

@@ -87,7 +87,7 @@ class Harness {
     INFO("inferred shapes");
     Shapes in;
     for (const Tensor& t : inputs_) in.push_back(t.shape());
-    const Graph graph = trace(in, f_);
+    const Trace graph = trace(in, f_);
     const Result real = run(DType::f32);
     REQUIRE(graph.outputs.size() == real.values.size());
     for (std::size_t k = 0; k < real.values.size(); ++k)

@@ -100,7 +100,7 @@ struct BackwardPass {
     std::fill(room.dk, room.dk + kKeyTile * wide_q(), C(0));
     std::fill(room.dv, room.dv + kKeyTile * wide_v(), C(0));
     for (std::int64_t row = 0; row < queries(); row += kQueryTile) {
-      const Place at{n, h, row, std::min(kQueryTile, queries() - row), first, count};
+      const ScoreTile at{n, h, row, std::min(kQueryTile, queries() - row), first, count};
       const bool skipped = extras.skips(at);
       if (!skipped) block(at, sums + row * wide_q(), room);
       for (std::int64_t r = 0; scores && r < at.rows; ++r) {
@@ -113,7 +113,7 @@ struct BackwardPass {
     if (dv.defined()) store(dv, unit * keys() + first, count, room.dv, wide_v(), 1);
   }
 
-  void block(const Place& at, C* sums, Room& room) const {
+  void block(const ScoreTile& at, C* sums, Room& room) const {
     const std::int64_t d = depth(), e = v.dim(3), padded = round_up(at.rows, kTileRows);
     const std::int64_t columns = round_up(at.columns, kPanel), column_rows = round_up(at.columns, kTileRows);
     const Rows queries_of = rows_of(q, at.n, at.h), grads_of = rows_of(grad, at.n, at.h);

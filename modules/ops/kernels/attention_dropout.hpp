@@ -16,7 +16,7 @@ struct WeightDrops {
 
   // Of row `row` of the tile at s: zeros for what is dropped, the rest scaled up.
   template <class C>
-  void line(C* s, const Place& at, std::int64_t row) const {
+  void line(C* s, const ScoreTile& at, std::int64_t row) const {
     const std::int64_t first = ((at.n * scores[1] + at.h) * scores[2] + row) * scores[3] + at.column;
     Random draws;
     draws.restore({start.seed, start.stream, start.drawn + static_cast<std::uint64_t>(first)});

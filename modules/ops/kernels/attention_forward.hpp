@@ -130,7 +130,7 @@ struct ForwardPass {
   bool add_tile(std::int64_t unit, std::int64_t row, std::int64_t tile, const C* packed, C* s, const Room& room) const {
     const std::int64_t d = q.dim(3), w = width(), rows = rows_at(row), padded = round_up(rows, kTileRows);
     const std::int64_t first = tile * kKeyTile, count = std::min(kKeyTile, keys() - first), columns = round_up(count, kPanel);
-    const Place at{unit / heads(), unit % heads(), row, rows, first, count};
+    const ScoreTile at{unit / heads(), unit % heads(), row, rows, first, count};
     if (extras.skips(at)) return false;
     const C* key = packed + tile * tile_size();
     tile_product(s, kKeyTile, room.query, d, std::int64_t{1}, key, padded, columns, d, false);

@@ -87,7 +87,8 @@ void pack_transposed(C* to, const Rows& from, std::int64_t first, std::int64_t c
   });
 }
 
-struct Place {
+// Part of the scores of one head: rows (queries) from `row` on, columns (keys) from `column` on.
+struct ScoreTile {
   std::int64_t n, h, row, rows, column, columns;
 };
 
@@ -99,7 +100,7 @@ struct Extras {
   double masked = 0;
 
   // Whether all of a tile is forbidden and so without weight: where that is what -inf says.
-  bool skips(const Place& at) const {
+  bool skips(const ScoreTile& at) const {
     if (masked != -std::numeric_limits<double>::infinity()) return false;
     return (causal && at.column > at.row + at.rows - 1) ||
            (pattern && !pattern->touches(at.h, {at.row, at.rows}, {at.column, at.columns}));
@@ -126,7 +127,7 @@ FOVEA_SIMD void forbid_line(C* s, const bool* allowed, std::int64_t step, std::i
 
 // What pattern and causality hide of one row becomes `value`; a few columns at a time, for the explicit weights have long rows.
 template <class C>
-void hide_line(C* s, const Extras& x, const Place& at, std::int64_t row, C value) {
+void hide_line(C* s, const Extras& x, const ScoreTile& at, std::int64_t row, C value) {
   bool seen[kKeyTile];
   for (std::int64_t j = 0; x.pattern && j < at.columns; j += kKeyTile) {
     const std::int64_t count = std::min(kKeyTile, at.columns - j);
@@ -139,7 +140,7 @@ void hide_line(C* s, const Extras& x, const Place& at, std::int64_t row, C value
 
 // Bias and masks over the rows x columns scores at s, lines ld apart.
 template <class C>
-void finish_scores(C* s, std::int64_t ld, const Extras& x, const Place& at) {
+void finish_scores(C* s, std::int64_t ld, const Extras& x, const ScoreTile& at) {
   for (std::int64_t r = 0; r < at.rows; ++r, s += ld) {
     const std::int64_t i = at.row + r;
     if (x.bias.defined()) {
@@ -158,7 +159,7 @@ void finish_scores(C* s, std::int64_t ld, const Extras& x, const Place& at) {
 
 // No gradient goes through scores that were replaced.
 template <class C>
-void clear_forbidden(C* s, std::int64_t ld, const Extras& x, const Place& at) {
+void clear_forbidden(C* s, std::int64_t ld, const Extras& x, const ScoreTile& at) {
   const bool boolean = x.mask.defined() && x.mask.dtype() == DType::boolean;
   for (std::int64_t r = 0; (boolean || x.causal || x.pattern) && r < at.rows; ++r, s += ld) {
     const std::int64_t i = at.row + r;

@@ -22,7 +22,7 @@ FOVEA_SIMD void copy_row(To* y, const From* x, std::int64_t n) {
 
 }  // namespace
 
-void widen(float* y, const bf16* x, std::int64_t n) { copy_row(y, x, n); }
-void narrow(bf16* y, const float* x, std::int64_t n) { copy_row(y, x, n); }
+void bf16_to_f32(float* y, const bf16* x, std::int64_t n) { copy_row(y, x, n); }
+void f32_to_bf16(bf16* y, const float* x, std::int64_t n) { copy_row(y, x, n); }
 
 }  // namespace fovea::plan

@@ -1,8 +1,8 @@
-// Gives maps bf16, and what must be exact f32. A convolution over a map computes in bf16 where oneDNN has a fast kernel for it, on
-// weights rounded once behind all folding. A map is stored in bf16 where a step that can write it so makes it and one that can read it
-// so reads it: convolutions, chains, pools, statistics. Everything small stays f32 (statistics, gates and their layers, one value for
-// each channel or place), and everything that a step computes on the way. Where a step wants another type than the value has, a chain
-// without links converts it. Runs last: what is fused does not depend on the precision.
+// Assigns bf16 to maps and f32 to the rest. A convolution of a map multiplies in bf16 where oneDNN has a fast kernel for that, with weights
+// that are rounded once, after all folding. A map is stored in bf16 where the node that makes it can write bf16 and a node that reads it can
+// read bf16. Small values stay f32 (reduced ones, gates and their layers: one value for each channel or position), and so does everything
+// that a step computes internally. Where a node needs another type than a value has, a fused elementwise node without ops converts it.
+// Runs last, so that fusion does not depend on the precision.
 #include <map>
 
 #include "modules/plan/convolution.hpp"
@@ -11,7 +11,7 @@
 namespace fovea::plan {
 namespace {
 
-constexpr std::int64_t kFew = 4;  // channels: fewer are values for each position
+constexpr std::int64_t kFew = 4;  // channels; a map with at most as many counts as values for each position
 
 // A map, or tokens, with several positions and many channels.
 bool large(const Shape& s) {
@@ -21,7 +21,7 @@ bool large(const Shape& s) {
 
 class Assignment {
  public:
-  explicit Assignment(Mutable& g) : g_(g), refused_(g.nodes.size()) {}
+  explicit Assignment(Graph& g) : g_(g), refused_(g.nodes.size()) {}
 
   void run() {
     do choose();
@@ -33,7 +33,7 @@ class Assignment {
   bool narrow(const Node& n) const {  // whether it multiplies in bf16
     const auto i = static_cast<std::size_t>(&n - g_.nodes.data());
     const auto* c = std::get_if<Convolve>(&n.work);
-    return c && !c->planes && !refused_[i] && (large(g_.shape(n.inputs[0])) || large(g_.shape(n.outputs[0])));
+    return c && !c->single_output && !refused_[i] && (large(g_.shape(n.inputs[0])) || large(g_.shape(n.outputs[0])));
   }
 
   // Whether input i may come as bf16 when the outputs have the types that they have.
@@ -43,20 +43,20 @@ class Assignment {
     if (std::holds_alternative<View>(n.work)) return g_.value(n.outputs[0]).type == DType::bf16;
     if (std::holds_alternative<Convolve>(n.work))
       return narrow(n) && (i == 0 || (i == 3 && g_.value(n.outputs[0]).type == DType::bf16));
-    const bool sweep = std::holds_alternative<Sweep>(n.work), statistics = std::holds_alternative<ChannelStatistics>(n.work) ||
-                                                                           std::holds_alternative<GlobalStatistics>(n.work) ||
-                                                                           std::holds_alternative<LineStatistics>(n.work);
-    if (!sweep && !statistics && !std::holds_alternative<Window>(n.work)) return false;
-    return i == 0 ? !sweep || g_.shape(n.inputs[0]) == g_.shape(n.outputs[0])
-                  : g_.shape(n.inputs[i]) == g_.shape(sweep ? n.outputs[0] : n.inputs[0]);
+    const bool elementwise = std::holds_alternative<FusedElementwise>(n.work),
+               reduces = std::holds_alternative<ChannelReduce>(n.work) || std::holds_alternative<GlobalReduce>(n.work) ||
+                         std::holds_alternative<AxisReduce>(n.work);
+    if (!elementwise && !reduces && !std::holds_alternative<Pool2d>(n.work)) return false;
+    return i == 0 ? !elementwise || g_.shape(n.inputs[0]) == g_.shape(n.outputs[0])
+                  : g_.shape(n.inputs[i]) == g_.shape(elementwise ? n.outputs[0] : n.inputs[0]);
   }
 
   bool writes(const Node& n) const {
     if (std::holds_alternative<View>(n.work)) return g_.value(n.inputs[0]).type == DType::bf16;
-    return std::holds_alternative<Sweep>(n.work) || std::holds_alternative<Window>(n.work) || narrow(n);
+    return std::holds_alternative<FusedElementwise>(n.work) || std::holds_alternative<Pool2d>(n.work) || narrow(n);
   }
 
-  // From the last node to the first: bf16 for what a reader takes so. Then from the first to the last: f32 where the producer cannot.
+  // From the last node to the first: bf16 where a reader takes it. Then from the first to the last: f32 where the producer cannot write bf16.
   void choose() {
     for (Value& v : g_.values) v.type = DType::f32;
     for (auto n = g_.nodes.rbegin(); n != g_.nodes.rend(); ++n)
@@ -68,12 +68,12 @@ class Assignment {
     for (const Node& n : g_.nodes)
       for (const Id id : n.outputs)
         if (id >= 0 && !writes(n)) g_.value(id).type = DType::f32;
-    // A view has the type of what it views.
+    // A view has the type of its input.
     for (const Node& n : g_.nodes)
       if (std::holds_alternative<View>(n.work)) g_.value(n.outputs[0]).type = g_.value(n.inputs[0]).type;
   }
 
-  // Convolutions that oneDNN computes slowly in bf16 stay f32. Whether there was one.
+  // Returns convolutions for which oneDNN has no fast bf16 kernel to f32; returns whether there was one.
   bool refuse() {
     bool any = false;
     for (std::size_t i = 0; i < g_.nodes.size(); ++i) {
@@ -96,7 +96,7 @@ class Assignment {
 
   void convert() {
     std::vector<Node> all;
-    std::map<Id, Id> converted;  // a value has two types at most
+    std::map<Id, Id> converted;  // of each value, in its other type
     for (const Node& n : g_.nodes) {
       Node changed = n;
       for (std::size_t i = 0; i < n.inputs.size(); ++i) {
@@ -106,8 +106,8 @@ class Assignment {
         if (type == g_.value(id).type) continue;
         if (const auto it = converted.find(id); it == converted.end()) {
           const Id copy = g_.add(g_.shape(id));
-          g_.value(copy).type = type, g_.value(copy).rows = g_.value(id).rows;
-          all.push_back({Sweep{}, {id}, {copy}, n.path, {type == DType::bf16 ? "to bf16" : "to f32"}});
+          g_.value(copy).type = type, g_.value(copy).row_major = g_.value(id).row_major;
+          all.push_back({FusedElementwise{}, {id}, {copy}, n.path, {type == DType::bf16 ? "to bf16" : "to f32"}});
           converted[id] = copy;
         }
         changed.inputs[i] = converted[id];
@@ -117,12 +117,12 @@ class Assignment {
     g_.nodes = std::move(all);
   }
 
-  Mutable& g_;
+  Graph& g_;
   std::vector<bool> refused_;
 };
 
 }  // namespace
 
-void assign_precision(Mutable& g) { Assignment(g).run(); }
+void assign_precision(Graph& g) { Assignment(g).run(); }
 
 }  // namespace fovea::plan

@@ -1,12 +1,12 @@
-// Drops what nobody asks for. From the last node to the first: a node lives if one of its outputs is an output of the plan, a tap that
-// is kept, or an input of a node that lives. An attention map that nobody keeps is thereby dropped or free to be fused away.
+// Removes dead code. From the last node to the first: a node is live if one of its outputs is an output of the plan, a kept tap, or an input
+// of a live node. Nodes that compute only an attention map that is not kept disappear.
 #include <vector>
 
 #include "modules/plan/passes/passes.hpp"
 
 namespace fovea::plan {
 
-void drop_dead(Mutable& g) {
+void drop_dead(Graph& g) {
   std::vector<bool> wanted(g.values.size());
   for (std::size_t i = 0; i < g.values.size(); ++i) wanted[i] = g.values[i].kept;
   for (auto n = g.nodes.rbegin(); n != g.nodes.rend(); ++n) {
@@ -17,7 +17,7 @@ void drop_dead(Mutable& g) {
     for (const Id id : n->inputs)
       if (id >= 0) wanted[static_cast<std::size_t>(id)] = true;
   }
-  g.sweep_dead();
+  g.remove_dead();
 }
 
 }  // namespace fovea::plan

@@ -1,6 +1,5 @@
-// Folds a norm with fixed statistics into the convolution before it. The norm is a line for each channel, s x + t; the convolution is
-// linear, so s (W * v + b) + t = (s W) * v + (s b + t): scaled weights and another bias, also where there was one already. Products are
-// taken in double precision and rounded once. Only where nobody else sees the convolution's output.
+// Folds a norm with fixed statistics into the convolution before it, whose only reader it must be. The norm is s x + t for each channel, so
+// s (W * v + b) + t = (s W) * v + (s b + t): scaled weights and another bias. Products are taken in f64 and rounded once.
 #include <fmt/core.h>
 
 #include "modules/plan/passes/passes.hpp"
@@ -24,8 +23,8 @@ Tensor scaled(const Tensor& weight, const Tensor& scale, const dnn::Conv& c) {
   return out;
 }
 
-// t: scale, shift and the bias that was there.
-Tensor moved(const Tensors& t) {
+// t: scale, shift and the bias of the convolution or none.
+Tensor folded_bias(const Tensors& t) {
   Tensor out = t[1].clone();
   if (!t[2].defined()) return out;
   const auto before = t[2].values();
@@ -35,24 +34,24 @@ Tensor moved(const Tensors& t) {
 
 }  // namespace
 
-void fold_norms(Mutable& g) {
+void fold_norms(Graph& g) {
   for (Node& n : g.nodes) {
-    auto* sweep = as<Sweep>(&n);
-    if (!sweep || sweep->links.front().kind != Link::Kind::affine) continue;
+    auto* norm = as<FusedElementwise>(&n);
+    if (!norm || norm->ops.front().kind != ElementwiseOp::Kind::affine) continue;
     Node* before = g.producer(n.inputs[0]);
     auto* conv = as<Convolve>(before);
     if (!conv || conv->after || before->inputs[3] >= 0 || !g.only_for(n.inputs[0], n)) continue;
-    const Link& link = sweep->links.front();
-    const Id scale = n.inputs[link.operand], shift = n.inputs[link.shift], weight = before->inputs[1];
+    const ElementwiseOp& affine = norm->ops.front();
+    const Id scale = n.inputs[affine.operand], shift = n.inputs[affine.shift], weight = before->inputs[1];
     before->inputs[1] = g.add_constant(
         g.shape(weight), {weight, scale}, [options = conv->options](const Tensors& t) { return scaled(t[0], t[1], options); },
         fmt::format("scaled{}{}", conv->options.groups, conv->options.transposed ? "t" : ""));
-    before->inputs[2] = g.add_constant(g.shape(shift), {scale, shift, before->inputs[2]}, moved, "moved");
+    before->inputs[2] = g.add_constant(g.shape(shift), {scale, shift, before->inputs[2]}, folded_bias, "folded bias");
     before->outputs = n.outputs;
-    before->ops.insert(before->ops.end(), n.ops.begin(), n.ops.end());
+    before->op_names.insert(before->op_names.end(), n.op_names.begin(), n.op_names.end());
     n.dead = true;
   }
-  g.sweep_dead();
+  g.remove_dead();
 }
 
 }  // namespace fovea::plan

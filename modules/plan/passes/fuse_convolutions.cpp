@@ -1,48 +1,48 @@
-// Gives pointwise work to the convolution whose output it reads, in the order that a convolution can do it: first the sum with a map of
-// its output's shape (the residual), then one function that oneDNN knows. Repeated until nothing more fits. Only where nobody else
-// sees what the convolution gave; of two convolutions that are summed, the first takes the other's output.
+// Fuses elementwise work into the convolution whose output it reads, in the order in which a convolution can do it: first the sum with a map
+// of the output's shape (the residual), then one function that is a oneDNN post-op. Repeated until nothing more fits. Only where the
+// elementwise node is the convolution's only reader; of two convolutions that are summed, the first takes the other's output as residual.
 #include "modules/plan/passes/passes.hpp"
 
 namespace fovea::plan {
 namespace {
 
-// What `conv` gives once it has taken over the chain's only link; false where it cannot.
-bool takes(const Mutable& g, const Node& sweep, Node& conv) {
+// Adds the only op of an elementwise node to `conv`; false, with `conv` unchanged, where that is not possible.
+bool absorb(const Graph& g, const Node& fused, Node& conv) {
   auto& work = std::get<Convolve>(conv.work);
-  const Link& link = std::get<Sweep>(sweep.work).links.front();
+  const ElementwiseOp& op = std::get<FusedElementwise>(fused.work).ops.front();
   if (work.after) return false;
-  if (link.kind == Link::Kind::pointwise) {
-    if (!link.pointwise.eltwise) return false;
-    work.after = link.pointwise;
+  if (op.kind == ElementwiseOp::Kind::pointwise) {
+    if (!op.pointwise.eltwise) return false;
+    work.after = op.pointwise;
     return true;
   }
-  const bool residual = !work.planes && link.kind == Link::Kind::binary && link.binary.sum && conv.inputs[3] < 0 &&
-                        !g.constant(sweep.inputs[1]) && g.shape(sweep.inputs[1]) == g.shape(sweep.inputs[0]);
-  if (residual) conv.inputs[3] = sweep.inputs[1];
+  const bool residual = !work.single_output && op.kind == ElementwiseOp::Kind::binary && op.binary.sum && conv.inputs[3] < 0 &&
+                        !g.constant(fused.inputs[1]) && g.shape(fused.inputs[1]) == g.shape(fused.inputs[0]);
+  if (residual) conv.inputs[3] = fused.inputs[1];
   return residual;
 }
 
-bool fuse(Mutable& g, Node& n) {
-  auto* sweep = as<Sweep>(&n);
-  if (!sweep || sweep->links.size() != 1) return false;
+bool fuse(Graph& g, Node& n) {
+  auto* fused = as<FusedElementwise>(&n);
+  if (!fused || fused->ops.size() != 1) return false;
   for (int side = 0; side < 2; ++side) {
-    if (side == 1 && !turn_round(g, n)) return false;
+    if (side == 1 && !swap_operands(g, n)) return false;
     Node* conv = g.producer(n.inputs[0]);
     if (!as<Convolve>(conv) || !g.only_for(n.inputs[0], n)) continue;
     Node merged = *conv;
-    if (!takes(g, n, merged)) continue;
+    if (!absorb(g, n, merged)) continue;
     merged.outputs = n.outputs;
-    merged.ops.insert(merged.ops.end(), n.ops.begin(), n.ops.end());
+    merged.op_names.insert(merged.op_names.end(), n.op_names.begin(), n.op_names.end());
     conv->dead = true;
-    n = std::move(merged);  // at the chain's place, where the residual is there
+    n = std::move(merged);  // at the position of the elementwise node, where the residual has been computed
     return true;
   }
-  turn_round(g, n);
+  swap_operands(g, n);
   return false;
 }
 
 }  // namespace
 
-void fuse_convolutions(Mutable& g) { until_still(g, fuse); }
+void fuse_convolutions(Graph& g) { until_fixpoint(g, fuse); }
 
 }  // namespace fovea::plan

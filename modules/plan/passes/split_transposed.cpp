@@ -1,7 +1,7 @@
-// Computes a transposed convolution of stride s by its phases. Output place s q + r reads input positions q + d with the kernel's element
-// r + pad - s d: for each of the s x s values of r a small plain convolution. All of them together are one, of s x s times the outputs;
-// one copy then puts the phases between each other. oneDNN's transposed convolution of 64 maps to 32 by 4 x 4, stride 2, reaches 9
-// GFLOP/s where plain ones reach 240 (AVX-512, one thread), so that the zeros which this adds do not matter.
+// Computes a transposed convolution of stride s by its phases. Output position s q + r reads input positions q + d with the kernel element
+// r + pad - s d: each of the s x s values of r is a small ordinary convolution. All of them are one convolution with s x s times the outputs,
+// and one strided copy interleaves the phases. oneDNN's transposed convolution of 64 maps to 32 by 4 x 4, stride 2, reaches 9
+// GFLOP/s where ordinary ones reach 240 (AVX-512, one thread), so that the zeros which this adds do not matter.
 #include <fmt/core.h>
 
 #include <array>
@@ -14,7 +14,7 @@ namespace {
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-// One axis of the plain convolution: which input positions a result reads, from the first to the last.
+// One axis of the ordinary convolution: a result reads the input positions from `first` to `last`.
 struct Axis {
   std::int64_t stride, pad, kernel, first, last;
   Axis(const dnn::Conv& c, std::size_t i, std::int64_t size)
@@ -55,36 +55,36 @@ Tensor repeated(const Tensor& bias, std::int64_t times) {
   return Tensor::from(all, {static_cast<std::int64_t>(all.size())});
 }
 
-// N x (s s O) x H x W to N x O x sH x sW.
-Move interleave(const Shape& z, const Axis& rows, const Axis& columns) {
+// The copy from N x (s s O) x H x W to N x O x sH x sW.
+StridedCopy interleave(const Shape& z, const Axis& rows, const Axis& columns) {
   const std::int64_t n = z[0], h = z[2], w = z[3], a = rows.stride, b = columns.stride, o = z[1] / (a * b);
-  const Strided phases = Strided::of(z).permuted({0, 2, 3, 1});
+  const StridedView phases = StridedView::of(z).permuted({0, 2, 3, 1});
   const auto split = phases.reshaped({n, h, w, a, b, o});
   const Shape y{n, o, h * a, w * b};
-  return split->permuted({0, 5, 1, 3, 2, 4}).reshaped(y)->move(y, {0, 0, 0, 0});
+  return split->permuted({0, 5, 1, 3, 2, 4}).reshaped(y)->copy_to(y, {0, 0, 0, 0});
 }
 
-bool can_split(const Mutable& g, const Node& n, const Convolve& c) {
+bool can_split(const Graph& g, const Node& n, const Convolve& c) {
   const Shape &x = g.shape(n.inputs[0]), &y = g.shape(n.outputs[0]);
   const dnn::Conv& o = c.options;
   const bool strides = o.stride[0] * o.stride[1] > 1 && y[2] % o.stride[0] == 0 && y[3] % o.stride[1] == 0;
-  return !c.dense && o.transposed && o.groups == 1 && o.dilation == std::array<std::int64_t, 2>{1, 1} && strides &&
+  return !c.linear && o.transposed && o.groups == 1 && o.dilation == std::array<std::int64_t, 2>{1, 1} && strides &&
          n.inputs[3] < 0 && x.elements() > 0;
 }
 
-// The plain convolution; nothing where oneDNN has none that is fast.
-bool split(Mutable& g, Node& n, Node& copy) {
+// Makes `n` the ordinary convolution and `copy` the strided copy; false where oneDNN has no fast kernel for it.
+bool split(Graph& g, Node& n, Node& copy) {
   auto* c = as<Convolve>(&n);
   if (!c || !can_split(g, n, *c)) return false;
   const Shape x = g.shape(n.inputs[0]), w = g.shape(n.inputs[1]), y = g.shape(n.outputs[0]);
   const Axis rows(c->options, 0, w[2]), columns(c->options, 1, w[3]);
-  Convolve plain{.options = {}, .after = c->after};
+  Convolve ordinary{.options = {}, .after = c->after};
   const std::int64_t phases = rows.stride * columns.stride;
   const Shape z{y[0], phases * y[1], y[2] / rows.stride, y[3] / columns.stride};
-  plain.options.pad_begin = {-rows.first, -columns.first};
-  plain.options.pad_end = {z[2] - x[2] + rows.last, z[3] - x[3] + columns.last};
-  if (plain.options.pad_end[0] < 0 || plain.options.pad_end[1] < 0) return false;
-  Node made{plain, n.inputs, {g.add(z)}, n.path, n.ops, n.multiply_adds};
+  ordinary.options.pad_begin = {-rows.first, -columns.first};
+  ordinary.options.pad_end = {z[2] - x[2] + rows.last, z[3] - x[3] + columns.last};
+  if (ordinary.options.pad_end[0] < 0 || ordinary.options.pad_end[1] < 0) return false;
+  Node made{ordinary, n.inputs, {g.add(z)}, n.path, n.op_names, n.multiply_adds};
   made.inputs[1] = g.add_constant(
       {phases * w[1], w[0], rows.size(), columns.size()}, {n.inputs[1]},
       [rows, columns](const Tensors& t) { return by_phases(t[0], rows, columns); },
@@ -93,7 +93,7 @@ bool split(Mutable& g, Node& n, Node& copy) {
     made.inputs[2] = g.add_constant(
         {phases * w[1]}, {n.inputs[2]}, [phases](const Tensors& t) { return repeated(t[0], phases); },
         fmt::format("repeated{}", phases));
-  if (!dnn::PreparedConv::make(bare_convolution(g, made, plain))) return false;
+  if (!dnn::PreparedConv::make(bare_convolution(g, made, ordinary))) return false;
   copy = {Copy{{{0, interleave(z, rows, columns)}}}, made.outputs, n.outputs, n.path, {"phases"}};
   n = std::move(made);
   return true;
@@ -101,7 +101,7 @@ bool split(Mutable& g, Node& n, Node& copy) {
 
 }  // namespace
 
-void split_transposed(Mutable& g) {
+void split_transposed(Graph& g) {
   std::vector<Node> nodes;
   for (Node& n : g.nodes) {
     Node copy;

@@ -11,9 +11,9 @@ class ConvolveStep final : public Step {
     dnn::PreparedConv::Pointers at{.x = r.source(p_.x), .w = r.source(p_.weight), .bias = r.read(p_.bias), .y = r.target(p_.y)};
     at.residual = r.source(p_.residual), at.scratchpad = r.target(p_.scratchpad);
     r.call(p_.call).run(at);
-    if (p_.behind.empty()) return;
+    if (p_.after.empty()) return;
     const std::array<const void*, 2> operands{nullptr, at.residual};
-    p_.behind.run(at.y, at.y, operands.data());
+    p_.after.run(at.y, at.y, operands.data());
   }
   std::string how() const override { return p_.made->implementation(); }
 

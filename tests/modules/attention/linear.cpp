@@ -89,9 +89,9 @@ struct F64 {
 // Multiplications and the largest value of a run at that shape, without running it.
 std::pair<double, std::int64_t> cost(const std::string& name, const Shape& shape, const Options& options) {
   const MadeBlock made = make_block(name, shape.rank() == 4 ? shape[1] : shape[2], options);
-  const Graph graph = trace({shape}, [&](const Vars& in) { return (*made.block)(in); });
+  const Trace graph = trace({shape}, [&](const Vars& in) { return (*made.block)(in); });
   std::int64_t largest = 0;
-  for (const GraphValue& v : graph.values) largest = std::max(largest, v.shape.elements());
+  for (const TraceValue& v : graph.values) largest = std::max(largest, v.shape.elements());
   return {static_cast<double>(graph.multiply_adds()), largest};
 }
 

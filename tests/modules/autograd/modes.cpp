@@ -72,7 +72,7 @@ TEST_CASE("taps: kept by name, replaced by feeds") {
 TEST_CASE("trace: shapes, constants, costs") {
   Var w(Tensor::full({8, 4, 3, 3}, 1), true);
   w.mark_parameter();
-  const Graph graph = trace({{2, 4, 10, 12}}, [&](const Vars& in) {
+  const Trace graph = trace({{2, 4, 10, 12}}, [&](const Vars& in) {
     const PathScope where("stem");
     return Vars{global_avg_pool(relu(conv2d(in[0], w, {}, {})))};
   });
@@ -87,7 +87,7 @@ TEST_CASE("trace: shapes, constants, costs") {
 
 TEST_CASE("trace: one constant is one value; reading a value is an error that names the module") {
   const Var c(Tensor::full({3}, 2));
-  const Graph graph = trace({{3}}, [&](const Vars& in) { return Vars{in[0] * c + c}; });
+  const Trace graph = trace({{3}}, [&](const Vars& in) { return Vars{in[0] * c + c}; });
   CHECK(graph.values.size() == 4);
   CHECK(fails_with(
       [] {

@@ -62,7 +62,7 @@ TEST_CASE("upscaling networks: output sizes and facts at every scale") {
       INFO(name << " x" << scale);
       const Network n(name, {{"scale", std::to_string(scale)}, {"blocks", "2"}, {"width", "8"}});
       CHECK(n.facts().scale == scale);
-      const Graph graph = trace({{2, 3, 5, 7}}, [&](const Vars& in) { return Vars{(*n.block)(in[0])}; });
+      const Trace graph = trace({{2, 3, 5, 7}}, [&](const Vars& in) { return Vars{(*n.block)(in[0])}; });
       CHECK(graph.values[static_cast<std::size_t>(graph.outputs[0])].shape == Shape{2, 3, 5 * scale, 7 * scale});
       TapScope taps(n.facts().maps);
       (*n.block)(Var(Tensor::full({1, 3, 4, 4}, 0.5)));

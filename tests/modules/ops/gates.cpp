@@ -28,7 +28,7 @@ TEST_CASE("gate: every pattern of spread axes") {
 TEST_CASE("gate: larger than one block, and chosen by the product") {
   const Tensor x = random_tensor({1, 24, 70, 33}, 3), g = random_tensor({1, 24, 1, 1}, 4);
   check_op("gate", [](const Vars& v) { return Vars{v[0] * v[1]}; }, {x, g});
-  Graph graph = trace({{2, 4, 3, 3}, {2, 4, 1, 1}}, [](const Vars& v) { return Vars{v[1] * v[0]}; });
+  Trace graph = trace({{2, 4, 3, 3}, {2, 4, 1, 1}}, [](const Vars& v) { return Vars{v[1] * v[0]}; });
   REQUIRE(graph.nodes.size() == 1);
   CHECK(graph.nodes[0].op->name() == "gate");
   graph = trace({{2, 4, 3, 3}, {1, 4, 1, 1}}, [](const Vars& v) { return Vars{v[1] * v[0]}; });

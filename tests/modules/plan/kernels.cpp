@@ -1,4 +1,4 @@
-// The plan's own kernels where networks seldom take them: odd widths, many planes, NaN.
+// Fovea's kernels for plans on shapes that are rare in networks: odd widths, several channels, NaN.
 #include <limits>
 
 #include "modules/core/random.hpp"
@@ -51,17 +51,17 @@ Tensor eager(const std::function<Var(const Var&)>& f, const Tensor& x) {
 
 }  // namespace
 
-TEST_CASE("plan kernels: few planes to one, at all widths") {
+TEST_CASE("plan kernels: convolutions of few channels to one, at all widths") {
   for (const std::int64_t width : {1, 7, 16, 17, 32, 33, 64, 65, 130, 300})
-    for (const std::int64_t planes : {1, 2, 4}) {
-      INFO(width << " wide, " << planes << " planes");
-      const Tensor w = random_tensor({1, planes, 7, 5}, 1), bias = random_tensor({1}, 2);
+    for (const std::int64_t channels : {1, 2, 4}) {
+      INFO(width << " wide, " << channels << " channels");
+      const Tensor w = random_tensor({1, channels, 7, 5}, 1), bias = random_tensor({1}, 2);
       const auto f = [&](const Var& x, DType type) {
         return conv2d(x, Var(w.to(type)), Var(bias.to(type)), {.pad_begin = {3, 2}, .pad_end = {3, 2}});
       };
-      const Tensor x = map({2, planes, width == 33 ? 40 : 9, width}, 3);
+      const Tensor x = map({2, channels, width == 33 ? 40 : 9, width}, 3);
       const auto plan = plan::compile([&](const Vars& in) { return Vars{f(in[0], DType::f32)}; }, {x.shape()});
-      CHECK(plan.steps().at(0).how == "few planes");
+      CHECK(plan.steps().at(0).how == "single-output conv");
       // A sum of n products is off by (n + 1) u sum |x w| at most; n <= 4 * 35, and no |x| or |w| here is above 5.
       CHECK(max_difference(plan.run({x}).outputs[0], eager([&](const Var& v) { return f(v, DType::f64); }, x.to(DType::f64))) <=
             141 * (140 * 25.0) / 16777216);
@@ -75,9 +75,9 @@ TEST_CASE("plan kernels: a gate over channels and columns, or channels and rows,
         INFO(order << " " << shape << " kernel " << side);
         const Tensor w = random_tensor({1, 2, side, side}, 1);
         const auto f = [&](const Var& x, DType type) {
-          const Var planes = permute(max_mean(x, static_cast<int>(order[1])), order);
+          const Var y = permute(max_mean(x, static_cast<int>(order[1])), order);
           const std::array<std::int64_t, 2> pad{side / 2, side / 2};
-          return permute(sigmoid(conv2d(planes, Var(w.to(type)), {}, {.pad_begin = pad, .pad_end = pad})), order);
+          return permute(sigmoid(conv2d(y, Var(w.to(type)), {}, {.pad_begin = pad, .pad_end = pad})), order);
         };
         const Tensor x = map(shape, 3);
         const auto plan = plan::compile([&](const Vars& in) { return Vars{f(in[0], DType::f32)}; }, {shape});
@@ -88,7 +88,7 @@ TEST_CASE("plan kernels: a gate over channels and columns, or channels and rows,
       }
 }
 
-TEST_CASE("plan kernels: layers of few positions and of one output") {
+TEST_CASE("plan kernels: matrix-vector products, for few positions and for one output") {
   struct Case {
     std::int64_t positions, in, out;
   };
@@ -99,7 +99,7 @@ TEST_CASE("plan kernels: layers of few positions and of one output") {
     const auto f = [&](const Var& v, DType type) { return relu(linear(v, Var(w.to(type)), Var(bias.to(type)))); };
     const auto plan = plan::compile([&](const Vars& in) { return Vars{f(in[0], DType::f32)}; }, {x.shape()});
     CHECK(plan.steps().size() == 1);
-    CHECK((plan.steps()[0].how == "scalar products") == (c.positions < 8 || c.out == 1));
+    CHECK((plan.steps()[0].how == "gemv") == (c.positions < 8 || c.out == 1));
     const auto exact = eager([&](const Var& v) { return f(v, DType::f64); }, x.to(DType::f64));
     const double bound = static_cast<double>((c.in + 3) * c.in) * 25 / 16777216;
     CHECK(max_difference(plan.run({x}).outputs[0], exact) <= bound);
@@ -116,7 +116,8 @@ TEST_CASE("plan kernels: layers of few positions and of one output") {
   }
 }
 
-TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to eight, give the same bits on one thread and two") {
+TEST_CASE(
+    "plan kernels: ops with kernels bound to a plan, for batches of one to eight, give the same bits on one thread and two") {
   const Tensor kernels = random_tensor({24, 24, 3, 3}, 6).to(DType::f32);
   const Tensor weight = random_tensor({24}, 7).to(DType::f32), bias = random_tensor({24}, 8).to(DType::f32);
   const Tensor index = Tensor::from(std::vector<std::int64_t>{3, 0, 0, 6, 2}, {5});
@@ -205,7 +206,7 @@ TEST_CASE("plan kernels: ops that run their own kernel, for batches of one to ei
     }
 }
 
-TEST_CASE("plan kernels: pools and statistics of odd maps") {
+TEST_CASE("plan kernels: pools and reductions of odd maps") {
   for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{2, 3, 7, 5}, Shape{3, 300, 9, 11}, Shape{1, 5, 40, 33}}) {
     INFO(shape);
     const Tensor x = map(shape, 4);
@@ -229,7 +230,7 @@ TEST_CASE("plan kernels: pools and statistics of odd maps") {
   }
 }
 
-TEST_CASE("plan kernels: statistics along rows, columns and channels of one map are one step") {
+TEST_CASE("plan kernels: reductions of rows, columns and channels of one map are one step") {
   const std::vector<std::function<Vars(const Var&)>> sets{
       [](const Var& x) {
         return Vars{mean(x, {2}), sum(x, {3})};

@@ -27,9 +27,9 @@ Tensors eager(const Model& model, const Tensor& x, const std::string& keep = {})
 }
 
 std::int64_t longest_sum(const Model& model, const Shape& input) {
-  const Graph g = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
+  const Trace g = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
   std::int64_t longest = 1;
-  for (const GraphNode& n : g.nodes) {
+  for (const TraceNode& n : g.nodes) {
     Shapes in, out;
     for (const int i : n.inputs) in.push_back(i < 0 ? Shape{} : g.values[static_cast<std::size_t>(i)].shape);
     for (const int i : n.outputs) out.push_back(g.values[static_cast<std::size_t>(i)].shape);
@@ -163,7 +163,7 @@ TEST_CASE("plan: a lowered network allocates its results and nothing else, in an
   const plan::Plan plan = model.compile(x.shape());
   for (const auto& step : plan.steps()) {
     INFO(step.path << " " << step.ops.front());
-    CHECK(step.how != "op");
+    CHECK(step.how != "eager op");
   }
   plan.run({x});
   const auto before = memory::stats().requests;
@@ -172,7 +172,7 @@ TEST_CASE("plan: a lowered network allocates its results and nothing else, in an
   CHECK(plan.memory().arena < plan.memory().without_sharing / 2);
 }
 
-TEST_CASE("plan: attention fuses to statistics, the gates' layers and one pass over the map") {
+TEST_CASE("plan: attention fuses to reductions, the gates' layers and one elementwise step on the map") {
   const Model model = Model::from_recipe(kCbam, 3);
   const plan::Plan plan = model.compile({1, 3, 64, 64});
   std::vector<std::string> found;
