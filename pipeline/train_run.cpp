@@ -7,8 +7,6 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
-#include "modules/ops/binary.hpp"
-#include "modules/ops/unary.hpp"
 #include "modules/train/distill.hpp"
 #include "pipeline/task.hpp"
 
@@ -40,7 +38,7 @@ Trainer::Loss loss_of(const TrainJob& job, const Yaml& train, const Model& model
   return [loss = job.loss, weight, teacher = std::make_shared<Distillation>(train.at("teacher"), model, root)](const Model& m,
                                                                                                                const Batch& batch) {
     const Distillation::Outcome outcome = (*teacher)(m, batch);
-    return loss ? outcome.loss + scale(loss(outcome.outputs, batch), weight) : outcome.loss;
+    return loss ? Distillation::with_own_loss(outcome, loss(outcome.outputs, batch), weight) : outcome.loss;
   };
 }
 

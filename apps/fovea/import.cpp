@@ -27,7 +27,7 @@ Examples:
   fovea import theirs.safetensors --recipe recipe.yaml --names names.yaml --partial -o model.safetensors)";
 
 struct Settings {
-  std::string file, recipe, out, names, storage = "f32";
+  std::string file, recipe, out, names, storage = "f32", stem = "refuse";
   bool partial = false, json = false;
 };
 
@@ -45,6 +45,7 @@ std::string counted(const std::vector<std::string>& names) {
 
 void print(const Settings& s, const ImportReport& r, const Model& model, const std::string& head_note) {
   std::cout << fmt::format("{}: names of {}\n  loaded      {} tensors\n", s.file, r.source, r.loaded.size());
+  if (!r.stem.empty()) std::cout << "  stem        " << r.stem << "\n";
   if (!r.in_slots.empty()) std::cout << "  fresh       in slots, " << counted(r.in_slots) << "\n";
   if (!r.fresh_head.empty()) std::cout << "  fresh       head, " << counted(r.fresh_head) << head_note << "\n";
   if (!r.missing.empty()) std::cout << "  missing     " << counted(r.missing) << "\n";
@@ -57,13 +58,14 @@ void print(const Settings& s, const ImportReport& r, const Model& model, const s
 nlohmann::json to_json(const ImportReport& r) {
   return {{"names", r.source},          {"loaded", r.loaded},   {"fresh_in_slots", r.in_slots},
           {"fresh_head", r.fresh_head}, {"missing", r.missing}, {"other_shape", r.reshaped},
-          {"unused", r.unused}};
+          {"unused", r.unused},         {"stem", r.stem}};
 }
 
 int run_import(const Settings& s) {
   const TensorFile file = read_safetensors(s.file);
   ImportOptions options;
   options.partial = s.partial;
+  options.stem = s.stem == "sum" ? StemChannels::sum : s.stem == "repeat" ? StemChannels::repeat : StemChannels::refuse;
   if (!s.names.empty()) options.own = read_name_rules(text_of(s.names), s.names);
   const Imported imported = import_model(text_of(s.recipe), s.recipe, file, s.file, options);
   imported.model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, imported.metadata);
@@ -81,6 +83,11 @@ void add_import(CLI::App& app, Run& run) {
   command.add_option("--recipe", s->recipe, "Recipe of the network, its preprocessing and classes")->required();
   command.add_option("-o,--out", s->out, "File to write")->required();
   command.add_option("--names", s->names, "YAML rules for names, tried before the known ones");
+  command
+      .add_option("--stem", s->stem,
+                  "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first layer's weights")
+      ->check(CLI::IsMember({"refuse", "sum", "repeat"}))
+      ->capture_default_str();
   command.add_flag("--partial", s->partial, "Report what is missing, unused or of another shape instead of refusing it");
   command.add_option("--storage", s->storage, "f32, or f16 for half the size")
       ->check(CLI::IsMember({"f16", "f32"}))

@@ -92,9 +92,34 @@ void check_same_network(const Translation& t, const ParamStore& params, const st
         guess(tensors), ". Names of its own: --names");
 }
 
+constexpr std::int64_t kColours = 3;
+
+// Whether weights differ in what they read alone, and the file's read three colours.
+bool is_stem(const Shape& theirs, const Shape& ours) {
+  return theirs.rank() == 4 && ours.rank() == 4 && theirs[1] == kColours && ours[1] != kColours && theirs[0] == ours[0] &&
+         theirs[2] == ours[2] && theirs[3] == ours[3];
+}
+
+// O x 3 x k x k to O x channels x k x k.
+Tensor with_channels(const Tensor& weight, std::int64_t channels, StemChannels how) {
+  check(how == StemChannels::repeat || channels == 1, "--stem sum makes one channel of three, and this network takes ", channels,
+        "; --stem repeat makes any number");
+  const Tensor dense = weight.to(DType::f32).contiguous(Layout::row_major);
+  const std::int64_t area = weight.dim(2) * weight.dim(3);
+  Tensor out = Tensor::zeros({weight.dim(0), channels, weight.dim(2), weight.dim(3)});
+  const float factor = how == StemChannels::sum ? 1.0f : static_cast<float>(kColours) / static_cast<float>(channels);
+  for (std::int64_t o = 0; o < weight.dim(0); ++o)
+    for (std::int64_t c = 0; c < (how == StemChannels::sum ? kColours : channels); ++c) {
+      const float* from = dense.data<float>() + (o * kColours + c % kColours) * area;
+      float* to = out.data<float>() + (o * channels + (how == StemChannels::sum ? 0 : c)) * area;
+      for (std::int64_t i = 0; i < area; ++i) to[i] += factor * from[i];
+    }
+  return out;
+}
+
 // The values under our names, as far as they fit.
-std::map<std::string, Tensor> gather_values(const Translation& t, const ParamStore& params,
-                                            const std::map<std::string, Tensor>& tensors, ImportReport& report) {
+std::map<std::string, Tensor> gather_values(const Translation& t, const ParamStore& params, const std::map<std::string, Tensor>& tensors,
+                                            StemChannels stem, ImportReport& report) {
   std::map<std::string, Tensor> values;
   std::map<std::string, std::string> from;
   for (const auto& [theirs, value] : tensors) {
@@ -107,11 +132,15 @@ std::map<std::string, Tensor> gather_values(const Translation& t, const ParamSto
     const auto [first, is_new] = from.emplace(entry->name, theirs);
     check(is_new, "both ", first->second, " and ", theirs, " would become ", entry->name);
     check_finite(theirs, value);
-    const Tensor fit = fitted(value, entry->value.shape());
+    const Shape& wanted = entry->value.shape();
+    const bool adapts = is_stem(value.shape(), wanted) && stem != StemChannels::refuse;
+    const Tensor fit = adapts ? with_channels(value, wanted[1], stem) : fitted(value, wanted);
+    if (adapts)
+      report.stem = entry->name + ": 3 channels " + (stem == StemChannels::sum ? "summed into " : "repeated to ") + std::to_string(wanted[1]);
     if (fit.shape() == entry->value.shape()) values[entry->name] = fit;
     else if (!in_head(entry->name))
-      report.reshaped.push_back(entry->name + ": expected " + entry->value.shape().str() + ", the file has " +
-                                value.shape().str());
+      report.reshaped.push_back(entry->name + ": expected " + wanted.str() + ", the file has " + value.shape().str() +
+                                (is_stem(value.shape(), wanted) ? " (--stem sum or repeat makes other channels of its three)" : ""));
   }
   return values;
 }
@@ -155,7 +184,7 @@ ImportReport import_weights(ParamStore& params, const std::vector<SlotRules::Off
   check_same_network(t, params, backbone, tensors);
   ImportReport report;
   report.source = t.source;
-  auto values = gather_values(t, params, tensors, report);
+  auto values = gather_values(t, params, tensors, options.stem, report);
   leave_torn_layers(params, values);
   sort_missing(params, slots, values, report);
   // A head that is given up for another leaves its tensors over.

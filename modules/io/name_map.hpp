@@ -41,7 +41,15 @@ std::vector<NameRule> read_name_rules(const std::string& text, const std::string
 // Error when a floating tensor holds NaN or infinity.
 void check_finite(const std::string& name, const Tensor& value);
 
+// What becomes of the first layer's weights where the network takes another number of channels than the three colours of the file's.
+enum class StemChannels : std::uint8_t {
+  refuse,
+  sum,    // one channel: the sum over the colours, which sees grey as the three equal colours that it is
+  repeat  // any number: the colours over and over, times 3 / channels, so that the sums keep their size
+};
+
 struct ImportOptions {
+  StemChannels stem = StemChannels::refuse;
   std::vector<NameRule> own;  // before the tables' rules
   bool partial = false;       // what is missing, unused or of another shape is reported instead of refused
 };
@@ -54,6 +62,7 @@ struct ImportReport {
   std::vector<std::string> fresh_head;  // ours, of a head that the file does not have, or has for other classes
   std::vector<std::string> reshaped;    // "name: expected shape, got shape" outside the head
   std::vector<std::string> unused;      // theirs
+  std::string stem;                     // "conv1.weight: 3 channels summed into 1"; empty where it fitted
 };
 
 // Puts a file's tensors into a network of the given backbone ("" for a head alone). Blocks in slots may be fresh, and a head whose shapes

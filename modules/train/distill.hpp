@@ -40,6 +40,8 @@ class Distillation {
   };
   // Runs both on the batch.
   Outcome operator()(const Model& student, const Batch& batch) const;
+  // The teacher's loss beside the task's own, which counts `weight` times.
+  static Var with_own_loss(const Outcome& outcome, const Var& own, double weight);
   const Model& teacher() const { return teacher_; }
 
  private:

@@ -122,7 +122,7 @@ Explained Explainer::run(const Image& image) const {
   const Prepared in = prepare(image);
   explain::Request request{network_, in.input.tensor, {}, {}, chosen(in.layers, method), options_.details};
   Explained out;
-  out.facts = {{"model", model_.name()}, {"method", method.name}};
+  out.facts = {{"model", model_.name()}, {"precision", name_of(DType::f32)}, {"method", method.name}};
   if (score_) {
     ExplainedScore explained = score_(model_.run(in.input.tensor));
     out.facts.update(explained.facts);

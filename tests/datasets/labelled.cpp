@@ -114,7 +114,7 @@ TEST_CASE("growing pictures: each size for an equal part, the last one to the en
   const ProgressiveResizing grows(photos, o, {4, 6, 8}, 10);
   for (const auto& [number, side] :
        std::vector<std::pair<std::int64_t, int>>{{0, 4}, {3, 4}, {4, 6}, {7, 6}, {8, 8}, {9, 8}, {50, 8}})
-    CHECK(grows.batch(number).input.shape() == Shape{1, 3, side, side});
-  CHECK(ProgressiveResizing(photos, o, {}, 10).batch(3).input.shape() == Shape{1, 3, 10, 20});
+    CHECK(grows.batch(number).input().shape() == Shape{1, 3, side, side});
+  CHECK(ProgressiveResizing(photos, o, {}, 10).batch(3).input().shape() == Shape{1, 3, 10, 20});
   CHECK(fails_with([&] { ProgressiveResizing(photos, o, {0}, 10); }, "sizes from 1"));
 }

@@ -67,22 +67,22 @@ TEST_CASE("photos: an epoch shows every picture once, with its own label; batch 
   std::vector<std::int64_t> first, second;
   for (std::int64_t k = 0; k < 6; ++k) {
     const Batch b = source.batch(k);
-    REQUIRE(b.input.shape() == Shape{3, 3, 8, 12});
-    REQUIRE(b.target.dtype() == DType::s64);
+    REQUIRE(b.input().shape() == Shape{3, 3, 8, 12});
+    REQUIRE(b.target().dtype() == DType::s64);
     for (std::int64_t i = 0; i < 3; ++i) {
-      const auto label = b.target.data<std::int64_t>()[i];
+      const auto label = b.target().data<std::int64_t>()[i];
       (k < 3 ? first : second).push_back(label);
-      for (const double v : b.input.slice(0, i, i + 1).values())
+      for (const double v : b.input().slice(0, i, i + 1).values())
         REQUIRE(v == Approx(static_cast<double>(10 * label) / 255).margin(1e-6));
     }
   }
   CHECK(first != second);
   CHECK(std::set(first.begin(), first.end()).size() == 9);
   CHECK(std::set(second.begin(), second.end()).size() == 9);
-  CHECK(again.batch(4).input.values() == source.batch(4).input.values());
+  CHECK(again.batch(4).input().values() == source.batch(4).input().values());
   std::vector<std::int64_t> others;
   for (std::int64_t k = 0; k < 3; ++k)
-    for (const double v : other.batch(k).target.values()) others.push_back(static_cast<std::int64_t>(v));
+    for (const double v : other.batch(k).target().values()) others.push_back(static_cast<std::int64_t>(v));
   CHECK(others != first);
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("photos: without labels there is no target; some with and some without
   const test::Folder folder;
   auto samples = greys(folder, 4);
   for (Sample& s : samples) s.label = -1;
-  CHECK(!PhotoSource(Photos(samples), plain(2)).batch(0).target.defined());
+  CHECK(PhotoSource(Photos(samples), plain(2)).batch(0).targets.empty());
   samples[2].label = 1;
   CHECK(fails_with([&] { PhotoSource(Photos(samples), plain(2)); }, "1 of 4 images have a label"));
   const auto found = unlabelled({folder.path()});
@@ -140,9 +140,9 @@ TEST_CASE("photos: a memory budget changes nothing but the memory; large picture
   CHECK((some.cached() > 0 && some.cached() < 6));
   CHECK(none.cached() == 0);
   for (std::int64_t k = 0; k < 3; ++k) {
-    const auto values = PhotoSource(all, plain(4)).batch(k).input.values();
-    CHECK(PhotoSource(some, plain(4)).batch(k).input.values() == values);
-    CHECK(PhotoSource(none, plain(4)).batch(k).input.values() == values);
+    const auto values = PhotoSource(all, plain(4)).batch(k).input().values();
+    CHECK(PhotoSource(some, plain(4)).batch(k).input().values() == values);
+    CHECK(PhotoSource(none, plain(4)).batch(k).input().values() == values);
   }
   const Photos small(samples, {.memory = 1 << 20, .shorter_side = 10});
   CHECK(small.image(0).size() == cv::Size(15, 10));

@@ -51,13 +51,13 @@ TEST_CASE("patches: batch k depends on the seed and k alone, in any order") {
       two(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 5});
   const PatchSource other(pairs, {.scale = 2, .patch = 12, .batch = 4, .seed = 6});
   const Batch seventh = one.batch(7), first = one.batch(0);
-  CHECK(first.input.shape() == Shape{4, 3, 12, 12});
-  CHECK(first.target.shape() == Shape{4, 3, 24, 24});
-  CHECK(two.batch(0).input.values() == first.input.values());
-  CHECK(two.batch(7).target.values() == seventh.target.values());
-  CHECK(first.input.values() != seventh.input.values());
-  CHECK(other.batch(0).input.values() != first.input.values());
-  for (const double v : first.target.values()) CHECK((v >= 0 && v <= 1));
+  CHECK(first.input().shape() == Shape{4, 3, 12, 12});
+  CHECK(first.target().shape() == Shape{4, 3, 24, 24});
+  CHECK(two.batch(0).input().values() == first.input().values());
+  CHECK(two.batch(7).target().values() == seventh.target().values());
+  CHECK(first.input().values() != seventh.input().values());
+  CHECK(other.batch(0).input().values() != first.input().values());
+  for (const double v : first.target().values()) CHECK((v >= 0 && v <= 1));
 }
 
 TEST_CASE("patches: the low patch is the high one made smaller, at every scale and orientation") {
@@ -70,7 +70,7 @@ TEST_CASE("patches: the low patch is the high one made smaller, at every scale a
       const Batch b = source.batch(k);
       for (std::int64_t i = 0; i < 16; ++i) {
         // The kernel is four low-resolution pixels wide: two from the edge of the patch nothing outside it counts.
-        const cv::Mat made = imresize(sample(b.target, i), cv::Size(14, 14), Edge::repeat), low = sample(b.input, i);
+        const cv::Mat made = imresize(sample(b.target(), i), cv::Size(14, 14), Edge::repeat), low = sample(b.input(), i);
         const cv::Rect inside(2, 2, 10, 10);
         CHECK(largest_difference(made(inside), low(inside)) <= 1);  // 8-bit rounding of a flipped sum
       }

@@ -8,7 +8,7 @@ failed=0
 
 clean_tree() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree"/modules/{core,autograd,ops,nn,attention,backbones,heads} "$tree"/{datasets,pipeline,apps,tests}
+  mkdir -p "$tree"/modules/{core,autograd,ops,nn,attention,backbones,heads} "$tree"/{datasets,pipeline/tasks/{one,two},apps,tests}
   echo '#include "modules/core/tensor.hpp"' >"$tree/modules/nn/linear.cpp"
   echo '#include <opencv2/core.hpp>' >"$tree/pipeline/read.cpp"
 }
@@ -45,7 +45,8 @@ refuse_include modules/ops/conv2d.cpp '"relu.hpp"'
 refuse_include datasets/image.cpp '"pipeline/frame.hpp"'
 refuse_include datasets/image.cpp '"modules/model.hpp"'
 refuse_include pipeline/frame.cpp '"modules/attention/channel/se.hpp"'
-refuse_include pipeline/frame.cpp '"modules/nn/scope.hpp"'
+refuse_include pipeline/frame.cpp '"modules/ops/relu.hpp"'
+refuse_include pipeline/frame.cpp '"pipeline/tasks/one/stages.hpp"'
 refuse_include pipeline/frame.cpp '"apps/fovea/upscale.hpp"'
 refuse_include pipeline/frame.cpp '"tests/support/catch.hpp"'
 
@@ -58,5 +59,20 @@ expect fail tree.sh "a file of 401 lines"
 clean_tree
 echo 'using namespace std;' >"$tree/modules/nn/bad.hpp"
 expect fail tree.sh "using namespace in a header"
+
+name_task() {  # file, line
+  clean_tree
+  echo "$2" >>"$tree/$1"
+  expect fail tasks.sh "$1 says $2"
+}
+clean_tree
+echo 'const char* name() { return "one"; }' >"$tree/pipeline/tasks/one/task.cpp"
+echo 'HeadInfo info{"one"};  // "two" is another' >"$tree/modules/heads/one.cpp"
+echo '// "one", for example' >"$tree/apps/main.cpp"
+expect pass tasks.sh "a task that names itself, a head that says its task, a comment"
+name_task apps/main.cpp 'if (task == "one") run();'
+name_task pipeline/frame.cpp 'void f(OneStage& s);'
+name_task pipeline/tasks/two/task.cpp '#include "pipeline/tasks/one/stages.hpp"'
+name_task datasets/image.cpp 'auto o = one_operation();'
 
 exit "$failed"

@@ -13,22 +13,27 @@ declare -A allowed=(
   [modules/plan]="$below_nn"
   [modules/attention]="$below_nn modules/nn"
   [modules/backbones]="$below_nn modules/nn"
+  [modules/necks]="$below_nn modules/nn"
   [modules/heads]="$below_nn modules/nn"
   [modules/io]="$below_nn modules/nn"
   [modules/preprocess]="modules/core modules/io"
   [modules/train]="$below_nn modules/nn modules/io modules/model"  # the trainer drives whole models: it stands above the face
   [modules/explain]="$below_nn modules/nn modules/plan"
-  [modules/model]="$below_nn modules/nn modules/plan modules/attention modules/backbones modules/heads modules/io
-                   modules/explain modules/preprocess"
+  [modules/model]="$below_nn modules/nn modules/plan modules/attention modules/backbones modules/necks modules/heads
+                   modules/io modules/explain modules/preprocess"
   # Outside modules/, tensors, taps and files are shared ground; networks are reached through train/ or the face, model.hpp.
   [datasets]="modules/core modules/autograd modules/io modules/train modules/preprocess"
-  [pipeline]="modules/core modules/autograd modules/io modules/explain modules/model modules/preprocess datasets"
+  [pipeline]="modules/core modules/autograd modules/nn modules/io modules/train modules/explain modules/model modules/preprocess
+              datasets"
+  [pipeline/tasks]="$below_nn modules/nn modules/heads modules/io modules/train modules/explain modules/model modules/preprocess datasets
+                    pipeline"
 )
 
 # modules/core/tensor.hpp -> modules/core; modules/model.hpp, modules/network.hpp -> modules/model; datasets/image.hpp -> datasets
 room_of() {
   case $1 in
     modules/*/*) room=${1#modules/} room=modules/${room%%/*} ;;
+    pipeline/tasks/*) room=pipeline/tasks ;;
     modules/preprocess.*) room=modules/preprocess ;;  # a description that readers of pictures share with the face
     modules/*) room=modules/model ;;  # the face: files right under modules/
     *) room=${1%%/*} ;;

@@ -82,7 +82,7 @@ TEST_CASE("model: saved and loaded in f32 it gives the same bits; in f16 the rou
   CHECK(same.name() == "m");
   CHECK(same.metadata().at("licence") == "Apache-2.0");
   CHECK(same.metadata().at("fovea.format") == "1");
-  CHECK(same.upscale().scale == 2);
+  CHECK(same.info().outputs[0].shape({1, 3, 5, 7}) == Shape{1, 3, 10, 14});
 
   same.save(folder / "half.safetensors", DType::f16);
   const Model half = Model::load((folder / "half.safetensors").string());
@@ -147,7 +147,7 @@ TEST_CASE("model: taps are kept by glob, and fed values take their place") {
   CHECK(all.taps[1].name == "AAB_trunk.0.attention.gate");
   CHECK(all.taps[1].value.shape() == Shape{1, 32, 6, 7});
   CHECK(all.output.values() == model.run(x).values());
-  CHECK(model.run(x, {.keep = model.upscale().maps}).taps.size() == 2);
+  CHECK(model.run(x, {.keep = "**.gate"}).taps.size() == 2);
   CHECK(model.run(x, {.keep = "nothing.*"}).taps.empty());
 
   const Tensor feed = Tensor::from(std::vector<float>{1, 0}, {1, 2});
@@ -208,11 +208,20 @@ model:
 
 }  // namespace
 
-TEST_CASE("model: one that does not enlarge says so, one that does not classify too") {
-  const Model model = Model::from_recipe(kClassifier);
-  CHECK(fails_with([&] { model.upscale(); }, "resnet: not an upscaling model"));
-  CHECK(fails_with([] { Model::from_recipe(recipe("{type: a2n_light, scale: 2, width: 8, blocks: 1}")).classes(); },
-                   "not a classification model"));
+TEST_CASE("model: it says what it is for, what it gives, and how pictures are made ready for it") {
+  const Model classifier = Model::from_recipe(kClassifier);
+  CHECK(classifier.info().task == "classify");
+  REQUIRE(classifier.info().outputs.size() == 1);
+  CHECK(classifier.info().outputs[0].name == "logits");
+  CHECK(classifier.info().outputs[0].shape({4, 3, 20, 30}) == Shape{4, 3});
+  CHECK(classifier.preprocess().height == 224);
+  const Model upscaler = Model::from_recipe(recipe("{type: a2n_light, scale: 2, width: 8, blocks: 1}"));
+  CHECK(upscaler.info().task == "upscale");
+  CHECK(upscaler.classes().empty());
+  CHECK(upscaler.preprocess().resize == Preprocess::Resize::none);
+  const auto result = upscaler.run(picture(6, 9));
+  CHECK(result.values() == upscaler.run(picture(6, 9), Model::RunOptions{}).outputs.at("image").values());
+  CHECK(fails_with([&] { upscaler.run(picture(6, 9), Model::RunOptions{}).outputs.at("logits"); }, "there is no 'logits'; there is image"));
 }
 
 TEST_CASE("model: backbone and head, with names, features and slots") {
@@ -238,7 +247,7 @@ TEST_CASE("model: parts in the wrong place and features that are not there") {
     return [=] { Model::from_recipe("fovea: 1\nmodel:\n  backbone: " + backbone + "\n  head: " + head + "\n"); };
   };
   const std::string classify = "{type: classify, classes: [a, b]}";
-  CHECK(fails_with(with("{type: classify, classes: [a, b]}", classify), "recipe:3: 'classify' is no backbone but a head"));
+  CHECK(fails_with(with("{type: classify, classes: [a, b]}", classify), "recipe:3: 'classify' is a head; expected a backbone"));
   CHECK(
       fails_with(with("{type: resnet18, features: [layer7]}", classify), "features: there is no 'layer7'; did you mean 'layer"));
   CHECK(fails_with(with("{type: resnet18, layers: [2, 2]}", classify),

@@ -21,10 +21,10 @@ TEST_CASE("preprocess: what a recipe may say, and what it means when it says not
   CHECK((p.height == 96 && p.width == 128));
   CHECK((p.resize == Preprocess::Resize::letterbox && p.interpolation == Preprocess::Interpolation::bicubic));
   CHECK(p.colour == Preprocess::Colour::bgr);
-  CHECK(p.mean == std::array{0.5, 0.5, 0.5});
-  CHECK(p.stddev == std::array{0.1, 0.2, 0.3});
-  CHECK(p.pad == std::array{0.447, 0.447, 0.447});
-  CHECK(read("mean: [0, 0, 0]").pad == std::array{0.0, 0.0, 0.0});
+  CHECK(p.mean == std::vector<double>{0.5, 0.5, 0.5});
+  CHECK(p.stddev == std::vector<double>{0.1, 0.2, 0.3});
+  CHECK(p.pad == std::vector<double>{0.447, 0.447, 0.447});
+  CHECK(read("mean: [0, 0, 0]").pad == std::vector<double>{0.0, 0.0, 0.0});
   CHECK(read("size: 160").width == 160);
 }
 

@@ -1,7 +1,7 @@
 // Real codecs around a stage that doubles pixels: what users' folders hold.
 #include <fstream>
 
-#include "pipeline/batch.hpp"
+#include "pipeline/file_run.hpp"
 #include "pipeline/stages/load.hpp"
 #include "pipeline/stages/save.hpp"
 #include "tests/support/catch.hpp"
@@ -30,16 +30,16 @@ class DoublePixels final : public Stage {
   }
 };
 
-BatchResult run(const fs::path& in, const fs::path& out, const std::string& format) {
-  Plan plan(Inputs({in}, out), out, format);
+FileRunResult run(const fs::path& in, const fs::path& out, const std::string& format) {
+  WorkList work(Inputs({in}, out), out, format);
   fs::create_directories(out);
   Ledger ledger(out);
   const auto progress = make_progress(ProgressKind::quiet);
-  std::vector<Step> steps;
+  std::vector<StageSpec> steps;
   steps.push_back({std::make_unique<LoadImage>(), 1, 1});
   steps.push_back({std::make_unique<DoublePixels>(), 2, 1});
   steps.push_back({std::make_unique<SaveImage>(EncodeOptions()), 1, 1});
-  return run_batch(plan, ledger, {{"format", format}}, std::move(steps), *progress);
+  return run_files(work, ledger, {{"format", format}}, std::move(steps), *progress);
 }
 
 std::vector<std::uint8_t> picture(int type, const std::string& format) {
@@ -67,7 +67,7 @@ TEST_CASE("bad images are quarantined with their reason, good ones are done", "[
   const std::string text = "I am a text.\n";
   write(dir / "in/text.png", {text.begin(), text.end()});
   write(dir / "in/sub/grey16.png", picture(CV_16UC1, "png"));
-  const BatchResult result = run(dir / "in", dir / "out", "same");
+  const FileRunResult result = run(dir / "in", dir / "out", "same");
   CHECK((result.done == 2 && result.quarantined == 3 && result.exit_code() == kExitQuarantined));
   for (const char* name : {"half.jpg", "empty.png", "text.png"}) {
     CHECK_FALSE(fs::exists(dir / "out" / name));
@@ -86,7 +86,7 @@ TEST_CASE("what a format cannot hold is said, and another format does it", "[pip
   write(dir / "in/deep.png", picture(CV_16UC3, "png"));
   CHECK(run(dir / "in", dir / "out", "jpg").quarantined == 1);
   CHECK_FALSE(fs::exists(dir / "out/deep.jpg"));
-  const BatchResult tiff = run(dir / "in", dir / "out", "tif");
+  const FileRunResult tiff = run(dir / "in", dir / "out", "tif");
   CHECK((tiff.done == 1 && tiff.quarantined == 0));
   CHECK(read_image(dir / "out/deep.tif").pixels.depth() == CV_16U);
   CHECK(Ledger(dir / "out").records().size() == 1);

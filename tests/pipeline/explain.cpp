@@ -6,7 +6,7 @@
 #include "modules/explain/layers.hpp"
 #include "modules/ops/conv2d.hpp"
 #include "modules/ops/pool2d.hpp"
-#include "pipeline/batch.hpp"
+#include "pipeline/file_run.hpp"
 #include "pipeline/sinks/bars.hpp"
 #include "pipeline/sinks/report.hpp"
 #include "pipeline/sinks/report_explain.hpp"
@@ -175,7 +175,7 @@ TEST_CASE("explain: what makes no sense is refused before any work, with what wo
   CHECK(fails_with([&] { Explainer(model, with("grad_cam")).check_statistics(); },
                    "this network has no layer that --statistics can use"));
   const Model upscale = Model::from_recipe("fovea: 1\nmodel:\n  head: {type: a2n_light, scale: 2, width: 32, blocks: 1}\n");
-  CHECK(fails_with([&] { Explainer(upscale, with("grad_cam")); }, "does not classify, and grad_cam explains a class"));
+  CHECK(fails_with([&] { Explainer(upscale, with("grad_cam")); }, "grad_cam explains a score, and the task of a2n"));
 }
 
 TEST_CASE("explain: damaged weights are named", "[pipeline]") {
@@ -204,15 +204,15 @@ TEST_CASE("explain: a run writes pictures, values, JSON and a report, and quaran
   fs::create_directories(out);
   const auto explainer = std::make_shared<Explainer>(Model::from_recipe(kRecipe), with("grad_cam"));
   const auto run_once = [&](Ledger& ledger) {
-    Plan plan(Inputs({(folder / "in").string()}, out), out, "+json");
-    std::vector<Step> steps;
+    WorkList work(Inputs({(folder / "in").string()}, out), out, "+json");
+    std::vector<StageSpec> steps;
     steps.push_back({std::make_unique<LoadImage>(), 1, 1});
     steps.push_back({std::make_unique<ExplainImages>(explainer), 2, 1});
     steps.push_back({std::make_unique<SaveExplained>(SaveExplainedOptions{}), 1, 1});
-    return run_batch(plan, ledger, {{"method", "grad_cam"}}, std::move(steps), *make_progress(ProgressKind::quiet));
+    return run_files(work, ledger, {{"method", "grad_cam"}}, std::move(steps), *make_progress(ProgressKind::quiet));
   };
   Ledger ledger(out);
-  const BatchResult first = run_once(ledger);
+  const FileRunResult first = run_once(ledger);
   CHECK(first.done == 2);
   CHECK(first.exit_code() == kExitQuarantined);
   for (const char* name :

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "modules/core/error.hpp"
-#include "pipeline/sources/plan.hpp"
+#include "pipeline/sources/work_list.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
 
@@ -182,7 +182,7 @@ TEST_CASE("two inputs for one output are refused, and both are named", "[pipelin
   Folder dir;
   for (const char* name : {"a.jpg", "a.png", "A.png", "sub/a.jpg"}) touch(dir / name);
   const auto plan = [&](const Names& arguments, const std::string& format) {
-    return Plan(Inputs(arguments, dir / "out"), dir / "out", format);
+    return WorkList(Inputs(arguments, dir / "out"), dir / "out", format);
   };
   CHECK(plan({dir.path()}, "same").count() == 4);
   CHECK_THROWS_WITH(plan({dir.path()}, "png"), Catch::Matchers::ContainsSubstring("a.jpg") &&
@@ -191,7 +191,7 @@ TEST_CASE("two inputs for one output are refused, and both are named", "[pipelin
   CHECK_THROWS_WITH(plan({dir / "a.jpg", dir / "sub"}, "same"), Catch::Matchers::ContainsSubstring("sub/a.jpg"));
   CHECK_FALSE(fs::exists(dir / "out"));
 
-  Plan twice = plan({dir / "a.jpg", dir / "a.jpg", dir / "sub/../a.jpg"}, "same");
+  WorkList twice = plan({dir / "a.jpg", dir / "a.jpg", dir / "sub/../a.jpg"}, "same");
   CHECK(twice.count() == 1);
   CHECK(twice.next());
   CHECK_FALSE(twice.next());
@@ -201,8 +201,8 @@ TEST_CASE("an output never replaces an input", "[pipeline]") {
   Folder dir;
   touch(dir / "s/a.png");
   touch(dir / "s/s/a.png");
-  CHECK_THROWS_WITH(Plan(Inputs({dir / "s/a.png"}, dir / "s"), dir / "s", "same"),
+  CHECK_THROWS_WITH(WorkList(Inputs({dir / "s/a.png"}, dir / "s"), dir / "s", "same"),
                     Catch::Matchers::ContainsSubstring("would replace the input"));
-  CHECK_THROWS_WITH(Plan(Inputs({dir / "s"}, dir.path()), dir.path(), "same"),
+  CHECK_THROWS_WITH(WorkList(Inputs({dir / "s"}, dir.path()), dir.path(), "same"),
                     Catch::Matchers::ContainsSubstring("would replace the input"));
 }

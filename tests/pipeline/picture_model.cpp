@@ -29,7 +29,7 @@ Model small(const std::string& resize = "crop") {
 double bound(const Model& model, const cv::Mat& picture) {
   Tensors parameters;
   for (const Var& p : model.params()->trainable()) parameters.push_back(p.value());
-  const Tensor x = preprocess(picture, preprocess_of(model)).tensor;
+  const Tensor x = preprocess(picture, model.preprocess()).tensor;
   const auto bounds = test::rounding_bounds(parameters, 16 * 9, [&] {
     const auto r = model.run(x, {.keep = "**.spatial"});
     return Tensors{r.output, r.taps[0].value, r.taps[1].value};
@@ -84,7 +84,7 @@ TEST_CASE("picture model: maps have values where the network saw the picture, th
   REQUIRE(answer.maps.size() == 1);
   const PlacedMap& map = answer.maps.front();
   for (int x = 0; x < wide.cols; ++x) CHECK(std::isnan(map.heat.at<float>(12, x)) == !(x >= seen.x && x <= seen.x + seen.width));
-  const Tensor input = preprocess(wide, preprocess_of(network)).tensor;
+  const Tensor input = preprocess(wide, network.preprocess()).tensor;
   const auto tap = network.run(input, {.keep = "backbone.layer1.**.spatial"}).taps.front().value;
   CHECK(map.map.values == tap.values());
 }
@@ -96,7 +96,6 @@ TEST_CASE("picture model: without maps nothing is kept; networks that do not fit
   CHECK(fails_with([] { PictureModel(small(), {.keep = "**.spatail"}); }, "no layer is called '**.spatail'"));
   CHECK(fails_with([] { PictureModel(small(), {.keep = "**.channel"}); }, "keep cannot use the layer"));
   const Model enlarger = Model::from_recipe("fovea: 1\nmodel: {head: {type: a2n, scale: 2, width: 8, blocks: 1}}\n");
-  CHECK(enlarger.upscales());
-  CHECK(fails_with([&] { PictureModel{enlarger}; }, "upscale_image"));
+  CHECK(fails_with([&] { PictureModel{enlarger}; }, "takes pictures of any size as they are"));
   CHECK(fails_with([] { PictureModel(small()).run({noise(9, 9), cv::Mat()}); }, "empty"));
 }

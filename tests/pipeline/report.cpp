@@ -4,6 +4,7 @@
 
 #include "modules/io/files.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/tasks/upscale/article.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
 
@@ -89,7 +90,7 @@ TEST_CASE("a report stands alone and covers the whole ledger", "[pipeline]") {
   bad.state = Record::State::quarantined;
   bad.reason = "the file is \"empty\"";
   ledger.append(bad);
-  const fs::path file = write_report(out, ledger, {{{"format", "same"}}, {{"model", "m & m"}}, {}, 2});
+  const fs::path file = write_report(out, ledger, {{{"format", "same"}}, {{"model", "m & m"}}, {}, 2, {.title = "t"}, upscaled_article});
   const std::string page = text_of(file);
   CHECK(page.find("a &lt;b&gt;&amp;\xef\xbf\xbd.png") != std::string::npos);
   CHECK(page.find("&lt;bad&gt;") != std::string::npos);
@@ -107,13 +108,13 @@ TEST_CASE("a report of many images shows some and counts all", "[pipeline]") {
   write_picture(dir / "in.png", {8, 8}, CV_8UC3, 1);
   write_picture(out / "x.png", {16, 16}, CV_8UC3, 1);
   Ledger ledger(out);
-  for (std::size_t i = 0; i < kReportPictures + 40; ++i) {
+  for (std::size_t i = 0; i < 100; ++i) {
     const std::string name = std::to_string(1000 + i) + ".png";
     fs::create_hard_link(out / "x.png", out / name);
     ledger.append(done(dir / "in.png", name));
   }
-  const std::string page = text_of(write_report(out, ledger, {}));
-  CHECK(count_of(page, "<article>") == kReportPictures);
+  const std::string page = text_of(write_report(out, ledger, {{}, {}, {}, 1, {.title = "t", .shown = 60}, upscaled_article}));
+  CHECK(count_of(page, "<article>") == 60);
   CHECK(page.find("60 of 100") != std::string::npos);
   CHECK(count_of(page, "<td class=\"n\">") == 100);
 }

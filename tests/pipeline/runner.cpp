@@ -20,14 +20,12 @@ constexpr Key<std::string> kText{"text"};
 class Probe final : public Stage {
  public:
   struct Counts {
-    std::atomic<int> inside{0}, most{0}, opened{0}, closed{0};
+    std::atomic<int> inside{0}, most{0};
   };
   Probe(Contract contract, std::function<void(Frame&)> f, Counts* counts = nullptr)
       : contract_(std::move(contract)), f_(std::move(f)), counts_(counts ? counts : &own_) {}
   std::string_view name() const override { return "probe"; }
   Contract contract() const override { return contract_; }
-  void open() override { ++counts_->opened; }
-  void close() override { ++counts_->closed; }
   void process(std::span<Frame> batch) override {
     const int now = ++counts_->inside;
     for (int most = counts_->most; now > most && !counts_->most.compare_exchange_weak(most, now);) {}
@@ -45,13 +43,13 @@ class Probe final : public Stage {
   Counts* counts_;
 };
 
-Step step(Contract contract, std::function<void(Frame&)> f, int lanes = 1, Probe::Counts* counts = nullptr, int width = 1) {
+StageSpec step(Contract contract, std::function<void(Frame&)> f, int lanes = 1, Probe::Counts* counts = nullptr, int width = 1) {
   return {std::make_unique<Probe>(std::move(contract), std::move(f), counts), lanes, width};
 }
 
 template <class... Steps>
 Runner chain(Steps... steps) {
-  std::vector<Step> all;
+  std::vector<StageSpec> all;
   (all.push_back(std::move(steps)), ...);
   return Runner(std::move(all));
 }
@@ -87,7 +85,7 @@ TEST_CASE("results are typed", "[pipeline]") {
   CHECK_FALSE(results.has(kNumber));
 }
 
-TEST_CASE("frames in flight and lanes are bounded, every frame arrives once", "[pipeline]") {
+TEST_CASE("frames in flight and workers are bounded, every frame arrives once", "[pipeline]") {
   Probe::Counts load, work, save;
   std::atomic<int> in_flight{0}, most{0};
   const auto pause = [](Frame&) { std::this_thread::sleep_for(std::chrono::milliseconds(3)); };
@@ -114,7 +112,6 @@ TEST_CASE("frames in flight and lanes are bounded, every frame arrives once", "[
   CHECK(work.most >= 2);
   CHECK(save.most == 1);
   CHECK(most <= 6);
-  CHECK((load.opened == 1 && load.closed == 1 && save.closed == 1));
 }
 
 TEST_CASE("one frame's exception is that frame's error", "[pipeline]") {
@@ -141,7 +138,7 @@ TEST_CASE("one frame's exception is that frame's error", "[pipeline]") {
   CHECK(errors[5].environment);
 }
 
-TEST_CASE("a lane sets the width that kernels see, and its other threads' time is counted", "[pipeline]") {
+TEST_CASE("a stage sets the threads that kernels see, and its other threads' time is counted", "[pipeline]") {
   std::atomic<int> width{0};
   Runner runner = chain(step(
       Contract(),
@@ -160,6 +157,45 @@ TEST_CASE("a lane sets the width that kernels see, and its other threads' time i
   CHECK(cpu <= 2.2 * wall + 0.05);
 }
 
+namespace {
+
+// Takes all frames that go together; refuses a span in which a number stands that it cannot do.
+class Together final : public Stage {
+ public:
+  explicit Together(std::multiset<std::size_t>& sizes) : sizes_(sizes) {}
+  std::string_view name() const override { return "together"; }
+  Contract contract() const override { return Contract().needs(kNumber); }
+  bool takes_groups() const override { return true; }
+  void process(std::span<Frame> frames) override { sizes_.insert(frames.size()); }
+
+ private:
+  std::multiset<std::size_t>& sizes_;
+};
+
+}  // namespace
+
+TEST_CASE("frames of a group go through the stages together; those that failed are left behind", "[pipeline]") {
+  std::multiset<std::size_t> sizes;
+  std::vector<StageSpec> stages;
+  stages.push_back(step(Contract().gives(kNumber), [](Frame& f) {
+    if (f.index == 5) fail("bad");
+    f.results.put(kNumber, 1);
+  }));
+  stages.push_back({std::make_unique<Together>(sizes), 1, 1});
+  std::set<std::size_t> seen;
+  std::size_t failed = 0;
+  Runner(std::move(stages)).run(
+      numbers(10),
+      [&](Frame& f) {
+        seen.insert(f.index);
+        failed += f.error ? 1 : 0;
+      },
+      4);
+  CHECK(seen.size() == 10);
+  CHECK(failed == 1);
+  CHECK(sizes == std::multiset<std::size_t>{2, 3, 4});  // 0..3, 4 to 7 without 5, 8 and 9
+}
+
 TEST_CASE("an exception of the source ends the run", "[pipeline]") {
   Runner runner = chain(step(Contract(), [](Frame&) {}));
   CHECK_THROWS_WITH(runner.run([]() -> std::optional<Frame> { fail("no more paper"); }, [](Frame&) {}), "no more paper");
@@ -174,18 +210,18 @@ TEST_CASE("jobs are parsed and planned within the budget", "[pipeline]") {
     for (const std::size_t items : {0, 1, 2, 5, 1000}) {
       for (const Hint hint : {Hint::automatic, Hint::latency, Hint::throughput}) {
         const Jobs planned = plan_jobs(budget, items, hint);
-        CHECK(planned.process * planned.width <= budget);
+        CHECK(planned.process * planned.threads <= budget);
         CHECK((planned.load >= 1 && planned.save >= 1 && planned.process >= 1));
       }
       CHECK(plan_jobs(budget, items, Hint::latency).process == 1);
-      CHECK(plan_jobs(budget, items, Hint::latency).width == budget);
+      CHECK(plan_jobs(budget, items, Hint::latency).threads == budget);
       CHECK(plan_jobs(budget, items, Hint::throughput).process == budget);
-      CHECK(plan_jobs(budget, items, Hint::throughput).width == 1);
+      CHECK(plan_jobs(budget, items, Hint::throughput).threads == 1);
     }
-    CHECK(plan_jobs(budget, 1).width == budget);
+    CHECK(plan_jobs(budget, 1).threads == budget);
     CHECK(plan_jobs(budget, 1000).process == budget);
   }
-  CHECK(plan_jobs(8, 1000, Hint::throughput, parse_jobs("1:2:1")).width == 4);
+  CHECK(plan_jobs(8, 1000, Hint::throughput, parse_jobs("1:2:1")).threads == 4);
   CHECK(parse_hint("throughput") == Hint::throughput);
   CHECK_THROWS_WITH(parse_hint("fast"), Catch::Matchers::ContainsSubstring("auto, latency or throughput, got 'fast'"));
 }

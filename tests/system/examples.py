@@ -52,6 +52,24 @@ def two_models(programs, folder):
     assert text.startswith("soccer ball, ") and text.endswith(f"now {larger.width} x {larger.height}\n"), text
 
 
+def train_and_run(programs, folder):
+    for label, colour in (("dark", 40), ("bright", 210)):
+        for i in range(12):
+            file = folder / "pictures" / label / f"{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 36), (colour, colour + 2 * i, colour - i)).save(file)
+    (folder / "pictures/dark/broken.png").write_text("no picture")
+    done = run(programs / "train_and_run", folder / "pictures", folder / "run")
+    assert done.returncode == 3, done  # one is quarantined
+    assert re.search(r"^score 1\.000$", done.stdout, re.M) and "24 pictures, 1 quarantined" in done.stdout, done
+    table = (folder / "run/answers/predictions.csv").read_text().splitlines()
+    assert len(table) == 25 and table[0] == "file,class_1,probability_1,class_2,probability_2", table[0]
+    for line in table[1:]:
+        fields = line.split(",")
+        assert fields[1] == pathlib.Path(fields[0]).parent.name, line
+    assert "Fovea classify" in (folder / "run/answers/report.html").read_text()
+
+
 def main():
     programs, source = map(pathlib.Path, sys.argv[1:])
     shown = re.findall(r"^```cpp\n(.*?)^```$", (source / "README.md").read_text(), re.M | re.S)
@@ -59,12 +77,13 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         own_block(programs)
+        train_and_run(programs, folder)
         if not PHOTOGRAPH.exists():
             print(f"no photograph at {PHOTOGRAPH}: is opencv-doc installed with its documents?")
             sys.exit(77)
         classify_with_map(programs, folder)
         two_models(programs, folder)
-    print("three examples")
+    print("four examples")
 
 
 main()

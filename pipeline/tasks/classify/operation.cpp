@@ -35,7 +35,7 @@ class Classify final : public Operation {
   }
   std::vector<StageSpec> save_stages(const Jobs& jobs) override {
     std::vector<StageSpec> stages;
-    stages.push_back({std::make_unique<SavePredictions>(), jobs.save, 1});
+    stages.push_back({std::make_unique<SavePredictions>(precision_), jobs.save, 1});
     return stages;
   }
   std::size_t group() const override { return static_cast<std::size_t>(batch_); }
@@ -46,7 +46,7 @@ class Classify final : public Operation {
     for (const Prediction& p : frame.results.get(kPredictions)) text += fmt::format("  {:5.1f} %  {}\n", 100 * p.probability, p.name);
     return text;
   }
-  nlohmann::ordered_json json(const Frame& frame) const override { return answer_of(frame); }
+  nlohmann::ordered_json json(const Frame& frame) const override { return answer_of(frame, precision_); }
 
   std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override { return write_predictions(out, ledger); }
   ReportParts report() const override {

@@ -14,16 +14,17 @@ void DecodeClasses::process(std::span<Frame> frames) {
   }
 }
 
-nlohmann::ordered_json answer_of(const Frame& frame) {
+nlohmann::ordered_json answer_of(const Frame& frame, DType precision) {
   nlohmann::ordered_json json;
   put_name(json, "file", frame.source);
+  json["precision"] = name_of(precision);
   json["top"] = to_json(frame.results.get(kPredictions));
   return json;
 }
 
 void SavePredictions::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
-    const std::string text = dump(answer_of(frame)) + "\n";
+    const std::string text = dump(answer_of(frame, precision_)) + "\n";
     frame.results.remove(kPredictions);
     write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });
   }

@@ -19,15 +19,19 @@ class DecodeClasses final : public Stage {
   int top_;
 };
 
-// {"file": ..., "top": [{"class", "index", "probability"}, ...]}: what a frame's answer is in every form.
-nlohmann::ordered_json answer_of(const Frame& frame);
+// {"file": ..., "precision": ..., "top": [{"class", "index", "probability"}, ...]}: what a frame's answer is in every form.
+nlohmann::ordered_json answer_of(const Frame& frame, DType precision);
 
 // Writes it to the frame's output.
 class SavePredictions final : public Stage {
  public:
+  explicit SavePredictions(DType precision) : precision_(precision) {}
   std::string_view name() const override { return "save"; }
   Contract contract() const override { return Contract().needs(kPredictions).drops(kPredictions); }
   void process(std::span<Frame> frames) override;
+
+ private:
+  DType precision_;
 };
 
 }  // namespace fovea

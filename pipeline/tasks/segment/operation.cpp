@@ -43,7 +43,7 @@ class Segment final : public Operation {
   }
   std::vector<StageSpec> save_stages(const Jobs& jobs) override {
     std::vector<StageSpec> stages;
-    stages.push_back({std::make_unique<SaveLabels>(model_.classes(), opacity_), jobs.save, 1});
+    stages.push_back({std::make_unique<SaveLabels>(model_.classes(), precision_, opacity_), jobs.save, 1});
     return stages;
   }
   std::size_t group() const override { return static_cast<std::size_t>(batch_); }

@@ -33,10 +33,11 @@ void DecodeLabels::process(std::span<Frame> frames) {
   }
 }
 
-nlohmann::ordered_json answer_of(const Frame& frame, const std::vector<std::string>& classes) {
+nlohmann::ordered_json answer_of(const Frame& frame, const std::vector<std::string>& classes, DType precision) {
   const LabelMap& map = frame.results.get(kLabelMap);
   nlohmann::ordered_json json;
   put_name(json, "file", frame.source);
+  json["precision"] = name_of(precision);
   json["width"] = map.labels.cols, json["height"] = map.labels.rows;
   const int seen = cv::countNonZero(map.labels != kIgnoredLabel);
   for (std::size_t c = 0; c < classes.size(); ++c) {
@@ -57,7 +58,7 @@ void SaveLabels::process(std::span<Frame> frames) {
     write_png(frame, beside(frame.output, ".mask.png"), classes_.size() == 1 ? cv::Mat((map.labels == 1)) : map.labels);
     write_png(frame, beside(frame.output, ".overlay.png"),
               label_overlay(frame.results.get(kImage), map.labels, classes_, opacity_));
-    const std::string text = dump(answer_of(frame, classes_)) + "\n";
+    const std::string text = dump(answer_of(frame, classes_, precision_)) + "\n";
     write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });
     frame.results.remove(kImage);
     frame.results.remove(kLabelMap);

@@ -117,20 +117,20 @@ TEST_CASE("photos: mixed batches carry soft labels that sum to 1; classes are dr
   o.augment.mixup = 0.4, o.augment.cutmix = 1, o.augment.erase = 0.5;
   const PhotoSource source(Photos(samples), o);
   const Batch b = source.batch(3);
-  CHECK(b.target.shape() == Shape{6, 3});
+  CHECK(b.target().shape() == Shape{6, 3});
   for (std::int64_t i = 0; i < 6; ++i) {
-    const auto row = b.target.slice(0, i, i + 1).values();
+    const auto row = b.target().slice(0, i, i + 1).values();
     CHECK(row[0] + row[1] + row[2] == Approx(1));
   }
-  CHECK(source.batch(3).input.values() == b.input.values());
-  CHECK(source.batch(3).target.values() == b.target.values());
+  CHECK(source.batch(3).input().values() == b.input().values());
+  CHECK(source.batch(3).target().values() == b.target().values());
 
   o.augment = {};
   o.balance = true;
   int rare = 0;
   const PhotoSource balanced(Photos(samples), o);
   for (std::int64_t k = 0; k < 100; ++k)
-    for (const double v : balanced.batch(k).target.values()) rare += v == 2;
+    for (const double v : balanced.batch(k).target().values()) rare += v == 2;
   CHECK((rare > 240 && rare < 360));  // half of 600, though one picture of twelve
 
   o.classes = 2;

@@ -32,8 +32,7 @@ std::vector<std::string> names() {
   std::vector<std::string> out;
   for (const std::string& name : Registry::global().names()) {
     const Kind kind = Registry::global().at(name).kind;
-    const bool whole = kind == Kind::head && name.rfind("a2n", 0) == 0;
-    if (whole || (kind != Kind::head && kind != Kind::backbone && kind != Kind::part)) out.push_back(name);
+    if (kind == Kind::network || fits_slots(kind)) out.push_back(name);
   }
   return out;
 }

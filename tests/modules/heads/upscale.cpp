@@ -21,7 +21,7 @@ struct Network {
   Network(const std::string& name, const Options& options) {
     block = Registry::global().make(name, Scope(store), 3, Args("test", options));
   }
-  UpscaleFacts facts() const { return dynamic_cast<const UpscaleNetwork&>(*block).facts(); }
+  const UpscaleFacts& facts() const { return dynamic_cast<const UpscaleNetwork&>(*block).facts(); }
 };
 
 // The farthest input distance at which changing one pixel changes any output, statistics held. In double, where nothing is lost.

@@ -32,7 +32,7 @@ struct Pair {
   }
 };
 
-Batch pictures() { return {random_tensor({4, 3, 8, 8}, 7).to(DType::f32), {}}; }
+Batch pictures() { return {{{"image", random_tensor({4, 3, 8, 8}, 7).to(DType::f32)}}, {}}; }
 
 std::vector<double> probabilities(const std::vector<double>& logits, std::size_t row, double temperature) {
   std::vector<double> p(3);
@@ -48,7 +48,7 @@ TEST_CASE("distill: the loss is the divergence of the class probabilities, times
   const Pair pair;
   const double temperature = 2;
   const auto outcome = pair.make(", temperature: 2, logits: 0.5")(pair.student, pictures());
-  const auto theirs = pair.teacher.run(pictures().input).values(), mine = outcome.logits.value().values();
+  const auto theirs = pair.teacher.run(pictures().input()).values(), mine = outcome.outputs.at("logits").value().values();
   double expected = 0;
   for (std::size_t n = 0; n < 4; ++n) {
     const auto p = probabilities(theirs, n, temperature), q = probabilities(mine, n, temperature);
@@ -61,7 +61,7 @@ TEST_CASE("distill: the teacher stands still while the student learns from maps 
   const Pair pair;
   const Distillation distill = pair.make(", features: [{teacher: backbone.layer1, student: backbone.layer1, weight: 2}]");
   Optimizer optimizer(pair.student.params(), {.lr = 0.02});
-  const auto before = distill.teacher().run(pictures().input).values();
+  const auto before = distill.teacher().run(pictures().input()).values();
   Random random(1);
   double first = 0, last = 0;
   for (int i = 0; i < 60; ++i) {
@@ -73,7 +73,7 @@ TEST_CASE("distill: the teacher stands still while the student learns from maps 
     (i == 0 ? first : last) = loss.value().item();
   }
   CHECK(last < 0.3 * first);
-  CHECK(distill.teacher().run(pictures().input).values() == before);
+  CHECK(distill.teacher().run(pictures().input()).values() == before);
   const Folder out;
   pair.student.save(out.path() / "student.safetensors");
   for (const auto& [name, value] : read_safetensors(out.path() / "student.safetensors").tensors)

@@ -18,16 +18,16 @@ namespace {
 struct Blocks final : BatchSource {
   int batch_size = 4;
   Batch batch(std::int64_t number) const override {
-    Batch b{Tensor::empty({batch_size, 3, 6, 6}, DType::f32, Layout::channels_last),
-            Tensor::empty({batch_size, 3, 12, 12}, DType::f32, Layout::channels_last)};
+    Batch b{{{"image", Tensor::empty({batch_size, 3, 6, 6}, DType::f32, Layout::channels_last)}},
+            {{"image", Tensor::empty({batch_size, 3, 12, 12}, DType::f32, Layout::channels_last)}}};
     for (int n = 0; n < batch_size; ++n) {
       Random random(5, static_cast<std::uint64_t>(number * batch_size + n));
       for (int y = 0; y < 6; ++y)
         for (int x = 0; x < 6; ++x)
           for (int c = 0; c < 3; ++c) {
             const auto v = static_cast<float>(random.uniform());
-            b.input.data<float>()[((n * 6 + y) * 6 + x) * 3 + c] = v;
-            for (int k = 0; k < 4; ++k) b.target.data<float>()[((n * 12 + 2 * y + k / 2) * 12 + 2 * x + k % 2) * 3 + c] = v;
+            b.input().data<float>()[((n * 6 + y) * 6 + x) * 3 + c] = v;
+            for (int k = 0; k < 4; ++k) b.target().data<float>()[((n * 12 + 2 * y + k / 2) * 12 + 2 * x + k % 2) * 3 + c] = v;
           }
     }
     return b;

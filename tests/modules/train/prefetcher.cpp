@@ -17,7 +17,7 @@ struct Counting final : BatchSource {
     std::this_thread::sleep_for(std::chrono::milliseconds(number % 2 ? 0 : 4));
     check(number != fails_at, "batch ", number, " is bad");
     ++made;
-    return {Tensor::full({1}, static_cast<double>(number)), Tensor::full({1}, static_cast<double>(-number))};
+    return {{{"x", Tensor::full({1}, static_cast<double>(number))}}, {{"y", Tensor::full({1}, static_cast<double>(-number))}}};
   }
 };
 
@@ -29,8 +29,8 @@ TEST_CASE("loader: batches come in order from any number of threads, from any fi
     Prefetcher batches(source, 7, threads);
     for (std::int64_t k = 7; k < 30; ++k) {
       const Batch b = batches.next();
-      CHECK(b.input.item() == static_cast<double>(k));
-      CHECK(b.target.item() == static_cast<double>(-k));
+      CHECK(b.input().item() == static_cast<double>(k));
+      CHECK(b.target().item() == static_cast<double>(-k));
     }
     CHECK(batches.waited() >= 0);
   }

@@ -21,8 +21,8 @@ struct Waves final : BatchSource {
   std::uint64_t seed = 0;
   double poison = 0;  // added to the target of batch 3
   Batch batch(std::int64_t number) const override {
-    Batch b{Tensor::empty({4, 3, 8, 8}, DType::f32, Layout::channels_last),
-            Tensor::empty({4, 3, 16, 16}, DType::f32, Layout::channels_last)};
+    Batch b{{{"image", Tensor::empty({4, 3, 8, 8}, DType::f32, Layout::channels_last)}},
+            {{"image", Tensor::empty({4, 3, 16, 16}, DType::f32, Layout::channels_last)}}};
     Random random(seed, static_cast<std::uint64_t>(number) + 1);
     for (int n = 0; n < 4; ++n)
       for (int c = 0; c < 3; ++c) {
@@ -33,10 +33,10 @@ struct Waves final : BatchSource {
               t.data<float>()[((n * side + y) * side + x) * 3 + c] =
                   static_cast<float>(0.5 + 0.4 * std::sin(phase + u * (x + 0.5) * pixel + v * (y + 0.5) * pixel));
         };
-        paint(b.input, 8, 2);
-        paint(b.target, 16, 1);
+        paint(b.input(), 8, 2);
+        paint(b.target(), 16, 1);
       }
-    if (number == 3 && poison != 0) b.target.fill(poison);
+    if (number == 3 && poison != 0) b.target().fill(poison);
     return b;
   }
 };
@@ -66,7 +66,7 @@ struct Run {
     };
     const auto validate = [&](const Model& m) {
       const Batch b = source.batch(1000);
-      const auto got = m.run(b.input).values(), want = b.target.values();
+      const auto got = m.run(b.input()).values(), want = b.target().values();
       double error = 0;
       for (std::size_t i = 0; i < got.size(); ++i) error += std::abs(got[i] - want[i]);
       validated = -error / static_cast<double>(got.size());

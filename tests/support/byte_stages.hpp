@@ -58,8 +58,8 @@ class SaveBytes final : public Stage {
   }
 };
 
-inline std::vector<Step> doubling(std::function<void(Frame&)> hook = {}, int lanes = 2) {
-  std::vector<Step> steps;
+inline std::vector<StageSpec> doubling(std::function<void(Frame&)> hook = {}, int lanes = 2) {
+  std::vector<StageSpec> steps;
   steps.push_back({std::make_unique<LoadBytes>(), 1, 1});
   steps.push_back({std::make_unique<DoubleBytes>(std::move(hook)), lanes, 1});
   steps.push_back({std::make_unique<SaveBytes>(), 1, 1});

@@ -1,7 +1,7 @@
 // Throughput mode: a lane of one thread for each picture, over one set of weights. Also run under the thread sanitizer.
 #include "modules/core/threads.hpp"
 #include "pipeline/runner.hpp"
-#include "pipeline/stages/super_resolve.hpp"
+#include "pipeline/tasks/upscale/stages.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/images.hpp"
 
@@ -48,9 +48,9 @@ TEST_CASE("threads: a lane for each picture gives the pixels of one alone") {
   const UpscaleOptions options{.tile = 60};
   std::vector<cv::Mat> got(kPictures);
   const Jobs jobs = plan_jobs(3, kPictures, Hint::throughput);
-  std::vector<Step> steps;
+  std::vector<StageSpec> steps;
   steps.push_back({std::make_unique<Make>(), jobs.load, 1});
-  steps.push_back({std::make_unique<SuperResolve>(upscale_backend(model), options), jobs.process, jobs.width});
+  steps.push_back({std::make_unique<SuperResolve>(upscale_backend(model), options), jobs.process, jobs.threads});
   steps.push_back({std::make_unique<Collect>(got), jobs.save, 1});
   Runner runner(std::move(steps));
   std::size_t next = 0, failed = 0;

@@ -1,4 +1,4 @@
-#include "pipeline/batch.hpp"
+#include "pipeline/file_run.hpp"
 
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@
 #include "modules/core/error.hpp"
 #include "pipeline/interrupt.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
-#include "tests/support/batch_stages.hpp"
+#include "tests/support/byte_stages.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
 
@@ -50,14 +50,14 @@ std::size_t files_in(const fs::path& folder) {
   return count;
 }
 
-BatchResult run(const fs::path& in, const fs::path& out, Hook hook = {}, int scale = 2) {
-  Plan plan(Inputs({in}, out), out, "same");
+FileRunResult run(const fs::path& in, const fs::path& out, Hook hook = {}, int scale = 2) {
+  WorkList work(Inputs({in}, out), out, "same");
   fs::create_directories(out);
   const FolderLock lock(out);
-  for (const fs::path& folder : plan.folders()) remove_stale_temporaries(folder);
+  for (const fs::path& folder : work.folders()) remove_stale_temporaries(folder);
   Ledger ledger(out);
   const auto progress = make_progress(ProgressKind::quiet);
-  return run_batch(plan, ledger, {{"scale", scale}}, test::doubling(std::move(hook)), *progress);
+  return run_files(work, ledger, {{"scale", scale}}, test::doubling(std::move(hook)), *progress);
 }
 
 // Files 000.png, 001.png, ... in two folders; every fifth one is empty, which its stage refuses.
@@ -74,7 +74,7 @@ void fill(const fs::path& in, int count) {
 TEST_CASE("a run does every file once, quarantines the bad ones, and a rerun does nothing", "[pipeline]") {
   Folder dir;
   fill(dir / "in", 20);
-  const BatchResult first = run(dir / "in", dir / "out");
+  const FileRunResult first = run(dir / "in", dir / "out");
   CHECK((first.total == 20 && first.done == 16 && first.quarantined == 4 && first.left == 0 && first.up_to_date == 0));
   CHECK(first.exit_code() == kExitQuarantined);
   CHECK(text_of(dir / "out/odd/003.png") == "content 3content 3");
@@ -82,7 +82,7 @@ TEST_CASE("a run does every file once, quarantines the bad ones, and a rerun doe
   CHECK(text_of(dir / "out" / kLedgerName).find("the file is empty") != std::string::npos);
 
   const std::string ledger = text_of(dir / "out" / kLedgerName);
-  const BatchResult again = run(dir / "in", dir / "out", [](Frame&) { FAIL("nothing is left to do"); });
+  const FileRunResult again = run(dir / "in", dir / "out", [](Frame&) { FAIL("nothing is left to do"); });
   CHECK((again.done == 0 && again.up_to_date == 16 && again.quarantined == 4 && again.exit_code() == kExitQuarantined));
   CHECK(text_of(dir / "out" / kLedgerName) == ledger);
 }
@@ -95,7 +95,7 @@ TEST_CASE("changed inputs, lost outputs and new settings are done again", "[pipe
   write(dir / "in/even/000.png", "not empty any more");
   fs::remove(dir / "out/odd/003.png");
   write(dir / "in/even/new.png", "new");
-  const BatchResult result = run(dir / "in", dir / "out");
+  const FileRunResult result = run(dir / "in", dir / "out");
   CHECK((result.total == 11 && result.done == 4 && result.up_to_date == 6 && result.quarantined == 1));
   CHECK(text_of(dir / "out/odd/001.png") == "changed!changed!");
   CHECK(run(dir / "in", dir / "out", {}, 3).done == 10);
@@ -105,10 +105,10 @@ TEST_CASE("a file that cannot be opened, or is not there, is one quarantined lin
   Folder dir;
   write(dir / "a.png", "a");
   fs::create_directory(dir / "o");
-  Plan plan(Inputs({dir / "a.png", dir / "missing.png"}, dir / "o"), dir / "o", "same");
+  WorkList work(Inputs({dir / "a.png", dir / "missing.png"}, dir / "o"), dir / "o", "same");
   Ledger ledger(dir / "o");
   const auto progress = make_progress(ProgressKind::quiet);
-  const BatchResult result = run_batch(plan, ledger, {}, test::doubling(), *progress);
+  const FileRunResult result = run_files(work, ledger, {}, test::doubling(), *progress);
   CHECK((result.done == 1 && result.quarantined == 1 && result.left == 0));
   CHECK(ledger.find(dir / "missing.png", "missing.png")->reason == "no such file or folder");
 }
@@ -118,7 +118,7 @@ TEST_CASE("an output whose place is taken by a folder is that file's trouble onl
   for (const char* name : {"a.png", "b.png", "c/d.png"}) write(dir / "in" / name, "x");
   fs::create_directories(dir / "out/a.png/x");
   write(dir / "out/c", "a file where a folder should be");
-  const BatchResult result = run(dir / "in", dir / "out");
+  const FileRunResult result = run(dir / "in", dir / "out");
   CHECK((result.done == 1 && result.quarantined == 2 && result.left == 0));
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("an interrupted run keeps what is done and goes on later", "[pipeline]
   Folder dir;
   fill(dir / "in", 40);
   std::atomic<int> seen{0};
-  const BatchResult cut = run(dir / "in", dir / "out", [&](Frame&) {
+  const FileRunResult cut = run(dir / "in", dir / "out", [&](Frame&) {
     if (++seen == 5) std::raise(SIGINT);
   });
   CHECK(cut.stopped == "interrupted");
@@ -134,7 +134,7 @@ TEST_CASE("an interrupted run keeps what is done and goes on later", "[pipeline]
   CHECK(cut.left > 20);
   CHECK(cut.done >= 5);
   CHECK(cut.done + cut.quarantined + cut.left == 40);
-  const BatchResult rest = run(dir / "in", dir / "out");
+  const FileRunResult rest = run(dir / "in", dir / "out");
   CHECK(rest.up_to_date == cut.done);
   CHECK((rest.done == 32 - cut.done && rest.quarantined == 8 && rest.exit_code() == kExitQuarantined));
 }
@@ -157,12 +157,12 @@ TEST_CASE("a machine that cannot write stops the run; nothing is blamed on the i
   Folder dir;
   fill(dir / "in", 40);
   std::atomic<int> seen{0};
-  const BatchResult full = run(dir / "in", dir / "out", [&](Frame&) {
+  const FileRunResult full = run(dir / "in", dir / "out", [&](Frame&) {
     if (++seen >= 6) throw EnvironmentError("out: cannot write: the disk is full");
   });
   CHECK(full.stopped.find("disk is full") != std::string::npos);
   CHECK((full.exit_code() == kExitTryAgain && full.done == 5 && full.left > 20));
-  const BatchResult rest = run(dir / "in", dir / "out");
+  const FileRunResult rest = run(dir / "in", dir / "out");
   CHECK((rest.up_to_date == 5 && rest.done == 27 && rest.left == 0));
 }
 
@@ -174,7 +174,7 @@ TEST_CASE("a disk that is really full", "[pipeline]") {
     return;
   }
   for (int i = 0; i < 20; ++i) write(dir / "in" / (std::to_string(100 + i) + ".png"), std::string(20000, 'x'));
-  const BatchResult full = run(dir / "in", dir / "small/out");
+  const FileRunResult full = run(dir / "in", dir / "small/out");
   CHECK(full.exit_code() == kExitTryAgain);
   CHECK(full.stopped.find("the disk is full") != std::string::npos);
   CHECK((full.done >= 3 && full.quarantined == 0 && full.left > 10));
@@ -215,7 +215,7 @@ TEST_CASE("a run killed at any point ends like one that was not", "[pipeline]") 
     outputs = files_in(dir / "out");
     CHECK(outputs < 80);
   }
-  const BatchResult last = run(dir / "in", dir / "out");
+  const FileRunResult last = run(dir / "in", dir / "out");
   CHECK((last.up_to_date >= 15 && last.done + last.up_to_date == 80 && last.quarantined == 20 && last.left == 0));
   CHECK(timeless(dir / "out") == timeless(dir / "calm"));
   CHECK(files_in(dir / "out") == 80);

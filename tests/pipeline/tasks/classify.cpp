@@ -1,5 +1,5 @@
 // Classification of folders: order and probabilities, tables, quarantine, what a rerun leaves alone.
-#include "pipeline/stages/classify.hpp"
+#include "pipeline/tasks/classify/operation.hpp"
 
 #include <cmath>
 #include <fstream>
@@ -7,10 +7,8 @@
 #include <sstream>
 
 #include "modules/io/files.hpp"
-#include "pipeline/batch.hpp"
-#include "pipeline/sinks/folder_lock.hpp"
-#include "pipeline/sinks/predictions.hpp"
-#include "pipeline/stages/load.hpp"
+#include "pipeline/process.hpp"
+#include "pipeline/tasks/classify/tables.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
@@ -39,20 +37,14 @@ std::string text_of(const std::filesystem::path& file) {
   return text.str();
 }
 
-BatchResult classify(const std::filesystem::path& in, const std::filesystem::path& out, bool page) {
-  std::filesystem::create_directories(out);
-  const FolderLock lock(out);
-  Plan plan(Inputs({in.string()}, out), out, "+json");
-  Ledger ledger(out);
-  const auto progress = make_progress(ProgressKind::quiet);
-  const Model model = Model::from_recipe(kRecipe, 3);
-  std::vector<Step> steps;
-  steps.push_back({std::make_unique<LoadImage>(), 1, 1});
-  steps.push_back({std::make_unique<Classify>(model, ClassifyOptions{.top = 2}), 2, 1});
-  steps.push_back({std::make_unique<SavePredictions>(), 1, 1});
-  const BatchResult result = run_batch(plan, ledger, {{"top", 2}}, std::move(steps), *progress);
-  write_predictions(out, ledger, page, {{"model", "tiny <1>"}});
-  return result;
+FileRunResult classify(const std::filesystem::path& in, const std::filesystem::path& out, bool page, int batch = 1) {
+  const auto operation = classify_operation();
+  OptionList options;
+  operation->add_options(options);
+  options.set("top", "2");
+  options.set("batch", std::to_string(batch));
+  Process process(*operation, {.inputs = {in.string()}, .out = out, .threads = 2, .report = page}, Model::from_recipe(kRecipe, 3));
+  return process.run(*make_progress(ProgressKind::quiet));
 }
 
 }  // namespace
@@ -78,7 +70,7 @@ TEST_CASE("classify: a folder becomes tables and a page; what cannot be read is 
   write_picture(folder / "in/a.png", {200, 10, 10});
   write_picture(folder / "in/sub/b, <c>.png", {10, 10, 200});
   std::ofstream(folder / "in/broken.png") << "no picture";
-  const BatchResult first = classify(folder / "in", folder / "out", true);
+  const FileRunResult first = classify(folder / "in", folder / "out", true);
   CHECK(first.done == 2);
   CHECK(first.quarantined == 1);
   CHECK(first.exit_code() == kExitQuarantined);
@@ -94,10 +86,10 @@ TEST_CASE("classify: a folder becomes tables and a page; what cannot be read is 
   CHECK(json.at("top")[0].at("probability").get<double>() >= json.at("top")[1].at("probability").get<double>());
   const std::string page = text_of(folder / "out/report.html");
   CHECK(page.find("b, &lt;c&gt;.png") != std::string::npos);
-  CHECK(page.find("tiny &lt;1&gt;") != std::string::npos);
+  CHECK(page.find("Fovea classify") != std::string::npos);
   CHECK(page.find("broken.png") != std::string::npos);
 
-  const BatchResult second = classify(folder / "in", folder / "out", false);
+  const FileRunResult second = classify(folder / "in", folder / "out", false);
   CHECK(second.done == 0);
   CHECK(second.up_to_date == 2);
   CHECK(text_of(folder / "out/predictions.csv") == csv);
@@ -106,13 +98,31 @@ TEST_CASE("classify: a folder becomes tables and a page; what cannot be read is 
 TEST_CASE("classify: names with commas and quotes stand in CSV as they should") {
   Record record;
   record.input = "/p/a.png";
-  const std::string csv = predictions_csv({{&record, {{0, "red, deep", 0.75}, {2, "the \"blue\"", 0.25}}}});
+  const std::string csv = predictions_csv({{&record, {{0, "red, deep", 0.75, 0}, {2, "the \"blue\"", 0.25, 0}}}});
   CHECK(csv ==
         "file,class_1,probability_1,class_2,probability_2\r\n"
         "/p/a.png,\"red, deep\",0.750000,\"the \"\"blue\"\"\",0.250000\r\n");
 }
 
+TEST_CASE("classify: pictures that the network takes as one batch get the answers that they get alone") {
+  const test::Folder folder;
+  for (int i = 0; i < 7; ++i) write_picture(folder / ("in/" + std::to_string(i) + ".png"), {30.0 * i, 255 - 30.0 * i, 90});
+  std::ofstream(folder / "in/broken.png") << "no picture";
+  CHECK(classify(folder / "in", folder / "alone", false).done == 7);
+  CHECK(classify(folder / "in", folder / "together", false, 4).done == 7);
+  for (int i = 0; i < 7; ++i) {
+    const std::string name = std::to_string(i) + ".png.json";
+    const auto a = nlohmann::json::parse(text_of(folder / "alone" / name)).at("top"),
+               b = nlohmann::json::parse(text_of(folder / "together" / name)).at("top");
+    REQUIRE(a.size() == b.size());
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      CHECK(a[k].at("class") == b[k].at("class"));
+      CHECK(a[k].at("probability").get<double>() == Approx(b[k].at("probability").get<double>()).margin(2e-6));  // written to 6 digits
+    }
+  }
+}
+
 TEST_CASE("classify: a model that does not classify is refused") {
   const Model upscaler = Model::from_recipe("fovea: 1\nmodel: {head: {type: a2n_light, scale: 2, width: 8, blocks: 1}}\n");
-  CHECK(fails_with([&] { Classify(upscaler, ClassifyOptions{}); }, "not a classification model"));
+  CHECK(fails_with([&] { classify_operation()->open(upscaler, {}); }, "is no classifier: it is for the task 'upscale'"));
 }
