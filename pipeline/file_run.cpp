@@ -100,7 +100,7 @@ class FileRun {
       quarantine(std::move(record), item.input.source, item.input.problem);
       return std::nullopt;
     }
-    const Record* old = ledger_.find(record.input, record.part, record.output);
+    const Record* old = ledger_.find(record.input, record.output, record.part);
     if (old && ledger_.up_to_date(*old, now, settings_)) {
       if (old->state == Record::State::quarantined) {
         ++result.quarantined;

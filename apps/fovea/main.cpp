@@ -48,7 +48,7 @@ int complain(const std::exception& e, int exit_code) {
 
 int main(int argc, char** argv) {
   wait_passively(argv);
-  CLI::App app{"Vision models that show where they look."};
+  CLI::App app{"Vision models that show where they look.", "fovea"};
   app.set_version_flag("--version", "fovea " FOVEA_VERSION);
   app.require_subcommand(1);
   app.footer("`fovea COMMAND --help` explains a command.");

@@ -108,7 +108,7 @@ std::string Ledger::use(const nlohmann::json& settings) {
   return id;
 }
 
-const Record* Ledger::find(const std::string& input, const std::string& part, const std::string& output) const {
+const Record* Ledger::find(const std::string& input, const std::string& output, const std::string& part) const {
   const auto found = records_.find(key_of(input, part, output));
   return found == records_.end() ? nullptr : &found->second;
 }

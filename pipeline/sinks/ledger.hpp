@@ -51,7 +51,7 @@ class Ledger {
   std::string use(const nlohmann::json& settings);
 
   // The record of an input that becomes that output, whatever the output's extension; nullptr if there is none.
-  const Record* find(const std::string& input, const std::string& part, const std::string& output) const;
+  const Record* find(const std::string& input, const std::string& output, const std::string& part = {}) const;
   // Whether nothing needs to be done again: same content, same settings, and what was written is still there.
   bool up_to_date(const Record& record, const FileStamp& now, const std::string& settings) const;
 

@@ -166,7 +166,9 @@ TEST_CASE("import: the stem of three colours becomes one of other channels on re
   };
   const Model colour = Model::from_recipe(recipe(3), 1);
   const auto import_into = [&](const Model& m, StemChannels stem) {
-    return import_weights(*m.params(), m.slots(), "resnet", colour.params()->values(), {.stem = stem});
+    ImportOptions options;
+    options.stem = stem;
+    return import_weights(*m.params(), m.slots(), "resnet", colour.params()->values(), options);
   };
   const Model grey = Model::from_recipe(recipe(1), 2), five = Model::from_recipe(recipe(5), 2);
   CHECK(fails_with([&] { import_into(grey, StemChannels::refuse); }, "--stem sum or repeat"));

@@ -14,7 +14,7 @@ struct Identity final : MapBlock {
 };
 
 Registry::Entry entry(const std::string& name) {
-  return {name, "text", "paper", [](const Scope& scope, std::int64_t, Args& args) {
+  return {name, "text", "paper", [](const Scope& scope, Features, Args& args) {
             args.get("known", 1, "an option");
             return std::make_unique<Identity>(scope);
           }};

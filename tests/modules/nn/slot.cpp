@@ -25,7 +25,7 @@ struct Built {
   std::shared_ptr<ParamStore> params = std::make_shared<ParamStore>(3);
   Network network;
   explicit Built(const std::string& yaml) : network(Yaml::parse(yaml, "recipe"), params) {}
-  Tensor operator()(const Tensor& x) const { return network(Var(x)).value(); }
+  Tensor operator()(const Tensor& x) const { return network(Var(x)).front().value(); }
 };
 
 Tensor image() { return random_tensor({2, 3, 9, 7}, 5).to(DType::f32); }
@@ -63,7 +63,7 @@ TEST_CASE("slot: a block that starts as the identity changes nothing, and its ga
                  "  - {at: 'backbone.layer1.0.conv2', type: a2n_aab, start: identity}\n"));
   built.params->load(plain.params->values(), false);
   CHECK(max_difference(built(image()), plain(image())) == 0);
-  const Var loss = sum(built.network(Var(image())), {0, 1}, false);
+  const Var loss = sum(built.network(Var(image())).front(), {0, 1}, false);
   loss.backward();
   const Tensor gradient = built.params->find("backbone.layer2.0.pre_add.pixel_attention.start")->value.grad();
   REQUIRE(gradient.defined());

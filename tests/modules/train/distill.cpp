@@ -140,5 +140,5 @@ TEST_CASE("distill: any tapped map can be matched, not the last of each stride a
       Yaml::parse("{model: teacher.safetensors, features: [{teacher: backbone.features.2, student: backbone.features.2}]}",
                   "recipe"),
       student, folder.path());
-  CHECK(distill(student, {random_tensor({2, 3, 32, 32}, 7).to(DType::f32), {}}).loss.value().item() > 0);
+  CHECK(distill(student, {{{"image", random_tensor({2, 3, 32, 32}, 7).to(DType::f32)}}, {}}).loss.value().item() > 0);
 }

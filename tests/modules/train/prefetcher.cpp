@@ -49,7 +49,7 @@ TEST_CASE("loader: an exception comes at its batch, after all before it, and aga
     Counting source;
     source.fails_at = 5;
     Prefetcher batches(source, 0, threads);
-    for (int k = 0; k < 5; ++k) CHECK(batches.next().input.item() == k);
+    for (int k = 0; k < 5; ++k) CHECK(batches.next().input().item() == k);
     for (int again = 0; again < 2; ++again) CHECK(test::fails_with([&] { batches.next(); }, "batch 5 is bad"));
   }
 }
