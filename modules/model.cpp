@@ -10,6 +10,7 @@
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/network.hpp"
+#include "modules/nn/skip_init.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/plan/cache.hpp"
 #include "modules/weights.hpp"
@@ -112,7 +113,10 @@ Model Model::load(const std::string& name_or_file) {
   const auto recipe = content.metadata.find(kRecipeKey), format = content.metadata.find(kFormatKey);
   check(recipe != content.metadata.end() && format != content.metadata.end() && format->second == "1", file.string(),
         ": not a Fovea model: expected metadata fovea.format = 1 and fovea.recipe");
-  Model model = from_recipe(recipe->second);
+  Model model = [&] {
+    const SkipInit loaded_below;
+    return from_recipe(recipe->second);
+  }();
   model.state_->name = named ? name_or_file : file.stem().string();
   model.state_->metadata = content.metadata;
   PathScope where(file.string());

@@ -43,7 +43,8 @@ class Operation {
   // All that can be found wrong before any work. Error.
   virtual void open(Model model, const Run& run) = 0;
   virtual const Model& model() const = 0;
-  // Whether the model is only run, so that it may give its weights back behind its plans.
+  // Whether the model is only run, so that a program that needs it for nothing else may have it give its weights back
+  // (Model::release_weights).
   virtual bool runs_only() const { return true; }
   // All that shapes an output beside the model's weights and the precision, which process.hpp adds: where it changes, files are done again.
   virtual nlohmann::json settings() const = 0;

@@ -65,7 +65,6 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
                     options_.jobs.empty() ? std::nullopt : std::optional(parse_jobs(options_.jobs)));
   set_threads(options_.budget());
   cv::setNumThreads(options_.budget());
-  if (operation.runs_only()) operation.model().release_weights();
 } catch (const FolderBusy&) { throw; } catch (const EnvironmentError&) { throw; } catch (const Error& e) { throw UsageError(e.what()); }
 
 nlohmann::json Process::settings() const {

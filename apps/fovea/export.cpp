@@ -7,6 +7,7 @@
 #include "apps/fovea/commands.hpp"
 #include "modules/io/files.hpp"
 #include "modules/model.hpp"
+#include "pipeline/exit_codes.hpp"
 
 namespace fovea {
 namespace {
@@ -41,7 +42,7 @@ int run_export(const Settings& s) {
   model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, read_metadata(s.metadata));
   std::cout << fmt::format("{}: {} parameters in {}, {} bytes\n", s.out, model.params()->count(), s.storage,
                            std::filesystem::file_size(s.out));
-  return 0;
+  return kExitDone;
 }
 
 }  // namespace

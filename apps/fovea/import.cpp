@@ -11,6 +11,7 @@
 #include "modules/io/safetensors.hpp"
 #include "modules/model.hpp"
 #include "modules/model_import.hpp"
+#include "pipeline/exit_codes.hpp"
 
 namespace fovea {
 namespace {
@@ -71,7 +72,7 @@ int run_import(const Settings& s) {
   imported.model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, imported.metadata);
   if (s.json) std::cout << to_json(imported.report).dump(2) << "\n";
   else print(s, imported.report, imported.model, imported.head_note);
-  return 0;
+  return kExitDone;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "apps/fovea/commands.hpp"
 #include "modules/model.hpp"
 #include "modules/nn/catalogue.hpp"
+#include "pipeline/exit_codes.hpp"
 #include "pipeline/stages/explain.hpp"
 
 namespace fovea {
@@ -75,7 +76,7 @@ int list_entries(const Settings& s) {
     else print(d, true);
   }
   if (s.json) std::cout << all.dump(2) << "\n";
-  return 0;
+  return kExitDone;
 }
 
 Json slots_json(const Model& model) {
@@ -97,11 +98,11 @@ int list_slots(const Settings& s) {
   const Model model = any_model(s.recipe);
   if (s.json) {
     std::cout << slots_json(model).dump(2) << "\n";
-    return 0;
+    return kExitDone;
   }
   std::cout << fmt::format("{:<56} {:<6} {:>5}  {}\n", "at", "kind", "width", "blocks");
   print_slots(model, false);
-  return 0;
+  return kExitDone;
 }
 
 Json outputs_json(const Model& model, const Shape& input) {
@@ -126,7 +127,7 @@ int run_describe(const Settings& s) {
                       {"features", features},      {"slots", slots_json(model)}}
                      .dump(2)
               << "\n";
-    return 0;
+    return kExitDone;
   }
   std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}x{}\n", model.name(),
                            counted(model.params()->count()), counted(work), input[1], input[2], input[3]);
@@ -138,7 +139,7 @@ int run_describe(const Settings& s) {
   for (const auto& o : model.slots()) filled += !o.blocks.empty();
   std::cout << fmt::format("{} slots, {} with blocks (fovea list slots names all)\n", model.slots().size(), filled);
   print_slots(model, true);
-  return 0;
+  return kExitDone;
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ int run(Arguments& a) {
   a.process.out = a.out;
   a.process.list = &std::cin;
   Process process(*a.verb.operation, a.process, load_model(a));
+  if (a.verb.operation->runs_only()) a.verb.operation->model().release_weights();
   if (!process.warning().empty()) fmt::print(stderr, "fovea: {}\n", process.warning());
   if (a.out.empty()) return process.print_answers(std::cout, std::cerr, a.json);
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);

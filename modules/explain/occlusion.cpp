@@ -24,7 +24,7 @@ Explanation occlusion(const Request& r) {
   const std::int64_t window = r.options.window > 0 ? r.options.window : std::max<std::int64_t>(1, std::min(height, width) / 7);
   // Window and stride of one parity have a common centre.
   std::int64_t stride = r.options.stride > 0 ? r.options.stride : std::max<std::int64_t>(1, window / 2);
-  if (r.options.stride == 0 && (window - stride) % 2 != 0) stride = std::max<std::int64_t>(1, stride - 1);
+  if (r.options.stride == 0 && (window - stride) % 2 != 0) stride = stride > 1 ? stride - 1 : window;
   check(stride <= window, "occlusion: expected a stride of at most the window ", window, ", got ", stride);
   check((window - stride) % 2 == 0, "occlusion: expected window and stride to be both even or both odd, got ", window, " and ",
         stride);

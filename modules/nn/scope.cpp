@@ -1,6 +1,7 @@
 #include "modules/nn/scope.hpp"
 
 #include "modules/autograd/tap.hpp"
+#include "modules/nn/skip_init.hpp"
 
 namespace fovea {
 namespace {
@@ -28,7 +29,7 @@ Var ParamStore::declare(const std::string& name, const Shape& shape, const Init&
     return entry.value;
   }
   Tensor value = Tensor::empty(shape);
-  init(value, random_);
+  if (!SkipInit::active()) init(value, random_);
   Var v(std::move(value), !buffer);
   v.mark_parameter();
   index_[name] = entries_.size();

@@ -123,7 +123,7 @@ TEST_CASE("preprocess: depth, grey, alpha, colour order, mean and standard devia
   p.colour = Preprocess::Colour::bgr;
   CHECK(near(first(bgr), -0.6, 0, 9));
   CHECK(fails_with([&] { preprocess(cv::Mat(), p); }, "empty"));
-  CHECK(fails_with([&] { preprocess(cv::Mat(4, 4, CV_8UC2), p); }, "1, 3 or 4 channels"));
+  CHECK(fails_with([&] { preprocess(cv::Mat(4, 4, CV_8UC2), p); }, "the network takes 3 channels, the image has 2"));
   CHECK(fails_with([&] { preprocess(cv::Mat(4, 4, CV_64FC3), p); }, "8 or 16 bit"));
 }
 

@@ -56,7 +56,7 @@ TEST_CASE("model: a wrong recipe fails at once, with its line and what was meant
   CHECK(refused(recipe("{type: a2n}"), "scale is missing"));
   CHECK(refused(recipe("{type: a2n, scale: 2, widht: 8}"), "did you mean 'width'?"));
   CHECK(refused(recipe("{type: a2n, scale: 2, widht: [8]}"), "did you mean 'width'?"));
-  CHECK(refused(recipe("{type: a2n, scale: 2, channels: 1}"), "1 channels"));
+  CHECK(refused(recipe("{type: a2n, scale: 2}") + "preprocess: {channels: 1}\n", "got 1 channels"));
   const std::string blocks = "\n  attention: [{at: '**.pre_add',\n    type: cbam, reductoin: 2}]\n";
   CHECK(message_of([&] {
           Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18}" + blocks +

@@ -124,7 +124,7 @@ TEST_CASE("network: necks need a backbone; a head that is a whole network takes 
 }
 
 TEST_CASE("network: what an output's shape is said to be is what comes out, at every size") {
-  for (const std::string& text : {std::string("{type: unet, depth: 3, width: 4}"), std::string("{type: resnet, layers: [1, 1], widths: [4, 8]}")}) {
+  for (const std::string& text : {std::string("{type: unet, widths: [4, 8, 8]}"), std::string("{type: resnet, layers: [1, 1], widths: [4, 8]}")}) {
     const Model model = Model::from_recipe("fovea: 1\nmodel:\n  backbone: " + text + "\n  head: {type: segment, classes: [a, b], scale: 2}\n");
     for (const Shape& input : {Shape{1, 3, 32, 32}, Shape{2, 3, 37, 45}}) {
       const auto graph = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });

@@ -30,7 +30,7 @@ TEST_CASE("preprocess: what a recipe may say, and what it means when it says not
 
 TEST_CASE("preprocess: nonsense is refused by name and line") {
   CHECK(fails_with([] { read("size: 160\nresise: crop"); }, "did you mean 'resize'?"));
-  CHECK(fails_with([] { read("resize: squash"); }, "resize: expected one of crop, letterbox, stretch; got 'squash'"));
+  CHECK(fails_with([] { read("resize: squash"); }, "resize: expected one of crop, letterbox, none, stretch; got 'squash'"));
   CHECK(fails_with([] { read("interpolation: lanczos"); }, "area, bicubic, bilinear"));
   CHECK(fails_with([] { read("colour: lab"); }, "colour"));
   for (const char* size : {"0", "-3", "20000", "[1, 2, 3]", "[]", "x", "[224, 0]", "1.5"})
@@ -38,6 +38,6 @@ TEST_CASE("preprocess: nonsense is refused by name and line") {
   for (const char* fraction : {"0", "1.01", "-1", "nan"})
     CHECK(fails_with([&] { read(std::string("crop_fraction: ") + fraction); }, "crop_fraction"));
   CHECK(fails_with([] { read("std: [1, 0, 1]"); }, "std: expected numbers above 0"));
-  CHECK(fails_with([] { read("mean: [1, 0]"); }, "mean: expected one number or three, got 2"));
+  CHECK(fails_with([] { read("mean: [1, 0]"); }, "mean: expected one number or 3, got 2"));
   CHECK(fails_with([] { read("mean: [a, b, c]"); }, "mean: expected a number"));
 }

@@ -43,7 +43,7 @@ TEST_CASE("changes: each keeps size and type; those with a strength do nothing a
         CHECK(changed(dot, name, strength, way).size() == dot.size());
       }
   }
-  CHECK(test::fails_with([&] { changed(image, "swirl", 1, 1); }, "no change 'swirl'"));
+  CHECK(test::fails_with([&] { changed(image, "swirl", 1, 1); }, "no transform 'swirl'"));
 }
 
 TEST_CASE("changes: by hand") {

@@ -260,7 +260,9 @@ TEST_CASE("a task of a program's own is trained, measured, run, explained and re
   options.set("method", "occlusion");
   options.set("faithfulness", "true");
   Process explaining(*explain, {.inputs = {(folder / "pictures/7.png").string()}, .out = folder / "why"}, model);
-  CHECK(explaining.run(*make_progress(ProgressKind::quiet)).done == 1);
+  const FileRunResult explained = explaining.run(*make_progress(ProgressKind::quiet));
+  INFO(text_of(folder / "why/fovea-ledger.jsonl"));
+  CHECK(explained.done == 1);
   CHECK(text_of(folder / "why/7.png.json").find("\"brightness\"") != std::string::npos);
   CHECK(text_of(folder / "why/report.html").find("Fovea explain") != std::string::npos);
 }

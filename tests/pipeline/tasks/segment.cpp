@@ -44,7 +44,7 @@ void write_pair(const fs::path& folder, const std::string& name, int seed, cv::S
 }
 
 constexpr const char* kRecipe =
-    "fovea: 1\nmodel:\n  backbone: {type: unet, width: 4, depth: 2}\n  head: {type: segment, classes: [disc]}\n"
+    "fovea: 1\nmodel:\n  backbone: {type: unet, widths: [4, 8]}\n  head: {type: segment, classes: [disc]}\n"
     "preprocess: {channels: 1, resize: none, mean: 0.3, std: 0.3}\n"
     "train:\n  task: segment\n  data: train\n  validate: val\n  crop: 24\n  batch: 4\n  loss: dice_cross_entropy\n  steps: 60\n"
     "  log_every: 60\n  validate_every: 60\n  optimizer: {type: adam, lr: 0.01}\n";
