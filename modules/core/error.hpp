@@ -29,8 +29,9 @@ class PathScope {
 
 [[noreturn]] void raise(const std::string& message);
 
+// Out of line: there are thousands of checks, and none of them fails where time matters.
 template <class... Parts>
-[[noreturn]] void fail(const Parts&... parts) {
+[[noreturn, gnu::cold, gnu::noinline]] void fail(const Parts&... parts) {
   std::ostringstream text;
   (text << ... << parts);
   raise(text.str());
