@@ -7,7 +7,7 @@ namespace {
 
 using Desc = dnnl::memory::desc;
 
-// A memory object whose address moves. Setting it may write (oneDNN zeroes padding), so an address that stands is left alone.
+// A memory object whose address changes from run to run. Setting it may write (oneDNN zeroes padding), so it is set only when it changes.
 struct Argument {
   int name = 0;
   dnnl::memory memory;

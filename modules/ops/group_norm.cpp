@@ -43,6 +43,15 @@ struct GroupNorm {
     }
   }
 
+  // y = (x - mean) * scale + shift. mean, scale: of each channel of each sample; shift: of each channel.
+  template <class T, class C = compute_t<T>>
+  static void normalise(const ChannelRows& s, const T* x, const C* mean, const C* scale, const C* shift, T* y) {
+    kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
+      const std::int64_t at = first * s.channels, sample = n * s.channels;
+      kernels::normalise_rows(y + at, x + at, mean + sample, scale + sample, shift, rows, s.channels);
+    });
+  }
+
   Tensors forward(Context& ctx, const Tensors& in) const {
     const Tensor x = kernels::channels_to_back(in[0]);
     Tensor y = Tensor::empty(x.shape(), x.dtype());
@@ -56,11 +65,7 @@ struct GroupNorm {
       const auto weight = kernels::values_or<C>(in[1], s.channels, 1), shift = kernels::values_or<C>(in[2], s.channels, 0);
       std::vector<C> scale(r);
       for (std::size_t i = 0; i < scale.size(); ++i) scale[i] *= weight[i % weight.size()];
-      kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
-        const std::int64_t at = first * s.channels, sample = n * s.channels;
-        kernels::normalise_rows(y.data<T>() + at, x.data<T>() + at, m.data() + sample, scale.data() + sample, shift.data(), rows,
-                                s.channels);
-      });
+      normalise(s, x.data<T>(), m.data(), scale.data(), shift.data(), y.data<T>());
       ctx.save({x, kernels::tensor_of(m, dtype_of<C>::value), kernels::tensor_of(r, dtype_of<C>::value), in[1], in[2]});
     });
     return {kernels::channels_to_front(y)};
@@ -72,28 +77,24 @@ struct GroupNorm {
       const Shape& x = in[0].shape;
       if (x.rank() != 4 || (x[1] > 1 && in[0].strides[1] != 1) || !kernels::alike(in[0], out[0])) return std::nullopt;
       const ChannelRows s{x[0], x[2] * x[3], x[1]};
-      const std::int64_t lines = s.segments * s.channels;
-      return Computation::Bound{[op = *this, s](auto* x, auto* y, float* room) { op.normalise(s, x[0], x[1], x[2], y[0], room); },
-                                kernels::MomentsRoom::size(s) + 3 * lines};
+      return Computation::Bound{[op = *this, s](auto* x, auto* y, float* room) { op.run(s, x[0], x[1], x[2], y[0], room); },
+                                kernels::MomentsRoom::size(s) + 2 * s.segments * s.channels + s.channels};
     }};
   }
 
-  void normalise(const ChannelRows& s, const float* x, const float* weight, const float* bias, float* y, float* room) const {
+  // In a plan: x as (N, ..., C); weight and bias may be null.
+  void run(const ChannelRows& s, const float* x, const float* weight, const float* bias, float* y, float* room) const {
     const kernels::MomentsRoom m(s, room);
     kernels::moments(x, s, m.partial, m.mean, m.squares);
     join(s, m.mean, m.squares);
-    const std::int64_t lines = s.segments * s.channels;
-    float *mean = room + kernels::MomentsRoom::size(s), *scale = mean + lines, *shift = scale + lines;
-    for (std::int64_t i = 0; i < lines; ++i) {
-      const std::int64_t c = i % s.channels;
+    const std::int64_t all = s.segments * s.channels;
+    float *mean = room + kernels::MomentsRoom::size(s), *scale = mean + all, *shift = scale + all;
+    for (std::int64_t i = 0; i < all; ++i) {
       mean[i] = static_cast<float>(m.mean[i]);
-      scale[i] = static_cast<float>(m.squares[i]) * (weight ? weight[c] : 1.0f);
-      shift[i] = bias ? bias[c] : 0.0f;
+      scale[i] = static_cast<float>(m.squares[i]) * (weight ? weight[i % s.channels] : 1.0f);
     }
-    kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
-      const std::int64_t at = first * s.channels, sample = n * s.channels;
-      kernels::normalise_rows(y + at, x + at, mean + sample, scale + sample, shift + sample, rows, s.channels);
-    });
+    for (std::int64_t c = 0; c < s.channels; ++c) shift[c] = bias ? bias[c] : 0.0f;
+    normalise(s, x, mean, scale, shift, y);
   }
 
   // With s = sum dy and q = sum dy * (x - mean) of a sample's channel, A = sum of weight * s and B = sum of weight * q * rstd

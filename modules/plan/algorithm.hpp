@@ -1,7 +1,6 @@
 // The choice of the kernel that computes a convolution.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
 #include "modules/plan/graph.hpp"
@@ -9,14 +8,6 @@
 
 namespace fovea::plan {
 
-enum class Algorithm : std::uint8_t {
-  direct,         // oneDNN
-  single_output,  // kernels/single_output_conv.hpp
-  gemv,           // kernels/gemv.hpp
-  winograd2x2,    // kernels/winograd.hpp with output tiles of this size
-  winograd2x4,
-  winograd4x4,
-};
 // The output tile of a Winograd algorithm; nothing for others.
 std::optional<Winograd::Side> winograd_side(Algorithm a);
 

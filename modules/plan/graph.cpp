@@ -11,6 +11,37 @@ bool contains(const std::vector<Id>& list, Id id) { return std::find(list.begin(
 
 }  // namespace
 
+bool Node::reads_bf16(const Graph& g, std::size_t input) const {
+  return std::visit([&](const auto& w) { return w.reads_bf16(g, *this, input); }, work);
+}
+bool Node::needs_bf16(const Graph& g, std::size_t input) const {
+  return std::visit([&](const auto& w) { return w.needs_bf16(g, *this, input); }, work);
+}
+bool Node::writes_bf16(const Graph& g) const {
+  return std::visit([&](const auto& w) { return w.writes_bf16(g, *this); }, work);
+}
+bool Node::leave_bf16(const Graph& g) {
+  return std::visit([&](auto& w) { return w.leave_bf16(g, *this); }, work);
+}
+bool Node::allocates() const {
+  return std::visit([](const auto& w) { return w.allocates(); }, work);
+}
+std::optional<std::int64_t> Node::view_offset() const {
+  return std::visit([](const auto& w) { return w.view_offset(); }, work);
+}
+Id Node::in_place_input() const {
+  return std::visit([&](const auto& w) { return w.in_place_input(*this); }, work);
+}
+bool Node::can_run_in_place(const Graph& g) const {
+  return std::visit([&](const auto& w) { return w.can_run_in_place(g, *this); }, work);
+}
+std::size_t Node::workspace_bytes(const Graph& g, bool in_place) const {
+  return std::visit([&](const auto& w) { return w.workspace_bytes(g, *this, in_place); }, work);
+}
+ElementwiseOps* Node::prologue(const Graph& g) {
+  return std::visit([&](auto& w) { return w.prologue(g, *this); }, work);
+}
+
 Node* Graph::producer(Id id) {
   for (Node& n : nodes)
     if (!n.dead && id >= 0 && contains(n.outputs, id)) return &n;
@@ -51,6 +82,12 @@ void Graph::remove_dead() {
   nodes.erase(std::remove_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.dead; }), nodes.end());
 }
 
+bool is_large(const Shape& s) {
+  constexpr std::int64_t kFew = 4;  // channels
+  if (s.rank() == 4) return s[2] > 1 && s[3] > 1 && s[1] > kFew;
+  return s.rank() == 3 && s[1] > 1 && s[2] > kFew;
+}
+
 Graph import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options) {
   Trace trace;
   Graph g;
@@ -77,7 +114,7 @@ Graph import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes
     Shapes in, out;
     for (const Id id : n.inputs) in.push_back(id < 0 ? Shape{} : g.shape(id));
     for (const Id id : n.outputs) out.push_back(g.shape(id));
-    g.nodes.push_back({Eager{n.op}, n.inputs, n.outputs, n.path, {std::string(n.op->name())}, n.op->multiply_adds(in, out)});
+    g.nodes.push_back({Eager(n.op), n.inputs, n.outputs, n.path, {std::string(n.op->name())}, n.op->multiply_adds(in, out)});
   }
   return g;
 }

@@ -10,86 +10,43 @@
 #include <vector>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/plan/nodes/axis_reduce.hpp"
+#include "modules/plan/nodes/channel_reduce.hpp"
+#include "modules/plan/nodes/compute.hpp"
+#include "modules/plan/nodes/convolve.hpp"
+#include "modules/plan/nodes/copy.hpp"
+#include "modules/plan/nodes/eager.hpp"
+#include "modules/plan/nodes/fused_elementwise.hpp"
+#include "modules/plan/nodes/global_reduce.hpp"
+#include "modules/plan/nodes/pool2d.hpp"
+#include "modules/plan/nodes/view.hpp"
 #include "modules/plan/plan.hpp"
-#include "modules/plan/strided_view.hpp"
 
 namespace fovea::plan {
 
-using Id = int;  // index of a value in Graph::values; -1 for an input that is absent or an output that is not wanted
-
-// One operation of a fused elementwise kernel. It works on a current value, which starts as the node's input 0, and on operands, which
-// are indices into the node's inputs and broadcast to the shape of the output.
-struct ElementwiseOp {
-  enum class Kind : std::uint8_t {
-    pointwise,  // value = f(value)
-    binary,     // value = f(value, operand)
-    affine,     // value = value * operand + shift, one of each for each channel, f64 constants
-    broadcast,  // only as the first: value = input 0 broadcast to the shape of the output
-    push,       // puts the value on a stack of depth one; value = operand, which has the shape of the output
-    pop         // value = f(popped value, value)
-  } kind;
-  role::Pointwise pointwise{};
-  role::Binary binary{};  // of binary and pop
-  std::size_t operand = 0, shift = 0;
-};
-using ElementwiseOps = std::vector<ElementwiseOp>;
-constexpr std::size_t kMaxOperands = 64;  // inputs of one fused elementwise node
-
-// The kinds of nodes. Inputs and outputs are those of the node, in this order.
-struct Eager {  // an op without a role, or whose role does not fit here: its own forward
-  std::shared_ptr<const Op> op;
-};
-struct Convolve {  // x, weight, bias, residual -> y = after(conv(x) + bias + residual); the bias may be f64
-  dnn::Conv options;
-  bool linear = false;                        // a fully connected layer over the last axis of x, weight (O, I)
-  std::optional<role::Pointwise> after = {};  // activation
-  // Set for kernels/single_output_conv.hpp, which reads x as a strided view of the node's input 0: shape, strides and first element.
-  struct SingleOutput {
-    Shape x, strides;
-    std::int64_t offset;
-    bool transposed = false;  // y is written column by column
-  };
-  std::optional<SingleOutput> single_output = {};
-};
-struct FusedElementwise {  // x, operands -> y; without ops a copy of x in the type of y
-  ElementwiseOps ops;
-};
-struct GlobalReduce {};  // x (N, C, H, W) -> mean (N, C, 1, 1), maximum (N, C, 1, 1); one of them may be -1
-struct ChannelReduce {   // x (N, C, H, W), operands -> maximum and mean over the channels of x after `ops`: (N, 2, H, W)
-  bool mean_first;
-  ElementwiseOps ops;
-};
-struct AxisReduce {  // x (N, C, H, W) -> one output for each of `axes`
-  std::vector<role::ReducedAxis> axes;
-};
-struct Pool2d {  // x (N, C, H, W) -> (N, C, OH, OW)
-  role::Pool2d pool;
-};
-struct View {  // x -> y, which is the memory of x from an element on
-  std::int64_t offset = 0;
-};
-struct Copy {  // inputs -> y, which is filled by strided copies of parts of them
-  struct Piece {
-    std::size_t input;
-    StridedCopy copy;
-  };
-  std::vector<Piece> pieces;
-};
-struct Compute {  // an op's kernel, bound to the shapes and strides of the inputs
-  role::Computation::Bound bound;
-  std::vector<std::int64_t> offsets;  // of the first element of each input
-  bool row_major = false;             // takes constants of rank 4 row-major
-};
-using Work =
+// The kinds of nodes. A new one is a struct in nodes/ (work.hpp says what it has) and an entry here.
+using NodeWork =
     std::variant<Eager, Convolve, FusedElementwise, GlobalReduce, ChannelReduce, AxisReduce, Pool2d, View, Copy, Compute>;
 
 struct Node {
-  Work work;
+  NodeWork work;
   std::vector<Id> inputs, outputs;
   std::string path;                   // of the module that it came from
   std::vector<std::string> op_names;  // of the traced ops that it computes, in their order
   std::int64_t multiply_adds = 0;
   bool dead = false;  // to be removed by Graph::remove_dead()
+
+  // The properties of its kind (work.hpp).
+  bool reads_bf16(const Graph& g, std::size_t input) const;
+  bool needs_bf16(const Graph& g, std::size_t input) const;
+  bool writes_bf16(const Graph& g) const;
+  bool leave_bf16(const Graph& g);
+  bool allocates() const;
+  std::optional<std::int64_t> view_offset() const;
+  Id in_place_input() const;
+  bool can_run_in_place(const Graph& g) const;
+  std::size_t workspace_bytes(const Graph& g, bool in_place) const;
+  ElementwiseOps* prologue(const Graph& g);
 };
 
 // How to compute a value that depends on parameters alone: either `source` is a parameter, read where it lies, or `make` computes the
@@ -141,6 +98,9 @@ template <class T>
 T* as(Node* node) {
   return node && !node->dead ? std::get_if<T>(&node->work) : nullptr;
 }
+
+// Whether bf16 is worth while for a value of this shape: a map or tokens with several positions and more than 4 channels.
+bool is_large(const Shape& s);
 
 // Traces `forward` on shapes alone. Taps that match Options::keep become Graph::taps, those in Options::feeds further inputs. All nodes
 // are Eager.

@@ -43,12 +43,11 @@ std::size_t assign_offsets(std::vector<Allocation>& allocations) {
   return size;
 }
 
-Lifetimes::Lifetimes(const Graph& g, const std::function<bool(const Node&)>& in_place)
-    : allocations_(g.values.size(), -1), offsets_(g.values.size()), borrowed_(g.values.size()) {
+Lifetimes::Lifetimes(const Graph& g) : allocations_(g.values.size(), -1), offsets_(g.values.size()), borrowed_(g.values.size()) {
   allocate(g);
   place_parts(g);
   extend(g);
-  overwrite_inputs(g, in_place);
+  overwrite_inputs(g);
 }
 
 // A view shares the allocation of its input. What an op's own forward makes is outside the arena, or a view of the op's inputs: these stay
@@ -56,15 +55,15 @@ Lifetimes::Lifetimes(const Graph& g, const std::function<bool(const Node&)>& in_
 void Lifetimes::allocate(const Graph& g) {
   for (std::size_t step = 0; step < g.nodes.size(); ++step) {
     const Node& n = g.nodes[step];
-    if (const auto* view = std::get_if<View>(&n.work)) {
+    if (const auto first = n.view_offset()) {
       allocations_[static_cast<std::size_t>(n.outputs[0])] = allocation(n.inputs[0]);
       offsets_[static_cast<std::size_t>(n.outputs[0])] =
-          offset(n.inputs[0]) + static_cast<std::size_t>(view->offset) * size_of(g.value(n.outputs[0]).type);
+          offset(n.inputs[0]) + static_cast<std::size_t>(*first) * size_of(g.value(n.outputs[0]).type);
       continue;
     }
     for (const Id out : n.outputs) {
       if (out < 0) continue;
-      if (std::holds_alternative<Eager>(n.work)) {
+      if (n.allocates()) {
         for (const Id in : n.inputs) {
           if (in < 0) continue;
           auto& mine = borrowed_[static_cast<std::size_t>(out)];
@@ -135,18 +134,13 @@ bool Lifetimes::dies(const Graph& g, const Node& n, int step, Id id) const {
   return list_[static_cast<std::size_t>(allocation(id))].last == step && std::none_of(n.inputs.begin(), n.inputs.end(), other);
 }
 
-// A fused elementwise node writes over its input 0 and a convolution over its residual, where no later step reads that and the node itself
-// reads it only once, or its kernel reads everything before it writes.
-void Lifetimes::overwrite_inputs(const Graph& g, const std::function<bool(const Node&)>& in_place) {
+// A node writes its output over an input that no later step reads, where its kernel can do that.
+void Lifetimes::overwrite_inputs(const Graph& g) {
   for (std::size_t step = 0; step < g.nodes.size(); ++step) {
     const Node& n = g.nodes[step];
-    Id target = -1;
-    if (std::holds_alternative<FusedElementwise>(n.work)) target = n.inputs[0];
-    if (std::holds_alternative<Convolve>(n.work)) target = n.inputs[3];
-    if (!dies(g, n, static_cast<int>(step), target)) continue;
-    const bool once = std::count(n.inputs.begin(), n.inputs.end(), target) == 1;
-    if (std::holds_alternative<FusedElementwise>(n.work) ? once || in_place(n) : once && in_place(n))
-      if (fills_allocation(g, n.outputs[0])) merge(allocation(n.outputs[0]), allocation(target), offset(target));
+    const Id target = n.in_place_input();
+    if (!dies(g, n, static_cast<int>(step), target) || !n.can_run_in_place(g)) continue;
+    if (fills_allocation(g, n.outputs[0])) merge(allocation(n.outputs[0]), allocation(target), offset(target));
   }
 }
 

@@ -22,9 +22,7 @@ std::size_t assign_offsets(std::vector<Allocation>& allocations);
 // Which values share an allocation, and how long each is in use. Step i is node i.
 class Lifetimes {
  public:
-  // `in_place`: whether the node's kernel may write over its residual (convolution) or over an input that it reads more than once (fused
-  // elementwise).
-  Lifetimes(const Graph& g, const std::function<bool(const Node&)>& in_place);
+  explicit Lifetimes(const Graph& g);
   // Index of the allocation that holds a value; -1 for values outside the arena: inputs, constants, and what an op's own forward makes.
   int allocation(Id id) const { return allocations_[static_cast<std::size_t>(id)]; }
   // Where in its allocation a value begins, in bytes: the parts of a concatenation lie in that of the whole.
@@ -39,7 +37,7 @@ class Lifetimes {
   void place_parts(const Graph& g);
   bool can_be_part(const Graph& g, const Node& n, const Copy::Piece& piece) const;
   void extend(const Graph& g);
-  void overwrite_inputs(const Graph& g, const std::function<bool(const Node&)>& in_place);
+  void overwrite_inputs(const Graph& g);
   bool fills_allocation(const Graph& g, Id id) const;
   void merge(int from, int to, std::size_t offset);
   bool dies(const Graph& g, const Node& n, int step, Id id) const;

@@ -132,6 +132,7 @@ Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inpu
   fuse_elementwise(g);
   drop_dead(g);
   if (options.precision == DType::bf16) assign_precision(g);
+  choose_algorithms(g, options.tune);
   return Plan(emit(g, options));
 }
 

@@ -55,7 +55,7 @@ std::optional<fs::path> file() {
 
 using Choices = std::map<std::string, std::string>;
 
-// What the file holds, an object for each machine; empty where there is none, or none that can be understood.
+// The content of the file, an object for each machine; empty where there is no file or it is not understood.
 nlohmann::json read_file() {
   const auto from = file();
   std::error_code ignored;
@@ -74,8 +74,8 @@ Choices choices_of(const nlohmann::json& all) {
   return choices;
 }
 
-// Beside what the file holds of other machines, where a home is shared, and of this one. Written beside and renamed: another process
-// reads the old file or the new one. Of two that write at once one is forgotten.
+// Adds the choices to those in the file, which may be of several machines where a home directory is shared. Written to a temporary file that
+// is renamed, so that another process reads the old file or the new one. Of two that write at the same time the first is lost.
 void write_choices(const Choices& choices) {
   const auto to = file();
   if (!to) return;
@@ -110,7 +110,7 @@ double seconds(const Trial& t) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The least time of each, in turns, so that a slow spell of the machine meets all of them.
+// The shortest time of each. Candidates take turns, so that other load on the machine affects all of them.
 std::string measure(const std::vector<Candidate>& candidates) {
   std::vector<Trial> trials;
   for (const Candidate& c : candidates) trials.push_back(c.make());

@@ -38,8 +38,8 @@ void ViewLowering::write(Node& n, const Source& s) {
 
 void ViewLowering::write(Node& n, const Source& s, const StridedCopy& copy) {
   n.inputs = {s.root};
-  if (copy.contiguous()) n.work = View{copy.from};
-  else n.work = Copy{{{0, copy}}};
+  if (copy.contiguous()) n.work = View(copy.from);
+  else n.work = Copy({{0, copy}});
   sources_[n.outputs[0]] = s;
 }
 
@@ -74,18 +74,18 @@ bool ViewLowering::lower(Node& n, const role::Concat& r) {
   const Shape whole = g_.shape(n.outputs[0]);
   Shape to;
   for (int i = 0; i < whole.rank(); ++i) to.push_back(0);
-  Copy copy;
+  std::vector<Copy::Piece> pieces;
   std::vector<Id> roots;
   for (const Id id : n.inputs) {
     if (!g_.value(id).planned && !g_.constant(id)) return false;
     const Source s = source(id);
-    if (g_.shape(id).elements() > 0) copy.pieces.push_back({roots.size(), s.view.copy_to(whole, to)});
+    if (g_.shape(id).elements() > 0) pieces.push_back({roots.size(), s.view.copy_to(whole, to)});
     roots.push_back(s.root);
     to[r.axis] += g_.shape(id)[r.axis];
   }
   if (whole.elements() == 0) return false;
   n.inputs = std::move(roots);
-  n.work = std::move(copy);
+  n.work = Copy(std::move(pieces));
   return true;
 }
 
@@ -93,7 +93,7 @@ bool ViewLowering::lower(Node& n, const role::Concat& r) {
 bool ViewLowering::lower(Node& n, const role::Computation& r) {
   std::vector<role::Computation::Value> in, out;
   std::vector<Id> roots;
-  Compute work{{}, {}, r.row_major};
+  Compute work(r.row_major);
   bool row_major = r.row_major;
   for (const Id id : n.inputs) {
     if (id >= 0 && !g_.constant(id) && !g_.value(id).planned) return false;

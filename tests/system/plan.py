@@ -56,6 +56,8 @@ def main():
     assert near(sum(e["dur"] for e in events) / 1e3, whole[0], 1, 0.001)
     assert 0 < blocks[0] < whole[0], (blocks, whole)
     assert re.search(r"^backbone\.layer4\.1\.pre_add\.cbam\.spatial: largest difference to ", totals, re.M), totals
+    for kernel in ("fused elementwise", "global reduce", "channel reduce", "gemv", "pool2d", "single-output conv"):
+        assert f"  {kernel}  " in by_kernel, (kernel, by_kernel)
     wrong = subprocess.run([fovea, "plan", "no such model"], capture_output=True, text=True)
     assert wrong.returncode != 0 and "no such" in wrong.stderr, wrong
     print(f"{len(steps)} steps, {len(groups)} groups, {len(kernels)} kernels")

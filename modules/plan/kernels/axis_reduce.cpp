@@ -19,13 +19,6 @@ constexpr std::int64_t kStrip = 1024;                   // sums that stay in the
 constexpr std::int64_t kPiece = 512;                    // positions that are summed in f32 before they are added to an f64 sum
 constexpr std::int64_t kThread = 16384;                 // elements that a further thread is worth
 
-template <bool maxima, class T>
-FOVEA_SIMD void add_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t stride, std::int64_t n,
-                         bool initialize) {
-  row_sums::add_rows<maxima>(sum, best, x, rows, stride, n, initialize);
-  if (maxima) row_sums::find_nan(sum, best, x, rows, stride, n);
-}
-
 // The sums and maxima of n contiguous elements, over all parts of an axis.
 struct Result {
   double total[kStrip];
@@ -126,8 +119,8 @@ template <class T>
 void AxisReduceKernel::down(const Rows& rows, const T* x, float* sum, float* max) const {
   for (std::int64_t i = 0; i < row_; i += kStrip) {
     const std::int64_t n = std::min(kStrip, row_ - i);
-    if (max) add_rows<true>(sum + i, max + i, x + i, rows.count, row_, n, rows.initialize);
-    else add_rows<false>(sum + i, max, x + i, rows.count, row_, n, rows.initialize);
+    if (max) row_sums::reduce_rows<true>(sum + i, max + i, x + i, rows.count, row_, n, rows.initialize);
+    else row_sums::reduce_rows<false>(sum + i, max, x + i, rows.count, row_, n, rows.initialize);
   }
 }
 

@@ -12,14 +12,8 @@ namespace fovea::plan {
 namespace {
 
 constexpr std::int64_t kPart = 16384;  // elements that a further thread is worth
-constexpr std::int64_t kParts = 16;    // of a sample at most: joining them is a pass over this many rows
+constexpr std::int64_t kParts = 16;    // of a sample at most: joining them reads this many rows
 constexpr std::int64_t kJoined = 256;  // channels that are joined at a time
-
-template <bool maxima, class T>
-FOVEA_SIMD void add_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t n) {
-  row_sums::add_rows<maxima>(sum, best, x, rows, n, n, true);
-  if (maxima) row_sums::find_nan(sum, best, x, rows, n, n);
-}
 
 // Joins the parts of one sample, for channels from .. from + n.
 FOVEA_SIMD void join(const GlobalReduceParts& p, const float* parts, float* mean, float* maximum, std::int64_t from,
@@ -82,8 +76,8 @@ void global_reduce(const GlobalReduceParts& p, const T* x, float* mean, float* m
       const std::int64_t first = i % p.parts * p.part, rows = std::min(p.part, p.positions - first);
       float *sum = workspace + i * 2 * p.channels, *best = sum + p.channels;
       const T* from = x + (i / p.parts * p.positions + first) * p.channels;
-      if (maximum) add_rows<true>(sum, best, from, rows, p.channels);
-      else add_rows<false>(sum, best, from, rows, p.channels);
+      if (maximum) row_sums::reduce_rows<true>(sum, best, from, rows, p.channels, p.channels, true);
+      else row_sums::reduce_rows<false>(sum, best, from, rows, p.channels, p.channels, true);
     }
   });
   for (std::int64_t n = 0; n < p.samples; ++n)

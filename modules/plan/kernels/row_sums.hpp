@@ -1,4 +1,5 @@
-// Sums and maxima down rows of contiguous elements, which the reductions of a map are made of. To be inlined into FOVEA_SIMD functions.
+// Sums and maxima down rows of contiguous elements, which the reductions of a map are made of. All but reduce_rows are
+// to be inlined into FOVEA_SIMD functions.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,14 @@ FOVEA_INLINE void find_nan(const float* sum, float* best, const T* x, std::int64
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t r = 0; r < rows && sum[i] != sum[i]; ++r)
       if (const float v = x[r * stride + i]; v != v) best[i] = v;
+}
+
+// add_rows and, with `maxima`, find_nan, as a function of its own.
+template <bool maxima, class T>
+FOVEA_SIMD static void reduce_rows(float* sum, float* best, const T* x, std::int64_t rows, std::int64_t stride, std::int64_t n,
+                                   bool initialize) {
+  add_rows<maxima>(sum, best, x, rows, stride, n, initialize);
+  if (maxima) find_nan(sum, best, x, rows, stride, n);
 }
 
 // Adds the sums and maxima of a part to those of all parts. best may be null.

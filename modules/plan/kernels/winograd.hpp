@@ -24,7 +24,7 @@ class Winograd {
   struct Side {
     int rows, columns;
   };
-  // x: (N, I, H, W), y: (N, O, OH, OW). Error-free only where fits() holds.
+  // x: (N, I, H, W), y: (N, O, OH, OW). fits() must hold.
   Winograd(const dnn::Conv& c, const Shape& x, const Shape& y, Side side, Registers registers = Winograd::registers());
 
   Side side() const { return side_; }

@@ -29,7 +29,7 @@ bool fuse_axes(const Graph& g, Node& n, const Node& other) {
   const bool any_axis = std::holds_alternative<AxisReduce>(n.work) || std::holds_alternative<AxisReduce>(other.work);
   if (axes.empty() || more.empty() || !any_axis || axes.size() + more.size() > AxisReduceKernel::kMaxAxes) return false;
   axes.insert(axes.end(), more.begin(), more.end());
-  n.work = AxisReduce{std::move(axes)};
+  n.work = AxisReduce(std::move(axes));
   n.outputs.insert(n.outputs.end(), other.outputs.begin(), other.outputs.end());
   return true;
 }

@@ -18,6 +18,8 @@ void fuse_elementwise(Graph& g);
 void rematerialize_gates(Graph& g);
 // fuse_elementwise() and drop_dead() again
 void assign_precision(Graph& g);  // only for bf16
+// Sets Convolve::algorithm; `tune` as in Options.
+void choose_algorithms(Graph& g, bool tune);
 
 // Applies a rule, bool(Graph&, Node&), to every live node until it changes none, then removes dead nodes.
 template <class Rule>

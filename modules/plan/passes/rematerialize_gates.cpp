@@ -4,7 +4,6 @@
 // reduction of the spatial gate and the final product read, is never stored.
 #include <algorithm>
 
-#include "modules/plan/kernels/elementwise.hpp"
 #include "modules/plan/passes/passes.hpp"
 
 namespace fovea::plan {
@@ -22,17 +21,9 @@ bool cheap(const Graph& g, const Node& n) {
   });
 }
 
-// The ops of a node that can start with further ones; null for others.
-ElementwiseOps* ops_of(Node& n) {
-  if (auto* fused = as<FusedElementwise>(&n)) return &fused->ops;
-  if (auto* reduce = as<ChannelReduce>(&n)) return &reduce->ops;
-  return nullptr;
-}
-
 bool can_take(Graph& g, const Node& n, Node& reader) {
   const Id value = n.outputs.front();
-  const bool fits = !as<ChannelReduce>(&reader) || g.shape(value)[1] <= ElementwiseKernel::kTile;
-  return ops_of(reader) && fits && can_fuse(n, reader) && reader.inputs[0] == value &&
+  return reader.prologue(g) && can_fuse(n, reader) && reader.inputs[0] == value &&
          std::count(reader.inputs.begin(), reader.inputs.end(), value) == 1;
 }
 
@@ -41,7 +32,7 @@ bool rematerialize(Graph& g, Node& n) {
   if (!as<FusedElementwise>(&n) || g.value(value).kept || !cheap(g, n)) return false;
   const auto readers = g.users(value);
   if (!std::all_of(readers.begin(), readers.end(), [&](Node* r) { return can_take(g, n, *r); })) return false;
-  for (Node* r : readers) prepend_ops(n, *r, *ops_of(*r));
+  for (Node* r : readers) prepend_ops(n, *r, *r->prologue(g));
   n.dead = true;
   return true;
 }

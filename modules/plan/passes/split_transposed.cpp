@@ -78,7 +78,7 @@ bool split(Graph& g, Node& n, Node& copy) {
   if (!c || !can_split(g, n, *c)) return false;
   const Shape x = g.shape(n.inputs[0]), w = g.shape(n.inputs[1]), y = g.shape(n.outputs[0]);
   const Axis rows(c->options, 0, w[2]), columns(c->options, 1, w[3]);
-  Convolve ordinary{.options = {}, .after = c->after};
+  Convolve ordinary({}, c->after);
   const std::int64_t phases = rows.stride * columns.stride;
   const Shape z{y[0], phases * y[1], y[2] / rows.stride, y[3] / columns.stride};
   ordinary.options.pad_begin = {-rows.first, -columns.first};
@@ -94,7 +94,7 @@ bool split(Graph& g, Node& n, Node& copy) {
         {phases * w[1]}, {n.inputs[2]}, [phases](const Tensors& t) { return repeated(t[0], phases); },
         fmt::format("repeated{}", phases));
   if (!dnn::PreparedConv::make(bare_convolution(g, made, ordinary))) return false;
-  copy = {Copy{{{0, interleave(z, rows, columns)}}}, made.outputs, n.outputs, n.path, {"phases"}};
+  copy = {Copy({{0, interleave(z, rows, columns)}}), made.outputs, n.outputs, n.path, {"phases"}};
   n = std::move(made);
   return true;
 }

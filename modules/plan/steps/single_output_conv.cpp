@@ -1,29 +1,31 @@
-#include "modules/plan/kernels/single_output_conv.hpp"
-
-#include "modules/plan/steps/steps.hpp"
+#include "modules/plan/steps/convolution_steps.hpp"
 
 namespace fovea::plan {
 namespace {
 
 class SingleOutputConvStep final : public Step {
  public:
-  explicit SingleOutputConvStep(SingleOutputConvParts p) : p_(std::move(p)) {}
+  SingleOutputConvStep(const SingleOutputConv& problem, std::optional<role::Pointwise> after, ConvolutionBuffers b)
+      : problem_(problem), after_(after), b_(std::move(b)) {}
 
   void run(Run& r) const override {
-    float* y = r.write(p_.y);
-    single_output_conv(p_.problem, r.read(p_.x), r.read(p_.weight), r.read(p_.bias), y, r.write(p_.workspace));
-    if (p_.after) p_.after->row(y, y, p_.y.shape.elements(), p_.after->a, p_.after->b);
+    float* y = r.write(b_.y);
+    single_output_conv(problem_, r.read(b_.x), r.read(b_.weight), r.read(b_.bias), y, r.write(b_.workspace));
+    if (after_) after_->row(y, y, b_.y.shape.elements(), after_->a, after_->b);
   }
   std::string how() const override { return "single-output conv"; }
 
  private:
-  SingleOutputConvParts p_;
+  SingleOutputConv problem_;
+  std::optional<role::Pointwise> after_;
+  ConvolutionBuffers b_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> single_output_conv_step(SingleOutputConvParts parts) {
-  return std::make_unique<SingleOutputConvStep>(std::move(parts));
+std::unique_ptr<Step> single_output_conv_step(const SingleOutputConv& problem, std::optional<role::Pointwise> after,
+                                              ConvolutionBuffers buffers) {
+  return std::make_unique<SingleOutputConvStep>(problem, after, std::move(buffers));
 }
 
 }  // namespace fovea::plan

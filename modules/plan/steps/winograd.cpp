@@ -1,34 +1,36 @@
-#include "modules/plan/kernels/winograd.hpp"
+#include <fmt/core.h>
 
-#include "modules/plan/steps/steps.hpp"
+#include "modules/plan/steps/convolution_steps.hpp"
 
 namespace fovea::plan {
 namespace {
 
 class WinogradStep final : public Step {
  public:
-  explicit WinogradStep(WinogradParts p) : p_(std::move(p)) {}
+  WinogradStep(const Winograd& problem, std::optional<role::Pointwise> after, ConvolutionBuffers b)
+      : problem_(problem), after_(after), b_(std::move(b)) {}
 
   void run(Run& r) const override {
-    p_.problem.run({.x = r.read(p_.x),
-                    .weights = r.read(p_.weight),
-                    .bias = r.read(p_.bias),
-                    .residual = r.read(p_.residual),
-                    .y = r.write(p_.y),
-                    .workspace = r.write(p_.workspace),
-                    .after = p_.after});
+    problem_.run({.x = r.read(b_.x),
+                  .weights = r.read(b_.weight),
+                  .bias = r.read(b_.bias),
+                  .residual = r.read(b_.residual),
+                  .y = r.write(b_.y),
+                  .workspace = r.write(b_.workspace),
+                  .after = after_});
   }
-  std::string how() const override {
-    const Winograd::Side side = p_.problem.side();
-    return "winograd " + std::to_string(side.rows) + "x" + std::to_string(side.columns);
-  }
+  std::string how() const override { return fmt::format("winograd {}x{}", problem_.side().rows, problem_.side().columns); }
 
  private:
-  WinogradParts p_;
+  Winograd problem_;
+  std::optional<role::Pointwise> after_;
+  ConvolutionBuffers b_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> winograd_step(WinogradParts parts) { return std::make_unique<WinogradStep>(std::move(parts)); }
+std::unique_ptr<Step> winograd_step(const Winograd& problem, std::optional<role::Pointwise> after, ConvolutionBuffers buffers) {
+  return std::make_unique<WinogradStep>(problem, after, std::move(buffers));
+}
 
 }  // namespace fovea::plan

@@ -147,7 +147,7 @@ class Drawn {
     return conv2d(planes, weight({1, planes.dim(1), 3, 3}), {}, o);
   }
 
-  // Elements that swap.
+  // Transposed elements.
   Var moved(const Var& x, const Var& other) {
     const std::int64_t c = x.dim(1), h = x.dim(2), w = x.dim(3);
     switch (random_.below(8)) {
@@ -164,7 +164,7 @@ class Drawn {
     }
   }
 
-  // Statistics along one or several axes, spread over the map again.
+  // Reductions of one or several axes, broadcast over the map again.
   Var by_axes(const Var& x) {
     const int axis = 1 + static_cast<int>(random_.below(3));
     switch (random_.below(6)) {
@@ -177,7 +177,7 @@ class Drawn {
     }
   }
 
-  // Triplet attention's gate and the plain sums behind it.
+  // Triplet attention's gate and the plain sums after it.
   Var turned(const Var& x) {
     const Shape order = random_.below(2) ? Shape{0, 2, 1, 3} : Shape{0, 3, 2, 1};
     const Var g = permute(sigmoid(convolution_to_one(permute(max_mean(x, order[1] == 2 ? 2 : 3), order))), order);

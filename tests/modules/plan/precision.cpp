@@ -21,8 +21,8 @@ using namespace fovea::test;
 
 namespace {
 
-// Roundings between two sums. A plan: the weight, the map behind a convolution, a chain and a pool. Op by op: the weight and the map
-// behind each op; no block has more of them than that from one sum to the next.
+// Roundings between two sums. A plan: the weight, the map after a convolution, an elementwise step and a pool. Op by op: the weight and the map
+// after each op; no block has more of them than that from one sum to the next.
 constexpr int kPlan = 4, kEager = 12;
 
 Tensors eager(const Model& model, const Tensor& x, const std::string& keep) {
@@ -106,9 +106,9 @@ TEST_CASE("plan in bf16: kept taps come in f32; changed weights are followed") {
   const plan::Plan plan = model.compile(x.shape(), {.precision = DType::bf16});
   const Tensor before = plan.run({x}).outputs[0];
   scatter(model, 10);
-  const Tensor behind = plan.run({x}).outputs[0];
-  CHECK(max_difference(behind, before) > 1e-3);
-  CHECK(behind.values() == model.compile(x.shape(), {.precision = DType::bf16}).run({x}).outputs[0].values());
+  const Tensor after = plan.run({x}).outputs[0];
+  CHECK(max_difference(after, before) > 1e-3);
+  CHECK(after.values() == model.compile(x.shape(), {.precision = DType::bf16}).run({x}).outputs[0].values());
 }
 
 TEST_CASE("plan in bf16: one thread and two give the same bits, and so does Model::run") {

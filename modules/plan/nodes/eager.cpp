@@ -1,9 +1,10 @@
-#include "modules/plan/steps/steps.hpp"
+#include "modules/plan/nodes/eager.hpp"
+
+#include "modules/plan/emit.hpp"
 
 namespace fovea::plan {
 namespace {
 
-// An op's own forward, on tensors that are allocated as outside a plan.
 class EagerStep final : public Step {
  public:
   EagerStep(std::shared_ptr<const Op> op, std::string path, std::vector<BufferRef> inputs, std::vector<BufferRef> outputs)
@@ -27,9 +28,8 @@ class EagerStep final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> eager_step(std::shared_ptr<const Op> op, std::string path, std::vector<BufferRef> inputs,
-                                 std::vector<BufferRef> outputs) {
-  return std::make_unique<EagerStep>(std::move(op), std::move(path), std::move(inputs), std::move(outputs));
+std::unique_ptr<Step> Eager::emit(const Node& n, Emitter& e) const {
+  return std::make_unique<EagerStep>(op, n.path, e.at(n.inputs), e.at(n.outputs));
 }
 
 }  // namespace fovea::plan

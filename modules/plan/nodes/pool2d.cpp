@@ -1,7 +1,9 @@
-#include "modules/plan/kernels/pool2d.hpp"
+#include "modules/plan/nodes/pool2d.hpp"
 
+#include "modules/plan/emit.hpp"
 #include "modules/plan/kernels/convert.hpp"
-#include "modules/plan/steps/steps.hpp"
+#include "modules/plan/kernels/pool2d.hpp"
+#include "modules/plan/lower.hpp"
 
 namespace fovea::plan {
 namespace {
@@ -27,8 +29,15 @@ class Pool2dStep final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> pool2d_step(const role::Pool2d& pool, BufferRef x, BufferRef y) {
-  return std::make_unique<Pool2dStep>(pool, std::move(x), std::move(y));
+bool Pool2d::lower(Lowerer& l, Node& n, const role::Pool2d& r) {
+  l.channels_last(n);
+  if (!is_map(l.shape(n, 0)) || l.constant(n, 0)) return false;
+  n.work = Pool2d(r);
+  return true;
+}
+
+std::unique_ptr<Step> Pool2d::emit(const Node& n, Emitter& e) const {
+  return std::make_unique<Pool2dStep>(pool, e.at(n.inputs[0]), e.at(n.outputs[0]));
 }
 
 }  // namespace fovea::plan
