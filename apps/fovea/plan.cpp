@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -15,7 +14,9 @@
 #include "modules/autograd/tap.hpp"
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/io/files.hpp"
 #include "pipeline/errors.hpp"
+#include "pipeline/exit_codes.hpp"
 #include "pipeline/stages/explain.hpp"
 
 namespace fovea {
@@ -78,32 +79,33 @@ void write_trace(const plan::Plan& plan, const std::vector<double>& seconds, con
                       {"args", {{"module", info.path}, {"output", info.output.str()}, {"bytes", info.bytes}}}});
     at += seconds[i];
   }
-  std::ofstream out(file);
-  out << nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump(1) << '\n';
-  check(out.good(), "plan: cannot write ", file);
+  const std::string text = nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump(1) + "\n";
+  write_file_atomically(file, text.data(), text.size());
 }
 
-// Values by name: the output, then the taps.
-using Named = std::vector<std::pair<std::string, Tensor>>;
+// Values by name: the outputs, then the taps.
+using Values = std::vector<std::pair<std::string, Tensor>>;
 
-Named planned(const plan::Plan& plan, const Tensor& x) {
+Values planned(const Model& model, const plan::Plan& plan, const Tensor& x) {
   auto r = plan.run({x});
-  Named out{{"output", r.outputs[0]}};
+  Values out;
+  for (std::size_t i = 0; i < r.outputs.size(); ++i) out.emplace_back(model.info().outputs[i].name, r.outputs[i]);
   for (auto& t : r.taps) out.emplace_back(t.name, t.value);
   return out;
 }
 
-Named op_by_op(const Model& model, const Tensor& x, const std::string& keep, int threads, DType precision) {
+Values op_by_op(const Model& model, const Tensor& x, const std::string& keep, int threads, DType precision) {
   NoGrad no_grad;
   const ThreadScope thread_scope(threads);
   const Precision compute(precision);
   TapScope taps(keep);
-  Named out{{"output", model.forward(Var(x)).value()}};
+  Values out;
+  for (const auto& [name, v] : model.outputs(Var(x))) out.emplace_back(name, v.value());
   for (const auto& [name, v] : taps.kept) out.emplace_back(name, v.value());
   return out;
 }
 
-void print_differences(const Named& got, const Named& want, const std::string& what) {
+void print_differences(const Values& got, const Values& want, const std::string& what) {
   for (std::size_t i = 0; i < got.size(); ++i) {
     const auto a = got[i].second.values(), b = want.at(i).second.values();
     double difference = 0, size = 0;
@@ -116,10 +118,10 @@ void print_differences(const Named& got, const Named& want, const std::string& w
 
 // The largest differences, of the output and of every tap: to the network as it runs op by op in the same precision, and of bf16 to f32.
 void compare(const Model& model, const plan::Plan& plan, const Tensor& x, const std::string& keep, DType precision) {
-  const Named got = planned(plan, x);
+  const Values got = planned(model, plan, x);
   print_differences(got, op_by_op(model, x, keep, plan.threads(), precision), fmt::format("{} op by op", name_of(precision)));
   if (precision == DType::f32) return;
-  print_differences(got, planned(model.compile(x.shape(), {.keep = keep, .threads = plan.threads()}), x), "f32");
+  print_differences(got, planned(model, model.compile(x.shape(), {.keep = keep, .threads = plan.threads()}), x), "f32");
 }
 
 int run_plan(const Settings& s) {
@@ -139,7 +141,7 @@ int run_plan(const Settings& s) {
   std::cout << plan_table(model, plan, seconds);
   if (s.check) compare(model, plan, x, s.keep, precision);
   if (!s.trace.empty()) write_trace(plan, seconds, s.trace);
-  return 0;
+  return kExitDone;
 }
 
 }  // namespace
