@@ -3,8 +3,8 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "datasets/augment/transforms.hpp"
 #include "datasets/augment/colour.hpp"
+#include "datasets/augment/transforms.hpp"
 #include "datasets/preprocess.hpp"
 #include "datasets/resample.hpp"
 

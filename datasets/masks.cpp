@@ -14,8 +14,8 @@ namespace {
 
 MaskedPicture read_pair(const fs::path& file, const fs::path& mask_file, std::size_t classes) {
   MaskedPicture pair{file, mask_file, read_photo(file), read_mask(mask_file, classes)};
-  check(pair.picture.size() == pair.mask.size(), mask_file.string(), ": expected a mask of ", pair.picture.cols, "x", pair.picture.rows,
-        " pixels as its picture, got ", pair.mask.cols, "x", pair.mask.rows);
+  check(pair.picture.size() == pair.mask.size(), mask_file.string(), ": expected a mask of ", pair.picture.cols, "x",
+        pair.picture.rows, " pixels as its picture, got ", pair.mask.cols, "x", pair.mask.rows);
   return pair;
 }
 
@@ -74,7 +74,8 @@ MaskedPictures read_masked(const std::vector<fs::path>& folders, std::size_t cla
 MaskSource::MaskSource(std::vector<MaskedPicture> pictures, Options options)
     : pictures_(std::move(pictures)), options_(std::move(options)) {
   check(!pictures_.empty(), "training data: there is no picture with a mask");
-  check(options_.crop > 0 && options_.crop <= 16384 && options_.batch > 0, "training data: expected crop and batch of at least 1");
+  check(options_.crop > 0 && options_.crop <= 16384 && options_.batch > 0,
+        "training data: expected crop and batch of at least 1");
   options_.preprocess.resize = Preprocess::Resize::stretch;
   options_.preprocess.height = options_.preprocess.width = options_.crop;
 }

@@ -54,13 +54,12 @@ int half(int difference) { return static_cast<int>(std::nearbyint(difference / 2
 
 // Grey becomes three equal channels, colour becomes grey by its luminance; other numbers of channels are the picture's own.
 cv::Mat with_channels(const cv::Mat& image, int channels) {
-  static const std::map<std::pair<int, int>, int> conversions{{{1, 3}, cv::COLOR_GRAY2BGR},
-                                                              {{4, 3}, cv::COLOR_BGRA2BGR},
-                                                              {{3, 1}, cv::COLOR_BGR2GRAY},
-                                                              {{4, 1}, cv::COLOR_BGRA2GRAY}};
+  static const std::map<std::pair<int, int>, int> conversions{
+      {{1, 3}, cv::COLOR_GRAY2BGR}, {{4, 3}, cv::COLOR_BGRA2BGR}, {{3, 1}, cv::COLOR_BGR2GRAY}, {{4, 1}, cv::COLOR_BGRA2GRAY}};
   if (image.channels() == channels) return image;
   const auto conversion = conversions.find({image.channels(), channels});
-  check(conversion != conversions.end(), "preprocess: the network takes ", channels, " channels, the image has ", image.channels());
+  check(conversion != conversions.end(), "preprocess: the network takes ", channels, " channels, the image has ",
+        image.channels());
   cv::Mat out;
   cv::cvtColor(image, out, conversion->second);
   return out;
@@ -78,8 +77,8 @@ double top_of(const cv::Mat& image) {
 float* sample_of(Tensor& batch, std::int64_t index, const Preprocess& p, const char* who) {
   check(batch.rank() == 4 && batch.is_dense(Layout::channels_last) &&
             batch.shape() == Shape{batch.dim(0), p.channels, p.height, p.width} && index >= 0 && index < batch.dim(0),
-        who, ": expected a channels-last batch N x ", p.channels, " x ", p.height, " x ", p.width, " with a sample ", index, ", got ",
-        batch.shape());
+        who, ": expected a channels-last batch N x ", p.channels, " x ", p.height, " x ", p.width, " with a sample ", index,
+        ", got ", batch.shape());
   return batch.data<float>() + index * p.height * p.width * p.channels;
 }
 
@@ -128,7 +127,8 @@ Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image
   const Geometry g = geometry_of(image.size(), p);
   const Normaliser n(p, top_of(image));
   const float top = static_cast<float>(top_of(image));
-  const cv::Mat pixels = resample(with_channels(image, p.channels), g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation);
+  const cv::Mat pixels =
+      resample(with_channels(image, p.channels), g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation);
   if (g.content.size() != g.network) fill_with_pad(out, p);
   for (int y = 0; y < pixels.rows; ++y) {
     const auto* row = pixels.ptr<float>(y);
@@ -151,8 +151,8 @@ Preprocessed preprocess(const cv::Mat& image, const Preprocess& described) {
 
 void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& pixels, const Preprocess& p) {
   float* out = sample_of(batch, index, p, "normalise");
-  check(pixels.depth() == CV_8U && pixels.rows == p.height && pixels.cols == p.width, "normalise: expected ", p.height, "x", p.width,
-        " pixels of 8 bits");
+  check(pixels.depth() == CV_8U && pixels.rows == p.height && pixels.cols == p.width, "normalise: expected ", p.height, "x",
+        p.width, " pixels of 8 bits");
   const cv::Mat image = with_channels(pixels, p.channels);
   const Normaliser n(p, 255);
   std::vector<int> from;

@@ -5,7 +5,7 @@
 namespace fovea {
 
 ProgressiveResizing::ProgressiveResizing(const Photos& photos, PhotoSource::Options options, const std::vector<int>& sizes,
-                             std::int64_t batches)
+                                         std::int64_t batches)
     : each_((batches + static_cast<std::int64_t>(sizes.size()) - 1) /
             std::max<std::int64_t>(1, static_cast<std::int64_t>(sizes.size()))) {
   for (const int size : sizes) {

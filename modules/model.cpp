@@ -72,7 +72,8 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
       std::make_unique<Network>(recipe.at("model"), model.state_->params, described ? model.state_->preprocess.channels : 3);
   const std::int64_t channels = model.channels();
   if (!described) model.state_->preprocess = usual_preprocess(*model.state_->network);
-  else if (!recipe.at("preprocess").has("channels")) model.state_->preprocess = read_preprocess(recipe.at("preprocess"), static_cast<int>(channels));
+  else if (!recipe.at("preprocess").has("channels"))
+    model.state_->preprocess = read_preprocess(recipe.at("preprocess"), static_cast<int>(channels));
   check(model.state_->preprocess.channels == channels, recipe.where(), ": preprocess gives ", model.state_->preprocess.channels,
         " channels, and the backbone takes in: ", channels);
   model.state_->own = model.state_->params->entries().size();
@@ -188,7 +189,8 @@ Model::Result Model::run_planned(const Tensor& x, const RunOptions& options, std
   const plan::Cache::Key key{x.shape(), wanted.keep, wanted.feeds, threads(), wanted.precision, parameters};
   auto made = state_->plans.get(key, [&] { return compile(x.shape(), wanted); }).run(inputs);
   Result result;
-  for (std::size_t i = 0; i < made.outputs.size(); ++i) result.outputs.add(info().outputs[i].name, made.outputs[i].to(DType::f32));
+  for (std::size_t i = 0; i < made.outputs.size(); ++i)
+    result.outputs.add(info().outputs[i].name, made.outputs[i].to(DType::f32));
   result.output = result.outputs.first();
   for (auto& t : made.taps) result.taps.push_back({std::move(t.name), t.value.to(DType::f32)});
   return result;

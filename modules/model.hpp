@@ -37,9 +37,9 @@ class Model {
     Tensor value;      // f32; the block's header comment says its shape
   };
   struct RunOptions {
-    std::string keep = {};                    // glob of taps to return ("**.spatial", "{a,b}.gate"); empty: none
+    std::string keep = {};                     // glob of taps to return ("**.spatial", "{a,b}.gate"); empty: none
     std::map<std::string, Tensor> feeds = {};  // taps to replace by a given value (how tiles share a whole image's statistics)
-    DType precision = DType::f32;             // f32 or bf16
+    DType precision = DType::f32;              // f32 or bf16
   };
   struct Result {
     Tensor output;          // the first of the outputs: f32, in memory of its own
@@ -69,10 +69,10 @@ class Model {
   Result run(const Tensor& x, const RunOptions& options) const;
 
   struct CompileOptions {
-    std::string keep = {};                   // glob of taps that become outputs of the plan
+    std::string keep = {};                    // glob of taps that become outputs of the plan
     std::map<std::string, Shape> feeds = {};  // taps that become inputs behind the picture, in the order of their names
-    DType precision = DType::f32;            // or bf16 (plan::Options); Error where the processor cannot
-    int threads = 0;                         // that one run uses; 0: as many as this thread
+    DType precision = DType::f32;             // or bf16 (plan::Options); Error where the processor cannot
+    int threads = 0;                          // that one run uses; 0: as many as this thread
   };
   // A plan of one's own, for an input N x C x H x W: plan.run({x}).outputs are info().outputs. It follows later changes of the parameters. For one
   // picture soon, compile it for all threads; for many pictures an hour, for one, and run it from a thread a processor, each within
@@ -96,8 +96,8 @@ class Model {
   const Head& head() const;                         // for the head's own task, which knows more of it
   const std::vector<std::string>& classes() const;  // of info(); empty where the network has none
   std::int64_t channels() const;                    // of the image that it takes
-  const Preprocess& preprocess() const;             // what the recipe says; else the usual of its kind (HeadInfo::any_size, or 224 x 224)
-  std::vector<Feature> features() const;                 // all of the backbone's; empty without one
+  const Preprocess& preprocess() const;   // what the recipe says; else the usual of its kind (HeadInfo::any_size, or 224 x 224)
+  std::vector<Feature> features() const;  // all of the backbone's; empty without one
   const std::vector<SlotRules::Offer>& slots() const;    // what was offered, and what was put there
   std::int64_t multiply_adds(const Shape& input) const;  // of one run; found by tracing shapes
 

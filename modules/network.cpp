@@ -75,7 +75,8 @@ Network::Network(const Yaml& model, const std::shared_ptr<ParamStore>& store, st
     parts_.push_back(Part(model.at("neck"), {Kind::neck}).make(root / "neck", features));
     features = dynamic_cast<const Neck&>(*parts_.back()).features();
   }
-  Part head(model.at("head"), whole ? std::initializer_list<Kind>{Kind::network, Kind::head} : std::initializer_list<Kind>{Kind::head});
+  Part head(model.at("head"),
+            whole ? std::initializer_list<Kind>{Kind::network, Kind::head} : std::initializer_list<Kind>{Kind::head});
   parts_.push_back(head.make(whole ? root : root / "head", features));
   head_ = &dynamic_cast<const Head&>(*parts_.back());
   rules_->check_all_used();

@@ -45,7 +45,8 @@ Preprocess read_preprocess(const Yaml& y, int channels) {
   Args a = y.args();
   P p;
   p.channels = a.get("channels", channels, "of the network's input: 1 grey, 3 colour, or more");
-  check(p.channels > 0 && p.channels <= kMostChannels, a.where(), ": channels: expected 1 to ", kMostChannels, ", got ", p.channels);
+  check(p.channels > 0 && p.channels <= kMostChannels, a.where(), ": channels: expected 1 to ", kMostChannels, ", got ",
+        p.channels);
   if (p.channels != 3) {
     p.mean.assign(static_cast<std::size_t>(p.channels), kGreyMean);
     p.stddev.assign(static_cast<std::size_t>(p.channels), kGreyStd);
@@ -56,7 +57,10 @@ Preprocess read_preprocess(const Yaml& y, int channels) {
         a.where(), ": size: expected a side or [height, width] from 1 to ", kLargestSide, " pixels");
   p.height = size.front(), p.width = size.back();
   p.resize = choice<P::Resize>(a, "resize", "crop",
-                               {{"crop", P::Resize::crop}, {"letterbox", P::Resize::letterbox}, {"stretch", P::Resize::stretch}, {"none", P::Resize::none}},
+                               {{"crop", P::Resize::crop},
+                                {"letterbox", P::Resize::letterbox},
+                                {"stretch", P::Resize::stretch},
+                                {"none", P::Resize::none}},
                                "how the proportions are dealt with");
   if (p.resize == P::Resize::none) {
     check(!a.has("size"), a.where(), ": size: has no meaning with resize: none");

@@ -55,8 +55,8 @@ void label_by(const Model& teacher, Photos& photos, int batch) {
 std::string samples_table(const std::vector<Sample>& samples, const std::vector<std::string>& classes) {
   std::string out = "path,label\n";
   for (const Sample& s : samples)
-    out +=
-        csv_quoted(std::filesystem::absolute(s.file).string()) + "," + csv_quoted(classes.at(static_cast<std::size_t>(s.label))) + "\n";
+    out += csv_quoted(std::filesystem::absolute(s.file).string()) + "," +
+           csv_quoted(classes.at(static_cast<std::size_t>(s.label))) + "\n";
   return out;
 }
 

@@ -40,10 +40,22 @@ class Explain final : public Operation {
   bool runs_only() const override { return explainer_->runs_only(); }
   nlohmann::json settings() const override {
     const explain::Options& d = options_.details;
-    return {{"command", "explain"}, {"method", options_.method}, {"layer", options_.layer},     {"class", options_.target},
-            {"top", options_.top},  {"raw", raw_},               {"colours", colours_},         {"opacity", opacity_},
-            {"heads", d.heads},     {"channels", d.channels},    {"window", d.window},          {"stride", d.stride},
-            {"samples", d.samples}, {"noise", d.noise},          {"steps", d.steps},            {"seed", d.seed},
+    return {{"command", "explain"},
+            {"method", options_.method},
+            {"layer", options_.layer},
+            {"class", options_.target},
+            {"top", options_.top},
+            {"raw", raw_},
+            {"colours", colours_},
+            {"opacity", opacity_},
+            {"heads", d.heads},
+            {"channels", d.channels},
+            {"window", d.window},
+            {"stride", d.stride},
+            {"samples", d.samples},
+            {"noise", d.noise},
+            {"steps", d.steps},
+            {"seed", d.seed},
             {"faithfulness", options_.faithfulness}};
   }
   std::vector<StageSpec> stages(const Jobs& jobs) override {

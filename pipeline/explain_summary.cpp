@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "pipeline/explain_summary.hpp"
 #include "modules/io/files.hpp"
+#include "pipeline/explain_summary.hpp"
 #include "pipeline/stages/save.hpp"
 
 namespace fovea {

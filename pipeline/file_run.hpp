@@ -32,7 +32,7 @@ Frame frame_of(const WorkItem& item);
 
 // `settings` is all that shapes an output: when it changes, files are done again. Ctrl-C and a full disk end the run in good
 // order. EnvironmentError when not even the ledger could be begun. `group` inputs go through the stages together.
-FileRunResult run_files(WorkList& work, Ledger& ledger, const nlohmann::json& settings, std::vector<StageSpec> stages, Progress& progress,
-                        std::size_t group = 1);
+FileRunResult run_files(WorkList& work, Ledger& ledger, const nlohmann::json& settings, std::vector<StageSpec> stages,
+                        Progress& progress, std::size_t group = 1);
 
 }  // namespace fovea

@@ -77,12 +77,12 @@ struct FrameError {
 };
 
 struct Frame {
-  std::size_t index = 0;         // position in the run
-  std::string source;            // as shown to people: the path as it was given
-  std::filesystem::path input;   // what to read
-  std::string part;              // of it, where a file holds several inputs
+  std::size_t index = 0;                       // position in the run
+  std::string source;                          // as shown to people: the path as it was given
+  std::filesystem::path input;                 // what to read
+  std::string part;                            // of it, where a file holds several inputs
   std::vector<std::filesystem::path> members;  // all files of an input that is a group; else empty
-  std::filesystem::path output;  // what to write
+  std::filesystem::path output;                // what to write
   Results results;
   std::vector<std::filesystem::path> written;  // files beside the output (maps)
   std::vector<StageTime> times;

@@ -18,11 +18,11 @@ namespace fovea {
 
 // What a report shows of the run, beside what every report has.
 struct ReportParts {
-  std::string title;                 // "Fovea upscale"
-  std::string extra = {};            // HTML behind the settings
-  std::string style = {};            // CSS for the articles
-  bool tiles = false;                // articles side by side instead of one below the other
-  std::size_t shown = 60;            // articles; all files are counted and listed
+  std::string title;       // "Fovea upscale"
+  std::string extra = {};  // HTML behind the settings
+  std::string style = {};  // CSS for the articles
+  bool tiles = false;      // articles side by side instead of one below the other
+  std::size_t shown = 60;  // articles; all files are counted and listed
   // Articles stand in the order of these; empty: of the inputs. Called by several threads.
   std::function<std::string(const std::filesystem::path& out, const Record& record)> sort_key = {};
 };

@@ -5,8 +5,7 @@
 
 namespace fovea {
 
-PictureModel::PictureModel(Model model, Options options)
-    : model_(std::move(model)), options_(std::move(options)) {
+PictureModel::PictureModel(Model model, Options options) : model_(std::move(model)), options_(std::move(options)) {
   const Preprocess& p = model_.preprocess();
   check(p.resize != Preprocess::Resize::none, model_.name(),
         " takes pictures of any size as they are, and a batch has one: expected a network with a size in its recipe");

@@ -59,13 +59,16 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   check(!options_.out.empty() || !options_.report, "--report: needs a folder for it: -o OUT");
   check_folder(options_.out);
   operation.open(std::move(model), {precision_, options_.out, options_.report});
-  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(), operation.mapping());
+  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(),
+                operation.mapping());
   check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")));
   jobs_ = plan_jobs(options_.budget(), work_->count(), parse_hint(options_.hint),
                     options_.jobs.empty() ? std::nullopt : std::optional(parse_jobs(options_.jobs)));
   set_threads(options_.budget());
   cv::setNumThreads(options_.budget());
-} catch (const FolderBusy&) { throw; } catch (const EnvironmentError&) { throw; } catch (const Error& e) { throw UsageError(e.what()); }
+} catch (const FolderBusy&) { throw; } catch (const EnvironmentError&) {
+  throw;
+} catch (const Error& e) { throw UsageError(e.what()); }
 
 nlohmann::json Process::settings() const {
   nlohmann::json all = operation_.settings();

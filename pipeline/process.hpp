@@ -36,7 +36,7 @@ class Process {
   // line each. Gives the exit code.
   int print_answers(std::ostream& out, std::ostream& refused, bool json);
 
-  const std::string& warning() const { return warning_; }  // about the precision; empty when there is none
+  const std::string& warning() const { return warning_; }                     // about the precision; empty when there is none
   const std::vector<std::filesystem::path>& files() const { return files_; }  // tables and report that run() wrote
   DType precision() const { return precision_; }
 

@@ -12,8 +12,8 @@
 #include <opencv2/core.hpp>
 #include <semaphore>
 
-#include "modules/core/tsan.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/core/tsan.hpp"
 #include "pipeline/clock.hpp"
 
 namespace fovea {
@@ -158,7 +158,8 @@ Jobs plan_jobs(int threads, std::size_t items, Hint hint, const std::optional<Jo
 Runner::Runner(std::vector<StageSpec> stages) : stages_(std::move(stages)) {
   check(!stages_.empty(), "pipeline: expected at least one stage");
   for (const StageSpec& spec : stages_)
-    check(spec.stage && spec.workers >= 1 && spec.threads >= 1, "pipeline: a stage needs at least one worker of at least one thread");
+    check(spec.stage && spec.workers >= 1 && spec.threads >= 1,
+          "pipeline: a stage needs at least one worker of at least one thread");
   check_contracts(stages_);
 }
 

@@ -43,8 +43,8 @@ class Evaluator {
   virtual std::int64_t batches() const = 0;
   virtual void add(std::int64_t batch) = 0;
   // Once all batches are added.
-  virtual double score() const = 0;        // the larger the better: what training selects by
-  virtual std::string table() const = 0;   // for people
+  virtual double score() const = 0;       // the larger the better: what training selects by
+  virtual std::string table() const = 0;  // for people
   virtual nlohmann::ordered_json json() const = 0;
   virtual std::map<std::string, std::string> files() const { return {}; }  // name and content of files that options ask for
   virtual std::vector<std::string> left_out() const { return {}; }         // inputs that could not be read, with the reason
@@ -79,9 +79,10 @@ class Task {
   // Puts into a recipe what only its data know, such as the names of classes. Paths are relative to `root`.
   virtual void complete(Yaml& /*recipe*/, const std::filesystem::path& /*root*/) const {}
   // Reads the task's keys of `train:`. Error where the task cannot be trained (unless it overrides this).
-  virtual TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options) const;
+  virtual TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root,
+                            TrainOptions& options) const;
 
-  virtual std::unique_ptr<Evaluator> evaluator() const { return nullptr; }                    // null: it cannot be measured
+  virtual std::unique_ptr<Evaluator> evaluator() const { return nullptr; }  // null: it cannot be measured
   virtual std::vector<std::unique_ptr<AnswerScorer>> scorers() const { return {}; }
 
   // What `fovea <verb>` does; null: it has no verb. The verb is the task's name unless it says another.
@@ -113,8 +114,8 @@ class TaskRegistry {
 // Defined by the build from the folders.
 void register_all_tasks(TaskRegistry& registry);
 
-#define FOVEA_TASK(name)                                                                \
-  static std::unique_ptr<::fovea::Task> make_task_##name();                             \
+#define FOVEA_TASK(name)                                                                  \
+  static std::unique_ptr<::fovea::Task> make_task_##name();                               \
   void register_task_##name(TaskRegistry& registry) { registry.add(make_task_##name()); } \
   static std::unique_ptr<::fovea::Task> make_task_##name()
 

@@ -35,8 +35,8 @@ Trainer::Loss loss_of(const TrainJob& job, const Yaml& train, const Model& model
     check(job.loss != nullptr, train.where(), ": this task learns from a teacher: expected a key 'teacher'");
     return [loss = job.loss](const Model& m, const Batch& batch) { return loss(m.outputs(Var(batch.input())), batch); };
   }
-  return [loss = job.loss, weight, teacher = std::make_shared<Distillation>(train.at("teacher"), model, root)](const Model& m,
-                                                                                                               const Batch& batch) {
+  return [loss = job.loss, weight, teacher = std::make_shared<Distillation>(train.at("teacher"), model, root)](
+             const Model& m, const Batch& batch) {
     const Distillation::Outcome outcome = (*teacher)(m, batch);
     return loss ? Distillation::with_own_loss(outcome, loss(outcome.outputs, batch), weight) : outcome.loss;
   };

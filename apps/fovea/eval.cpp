@@ -25,8 +25,8 @@ struct Settings {
   int threads = 0;
   std::map<std::string, std::unique_ptr<Evaluator>> evaluators;  // by task, each with its options
   std::map<std::string, OptionList> options;
-  OptionList all;                                           // of every task, each name once
-  std::vector<std::pair<std::string, std::string>> given;   // name and value, in the order of the command line
+  OptionList all;                                          // of every task, each name once
+  std::vector<std::pair<std::string, std::string>> given;  // name and value, in the order of the command line
 };
 
 // A recipe stands for the model that was trained from it: model.safetensors or best.safetensors beside it.
@@ -67,7 +67,8 @@ int run_eval(Settings& s) {
   const Model model = Model::load(model_of(s.model));
   model.release_weights();
   const std::string task = task_of(model).name();
-  if (!s.evaluators.count(task)) throw UsageError(fmt::format("the task of {}, '{}', has nothing to measure by", model.name(), task));
+  if (!s.evaluators.count(task))
+    throw UsageError(fmt::format("the task of {}, '{}', has nothing to measure by", model.name(), task));
   set_options(s, task);
   Evaluator& evaluator = *s.evaluators.at(task);
   evaluator.open(model, {s.data.begin(), s.data.end()}, precision);
@@ -91,7 +92,8 @@ void collect_options(Settings& s) {
     OptionList& own = s.options[task->name()];
     evaluator->add_options(own);
     for (const Option& option : own.all())
-      if (!s.all.find(option.name())) s.all.add(option, [&s, name = option.name()](const std::string& value) { s.given.emplace_back(name, value); });
+      if (!s.all.find(option.name()))
+        s.all.add(option, [&s, name = option.name()](const std::string& value) { s.given.emplace_back(name, value); });
     s.evaluators[task->name()] = std::move(evaluator);
   }
 }
@@ -128,10 +130,11 @@ void add_eval(CLI::App& app, Run& run) {
   auto* command = app.add_subcommand("eval", "Measure a model, or answers that were written, on data with known answers");
   auto s = std::make_shared<Settings>();
   command->add_option("model", s->model, "Zoo name, .safetensors file, or the recipe beside one");
-  command->add_option("--data", s->data,
-                      "What the model's task measures on. Upscaling: folders with x2/HR, x2/LR ... inside, or photographs. Classes: "
-                      "folders with one folder a class, or .csv files; with --teacher folders of pictures, or .txt files that name them. "
-                      "Masks: folders with images/ and masks/ inside");
+  command->add_option(
+      "--data", s->data,
+      "What the model's task measures on. Upscaling: folders with x2/HR, x2/LR ... inside, or photographs. Classes: "
+      "folders with one folder a class, or .csv files; with --teacher folders of pictures, or .txt files that name them. "
+      "Masks: folders with images/ and masks/ inside");
   command->add_option("--precision", s->precision, "f32, bf16 or auto")->capture_default_str();
   command->add_option("--threads", s->threads, "0: all");
   command->add_option("--json", s->json, "Write the table as JSON too");

@@ -57,9 +57,8 @@ void print(const Settings& s, const ImportReport& r, const Model& model, const s
 }
 
 nlohmann::json to_json(const ImportReport& r) {
-  return {{"names", r.source},          {"loaded", r.loaded},   {"fresh_in_slots", r.in_slots},
-          {"fresh_head", r.fresh_head}, {"missing", r.missing}, {"other_shape", r.reshaped},
-          {"unused", r.unused},         {"stem", r.stem}};
+  return {{"names", r.source},    {"loaded", r.loaded},        {"fresh_in_slots", r.in_slots}, {"fresh_head", r.fresh_head},
+          {"missing", r.missing}, {"other_shape", r.reshaped}, {"unused", r.unused},           {"stem", r.stem}};
 }
 
 int run_import(const Settings& s) {
@@ -86,7 +85,8 @@ void add_import(CLI::App& app, Run& run) {
   command.add_option("--names", s->names, "YAML rules for names, tried before the known ones");
   command
       .add_option("--stem", s->stem,
-                  "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first layer's weights")
+                  "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first "
+                  "layer's weights")
       ->check(CLI::IsMember({"refuse", "sum", "repeat"}))
       ->capture_default_str();
   command.add_flag("--partial", s->partial, "Report what is missing, unused or of another shape instead of refusing it");

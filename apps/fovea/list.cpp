@@ -129,10 +129,11 @@ int run_describe(const Settings& s) {
               << "\n";
     return kExitDone;
   }
-  std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}x{}\n", model.name(),
-                           counted(model.params()->count()), counted(work), input[1], input[2], input[3]);
+  std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}x{}\n", model.name(), counted(model.params()->count()),
+                           counted(work), input[1], input[2], input[3]);
   for (const OutputInfo& o : model.info().outputs)
-    std::cout << fmt::format("  output  {:<20} {}, {}, for the task {}\n", o.name, o.kind, o.shape(input).str(), model.info().task);
+    std::cout << fmt::format("  output  {:<20} {}, {}, for the task {}\n", o.name, o.kind, o.shape(input).str(),
+                             model.info().task);
   for (const Feature& f : model.features())
     std::cout << fmt::format("  feature {:<20} {:>5} channels, stride {}\n", f.name, f.channels, f.stride);
   std::size_t filled = 0;

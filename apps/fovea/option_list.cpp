@@ -44,7 +44,8 @@ void add_words(CLI::App& command, const Option& option) {
 void add_options(CLI::App& command, const OptionList& options, std::vector<std::string>* inputs) {
   for (const Option& option : options.all()) {
     if (option.kind == Option::Kind::flag) {
-      command.add_flag_callback(option.names, [&option] { set(option, "true"); }, option.text);
+      command.add_flag_callback(
+          option.names, [&option] { set(option, "true"); }, option.text);
     } else if (option.kind == Option::Kind::optional_word) {
       add_optional_word(command, option, inputs);
     } else if (option.kind == Option::Kind::words) {

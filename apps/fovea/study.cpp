@@ -218,7 +218,8 @@ void to_json(nlohmann::json& j, const StudyResult& r) {
 }
 
 void from_json(const nlohmann::json& j, StudyResult& r) {
-  r = {j.at("score"), j.at("metrics"), j.at("seconds"), j.value("insertion", 0.0), j.value("deletion", 0.0), j.contains("insertion")};
+  r = {j.at("score"),          j.at("metrics"), j.at("seconds"), j.value("insertion", 0.0), j.value("deletion", 0.0),
+       j.contains("insertion")};
 }
 
 void add_study(CLI::App& app, Run& run) {

@@ -27,10 +27,10 @@ Yaml study_recipe(const Yaml& recipe, const StudyBlock& block, int seed);
 
 // What one training came to; kept in its folder as result.json.
 struct StudyResult {
-  double score = 0;                        // of the best validation, what training selected by
-  std::map<std::string, double> metrics;   // all numbers of that validation
-  double seconds = 0;                      // of its steps
-  double insertion = 0, deletion = 0;      // of Grad-CAM maps, where `maps`
+  double score = 0;                       // of the best validation, what training selected by
+  std::map<std::string, double> metrics;  // all numbers of that validation
+  double seconds = 0;                     // of its steps
+  double insertion = 0, deletion = 0;     // of Grad-CAM maps, where `maps`
   bool maps = false;
 };
 void to_json(nlohmann::json& j, const StudyResult& r);

@@ -120,7 +120,8 @@ std::string study_table(const std::vector<StudyRow>& rows) {
   text += any_maps(rows) ? fmt::format("  {:>9}  {:>8}\n", "insertion", "deletion") : "\n";
   for (const StudyRow& r : rows) {
     text += fmt::format("{:<{}}  {:>8.4f} ± {:<6.4f}", r.label, width, r.mean(score), r.spread(score));
-    for (const std::string& m : metrics) text += fmt::format("  {:>{}.4f}", r.mean(metric(m)), std::max<std::size_t>(9, m.size()));
+    for (const std::string& m : metrics)
+      text += fmt::format("  {:>{}.4f}", r.mean(metric(m)), std::max<std::size_t>(9, m.size()));
     text += fmt::format("  {:>10}  {:>8.1f}  {:>10.2f}  {:>8.0f}", r.parameters, static_cast<double>(r.multiply_adds) / 1e6,
                         r.latency, r.mean(seconds));
     text += any_maps(rows) ? fmt::format("  {:>9.3f}  {:>8.3f}\n", r.mean(insertion), r.mean(deletion)) : "\n";

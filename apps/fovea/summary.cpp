@@ -62,7 +62,8 @@ void print_summary(const Summary& s) {
              s.operation.done_text(), s.operation.model().name(), clock_text(r.wall), name_of(s.process.precision()), cpu.model,
              cpu.codec);
   if (r.up_to_date > 0) fmt::print("{} up to date from before\n", images(r.up_to_date));
-  if (r.quarantined > 0) fmt::print("{} quarantined; the reasons are in {}\n", images(r.quarantined), s.out + "/fovea-ledger.jsonl");
+  if (r.quarantined > 0)
+    fmt::print("{} quarantined; the reasons are in {}\n", images(r.quarantined), s.out + "/fovea-ledger.jsonl");
   for (const std::string& line : s.operation.summary_lines()) fmt::print("{}\n", line);
   fmt::print("results:  {}\n", s.out);
   for (const auto& file : s.process.files())

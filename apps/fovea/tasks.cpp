@@ -21,14 +21,17 @@ std::string model_among(const std::vector<std::string>& words) {
 
 void add_task_verbs(CLI::App& app, Run& run) {
   for (const Task* task : TaskRegistry::global().all())
-    if (auto operation = task->operation()) add_verb(app, run, {task->verb(), task->text(), task->examples(), std::move(operation)});
+    if (auto operation = task->operation())
+      add_verb(app, run, {task->verb(), task->text(), task->examples(), std::move(operation)});
   app.add_subcommand("predict", "Do what a model is for: its task's command, with that command's options")
-      ->footer("fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"
-               "Example: fovea predict photos/ --model photo-cbam --top 3");
+      ->footer(
+          "fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"
+          "Example: fovea predict photos/ --model photo-cbam --top 3");
 }
 
 std::vector<std::string> resolve_predict(std::vector<std::string> words) {
-  const bool help = std::find_if(words.begin(), words.end(), [](const auto& w) { return w == "--help" || w == "-h"; }) != words.end();
+  const bool help =
+      std::find_if(words.begin(), words.end(), [](const auto& w) { return w == "--help" || w == "-h"; }) != words.end();
   if (words.empty() || words[0] != "predict" || (help && model_among(words).empty())) return words;
   try {
     const std::string name = model_among(words);

@@ -14,7 +14,9 @@ double OverlapMetrics::PerClass::dice() const {
   return ratio(2.0 * static_cast<double>(both), static_cast<double>(labelled + true_));
 }
 
-double OverlapMetrics::PerClass::iou() const { return ratio(static_cast<double>(both), static_cast<double>(labelled + true_ - both)); }
+double OverlapMetrics::PerClass::iou() const {
+  return ratio(static_cast<double>(both), static_cast<double>(labelled + true_ - both));
+}
 
 OverlapMetrics::OverlapMetrics(std::vector<std::string> classes) {
   check(!classes.empty(), "overlap: expected at least one class");
@@ -59,9 +61,11 @@ double OverlapMetrics::mean_iou() const {
 double OverlapMetrics::accuracy() const { return ratio(static_cast<double>(right_), static_cast<double>(pixels_)); }
 
 nlohmann::ordered_json OverlapMetrics::json() const {
-  nlohmann::ordered_json out{{"pictures", pictures_}, {"mean_dice", mean_dice()}, {"mean_iou", mean_iou()}, {"accuracy", accuracy()}};
+  nlohmann::ordered_json out{
+      {"pictures", pictures_}, {"mean_dice", mean_dice()}, {"mean_iou", mean_iou()}, {"accuracy", accuracy()}};
   for (const PerClass& c : classes_)
-    out["classes"].push_back({{"class", c.name}, {"dice", c.dice()}, {"iou", c.iou()}, {"pixels", c.true_}, {"labelled", c.labelled}});
+    out["classes"].push_back(
+        {{"class", c.name}, {"dice", c.dice()}, {"iou", c.iou()}, {"pixels", c.true_}, {"labelled", c.labelled}});
   return out;
 }
 

@@ -16,8 +16,8 @@ class A2nLight final : public UpscaleNetwork {
  public:
   A2nLight(const Scope& s, int scale, int width, int blocks, int plain_kernel)
       // A block's attention branch reaches 2 pixels: two 3x3 in a row.
-      : UpscaleNetwork(s, {scale, 1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1, "AAB_trunk.*.weights",
-                           "AAB_trunk.*.attention.gate"}),
+      : UpscaleNetwork(
+            s, {scale, 1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"}),
         scale_(scale),
         conv_first_(s / "conv_first", {.in = 3, .out = width, .kernel = 3, .pad = 1}),
         trunk_conv_(s / "trunk_conv", {.in = width, .out = width, .kernel = 3, .pad = 1}),
@@ -47,7 +47,7 @@ class A2nLight final : public UpscaleNetwork {
 }  // namespace
 
 FOVEA_NETWORK(a2n_light, "light super-resolution with A2N's block and a pixel-shuffle tail",
-           "after Chen et al. 2021, arXiv:2104.09497") {
+              "after Chen et al. 2021, arXiv:2104.09497") {
   const int scale = args.require("scale", "2, 3 or 4");
   const std::int64_t channels = features.back().channels;
   check(channels == 3 && scale >= 2 && scale <= 4, "a2n_light: expected RGB and a scale of 2, 3 or 4, got ", channels,

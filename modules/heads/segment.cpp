@@ -15,7 +15,8 @@ HeadInfo info_of(const std::vector<std::string>& classes, int stride, int scale)
           classes,
           {{"logits",
             "label logits",
-            {OutputAxis::batch(), OutputAxis::constant(count), OutputAxis::height(scale, stride), OutputAxis::width(scale, stride)}}}};
+            {OutputAxis::batch(), OutputAxis::constant(count), OutputAxis::height(scale, stride),
+             OutputAxis::width(scale, stride)}}}};
 }
 
 class Segment final : public MapHead {

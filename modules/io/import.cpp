@@ -118,8 +118,9 @@ Tensor with_channels(const Tensor& weight, std::int64_t channels, StemChannels h
 }
 
 // The values under our names, as far as they fit.
-std::map<std::string, Tensor> gather_values(const Translation& t, const ParamStore& params, const std::map<std::string, Tensor>& tensors,
-                                            StemChannels stem, ImportReport& report) {
+std::map<std::string, Tensor> gather_values(const Translation& t, const ParamStore& params,
+                                            const std::map<std::string, Tensor>& tensors, StemChannels stem,
+                                            ImportReport& report) {
   std::map<std::string, Tensor> values;
   std::map<std::string, std::string> from;
   for (const auto& [theirs, value] : tensors) {
@@ -136,11 +137,13 @@ std::map<std::string, Tensor> gather_values(const Translation& t, const ParamSto
     const bool adapts = is_stem(value.shape(), wanted) && stem != StemChannels::refuse;
     const Tensor fit = adapts ? with_channels(value, wanted[1], stem) : fitted(value, wanted);
     if (adapts)
-      report.stem = entry->name + ": 3 channels " + (stem == StemChannels::sum ? "summed into " : "repeated to ") + std::to_string(wanted[1]);
+      report.stem = entry->name + ": 3 channels " + (stem == StemChannels::sum ? "summed into " : "repeated to ") +
+                    std::to_string(wanted[1]);
     if (fit.shape() == entry->value.shape()) values[entry->name] = fit;
     else if (!in_head(entry->name))
-      report.reshaped.push_back(entry->name + ": expected " + wanted.str() + ", the file has " + value.shape().str() +
-                                (is_stem(value.shape(), wanted) ? " (--stem sum or repeat makes other channels of its three)" : ""));
+      report.reshaped.push_back(
+          entry->name + ": expected " + wanted.str() + ", the file has " + value.shape().str() +
+          (is_stem(value.shape(), wanted) ? " (--stem sum or repeat makes other channels of its three)" : ""));
   }
   return values;
 }

@@ -58,21 +58,20 @@ class Registry {
 // Defined by the build from the list of files.
 void register_all(Registry& registry);
 
-#define FOVEA_REGISTER_ON_FEATURES(name, kind, text, paper)                                                              \
-  static std::unique_ptr<Block> make_##name(const Scope& scope, Features features, Args& args);                          \
-  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name, kind}); }                    \
-  static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] Features features,     \
+#define FOVEA_REGISTER_ON_FEATURES(name, kind, text, paper)                                                          \
+  static std::unique_ptr<Block> make_##name(const Scope& scope, Features features, Args& args);                      \
+  void register_##name(Registry& registry) { registry.add({#name, text, paper, make_##name, kind}); }                \
+  static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] Features features, \
                                             [[maybe_unused]] Args& args)
-#define FOVEA_REGISTER(name, kind, text, paper)                                                                          \
-  static std::unique_ptr<Block> make_##name(const Scope& scope, std::int64_t channels, Args& args);                      \
-  void register_##name(Registry& registry) {                                                                             \
-    registry.add({#name, text, paper,                                                                                    \
-                  [](const Scope& scope, Features features, Args& args) {                                                \
-                    return make_##name(scope, features.back().channels, args);                                           \
-                  },                                                                                                     \
-                  kind});                                                                                                \
-  }                                                                                                                      \
-  static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] std::int64_t channels, \
+#define FOVEA_REGISTER(name, kind, text, paper)                                                                                \
+  static std::unique_ptr<Block> make_##name(const Scope& scope, std::int64_t channels, Args& args);                            \
+  void register_##name(Registry& registry) {                                                                                   \
+    registry.add(                                                                                                              \
+        {#name, text, paper,                                                                                                   \
+         [](const Scope& scope, Features features, Args& args) { return make_##name(scope, features.back().channels, args); }, \
+         kind});                                                                                                               \
+  }                                                                                                                            \
+  static std::unique_ptr<Block> make_##name([[maybe_unused]] const Scope& scope, [[maybe_unused]] std::int64_t channels,       \
                                             [[maybe_unused]] Args& args)
 
 #define FOVEA_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::map, text, paper)

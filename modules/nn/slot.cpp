@@ -77,8 +77,7 @@ void SlotRules::check_all_used() const {
 
 Plugged::Plugged(const Scope& slot, std::int64_t channels, const SlotRule& rule) {
   const Registry::Entry& entry = Registry::global().at(rule.type);
-  check(fits_slots(entry.kind), rule.where, ": '", rule.type,
-        "' is a ", name_of(entry.kind), " and fits no slot");
+  check(fits_slots(entry.kind), rule.where, ": '", rule.type, "' is a ", name_of(entry.kind), " and fits no slot");
   Args args = rule.args;
   if (entry.kind == Kind::levels) args.suggest("levels", "1");
   if (entry.kind == Kind::gate) args.suggest("gate_channels", std::to_string(channels));

@@ -77,8 +77,7 @@ struct GlobalStdPool {
       std::vector<C> centre(static_cast<std::size_t>(mean.size())), scale(centre.size());
       for (std::size_t i = 0; i < centre.size(); ++i) {
         centre[i] = static_cast<C>(mean.data<double>()[i]);
-        scale[i] =
-            static_cast<C>(static_cast<double>(static_cast<C>(dy.data<T>()[i])) / (divisor(s) * stddev.data<double>()[i]));
+        scale[i] = static_cast<C>(static_cast<double>(static_cast<C>(dy.data<T>()[i])) / (divisor(s) * stddev.data<double>()[i]));
       }
       kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
         spread_rows(dx.data<T>() + first * s.channels, x.data<T>() + first * s.channels, centre.data() + n * s.channels,

@@ -121,7 +121,9 @@ Var Distillation::led(const Var& mine, const Var& theirs) const {
   return all ? given : where(Var(forced), given, mine);
 }
 
-Var Distillation::with_own_loss(const Outcome& outcome, const Var& own, double weight) { return outcome.loss + scale(own, weight); }
+Var Distillation::with_own_loss(const Outcome& outcome, const Var& own, double weight) {
+  return outcome.loss + scale(own, weight);
+}
 
 Distillation::Outcome Distillation::operator()(const Model& student, const Batch& batch) const {
   std::vector<std::string> theirs, mine;

@@ -48,9 +48,9 @@ ScheduleOptions read_schedule(const Yaml& y, std::int64_t steps) {
 
 TrainOptions read_train_options(const Yaml& train, std::vector<std::string> task_keys) {
   std::vector<std::string> known{
-      "task",    "steps",     "seed",           "threads",          "loaders",   "precision", "loss",       "clip",     "ema",
-      "weights", "log_every", "validate_every", "checkpoint_every", "optimizer", "schedule",  "accumulate", "patience", "freeze",
-      "teacher", "label_weight"};
+      "task",     "steps",      "seed",     "threads",   "loaders",        "precision",        "loss",
+      "clip",     "ema",        "weights",  "log_every", "validate_every", "checkpoint_every", "optimizer",
+      "schedule", "accumulate", "patience", "freeze",    "teacher",        "label_weight"};
   known.insert(known.end(), task_keys.begin(), task_keys.end());
   train.only(known);
   Args a = train.args();

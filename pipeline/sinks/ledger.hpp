@@ -20,7 +20,8 @@ struct FileStamp {
   std::int64_t modified = 0;  // nanoseconds since 1970
   std::int64_t changed = 0;   // the same of its permissions and name
   static FileStamp of(const std::filesystem::path& file);
-  static FileStamp of(const std::vector<std::filesystem::path>& files);  // sum of the sizes, latest times; -1 where one is missing
+  static FileStamp of(
+      const std::vector<std::filesystem::path>& files);  // sum of the sizes, latest times; -1 where one is missing
   bool same_content(const FileStamp& o) const { return size == o.size && modified == o.modified; }
   bool operator==(const FileStamp&) const = default;
 };

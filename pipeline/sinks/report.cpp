@@ -7,15 +7,14 @@
 #include <algorithm>
 
 #include "modules/io/files.hpp"
+#include "pipeline/sinks/progress.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_page.hpp"
-#include "pipeline/sinks/progress.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 
 namespace {
-
 
 std::string card(const std::string& value, const std::string& label, const char* kind = "") {
   return fmt::format("<div class=\"card {}\"><b>{}</b><span>{}</span></div>\n", kind, value, html(label));

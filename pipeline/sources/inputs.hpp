@@ -17,7 +17,8 @@ struct Input {
   std::filesystem::path relative;  // where it stands in the mirrored tree; empty for a folder that could not be read
   std::string problem;             // why nothing can be read here; empty when there is something to try
   std::string part;                // of a file that holds several inputs: "page2", "frame17"; empty: all of it
-  std::vector<std::filesystem::path> members;  // the files of an input that is a group of them, `file` being the first; else empty
+  std::vector<std::filesystem::path>
+      members;  // the files of an input that is a group of them, `file` being the first; else empty
 
   // Everything that is read for this input.
   std::vector<std::filesystem::path> files() const {

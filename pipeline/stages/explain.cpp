@@ -69,10 +69,11 @@ Explainer::Explainer(Model model, ExplainOptions options)
   const Task* task = TaskRegistry::global().find(model_.info().task);
   if (task) score_ = task->score(model_, options_.target, options_.top);
   const std::string& kind = model_.info().task;
-  check(score_ || !method.needs_score, "explain: ", method.name, " explains a score, and the task of ", model_.name(), ", '", kind,
-        "', has none; use --method attention");
+  check(score_ || !method.needs_score, "explain: ", method.name, " explains a score, and the task of ", model_.name(), ", '",
+        kind, "', has none; use --method attention");
   check(score_ || options_.target.empty(), "--class: the task of ", model_.name(), ", '", kind, "', has none to explain");
-  check(score_ || !options_.faithfulness, "--faithfulness: the task of ", model_.name(), ", '", kind, "', has no score to measure by");
+  check(score_ || !options_.faithfulness, "--faithfulness: the task of ", model_.name(), ", '", kind,
+        "', has no score to measure by");
   check(options_.layer.empty() || !method.kinds.empty(), "--layer: ", method.name, " looks at the pixels and takes no layer");
   layers_ = layers_at(usual_input(model_));
   if (!method.kinds.empty()) chosen(layers_, method);

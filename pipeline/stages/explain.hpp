@@ -19,9 +19,9 @@ namespace fovea {
 
 struct ExplainOptions {
   std::string method = "grad_cam";
-  std::string layer;          // glob of layers; empty: the deepest map, or every layer that shows attention
-  std::string target;         // what to explain, as the model's task names it: a class by name or index; empty: what is most probable
-  int top = 5;                // answers that are reported
+  std::string layer;   // glob of layers; empty: the deepest map, or every layer that shows attention
+  std::string target;  // what to explain, as the model's task names it: a class by name or index; empty: what is most probable
+  int top = 5;         // answers that are reported
   bool faithfulness = false;  // insertion and deletion
   explain::Options details;
 };
@@ -74,7 +74,7 @@ class Explainer {
   Model model_;
   ExplainOptions options_;
   explain::ForwardFunction network_;
-  ScoreOf score_;  // null where only attention can be shown
+  ScoreOf score_;                       // null where only attention can be shown
   std::vector<explain::Layer> layers_;  // at the size of the model's preprocessing, or a small one where images keep theirs
 };
 

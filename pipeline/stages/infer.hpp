@@ -7,9 +7,9 @@
 
 namespace fovea {
 
-inline constexpr Key<Tensor> kTensor{"tensor"};          // 1 x C x H x W, as the network takes it
-inline constexpr Key<Geometry> kGeometry{"geometry"};    // where it lies on the picture
-inline constexpr Key<Model::Result> kResult{"result"};   // outputs and kept taps of this frame: batch 1
+inline constexpr Key<Tensor> kTensor{"tensor"};         // 1 x C x H x W, as the network takes it
+inline constexpr Key<Geometry> kGeometry{"geometry"};   // where it lies on the picture
+inline constexpr Key<Model::Result> kResult{"result"};  // outputs and kept taps of this frame: batch 1
 
 class Preprocessing final : public Stage {
  public:

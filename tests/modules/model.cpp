@@ -221,7 +221,8 @@ TEST_CASE("model: it says what it is for, what it gives, and how pictures are ma
   CHECK(upscaler.preprocess().resize == Preprocess::Resize::none);
   const auto result = upscaler.run(picture(6, 9));
   CHECK(result.values() == upscaler.run(picture(6, 9), Model::RunOptions{}).outputs.at("image").values());
-  CHECK(fails_with([&] { upscaler.run(picture(6, 9), Model::RunOptions{}).outputs.at("logits"); }, "there is no 'logits'; there is image"));
+  CHECK(fails_with([&] { upscaler.run(picture(6, 9), Model::RunOptions{}).outputs.at("logits"); },
+                   "there is no 'logits'; there is image"));
 }
 
 TEST_CASE("model: backbone and head, with names, features and slots") {

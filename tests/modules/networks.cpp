@@ -40,8 +40,7 @@ class LevelMeans final : public Head {
  private:
   static HeadInfo info_of(Features features) {
     HeadInfo info{"none", {}, {}};
-    for (const Feature& f : features)
-      info.outputs.push_back({f.name, "numbers", {OutputAxis::batch(), OutputAxis::constant(2)}});
+    for (const Feature& f : features) info.outputs.push_back({f.name, "numbers", {OutputAxis::batch(), OutputAxis::constant(2)}});
     return info;
   }
   std::vector<Linear> layers_;
@@ -78,7 +77,8 @@ TEST_CASE("network: a pyramid between backbone and head gives named outputs, eag
     CHECK(test::max_difference(value, eager.at(name).value()) < 1e-5);
   }
   CHECK(planned.output.values() == planned.outputs.at("layer1").values());
-  const auto p1 = std::find_if(planned.taps.begin(), planned.taps.end(), [](const Model::Tap& t) { return t.name == "neck.layer1"; });
+  const auto p1 =
+      std::find_if(planned.taps.begin(), planned.taps.end(), [](const Model::Tap& t) { return t.name == "neck.layer1"; });
   REQUIRE(p1 != planned.taps.end());
   CHECK(p1->value.shape() == Shape{2, 10, 20, 20});
 }
@@ -117,15 +117,22 @@ TEST_CASE("network: a pyramid trains: gradients reach every level, and the loss 
 TEST_CASE("network: necks need a backbone; a head that is a whole network takes none") {
   CHECK(fails_with([] { Model::from_recipe("fovea: 1\nmodel:\n  neck: {type: fpn}\n  head: {type: classify, classes: 2}\n"); },
                    "a neck stands behind a backbone"));
-  CHECK(fails_with([] { Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18}\n  neck: {type: se}\n  head: {type: classify, classes: 2}\n"); },
-                   "'se' is a map; expected a neck"));
-  CHECK(fails_with([] { Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18}\n  head: {type: a2n_light, scale: 2}\n"); },
-                   "'a2n_light' is a network; expected a head"));
+  CHECK(fails_with(
+      [] {
+        Model::from_recipe(
+            "fovea: 1\nmodel:\n  backbone: {type: resnet18}\n  neck: {type: se}\n  head: {type: classify, classes: 2}\n");
+      },
+      "'se' is a map; expected a neck"));
+  CHECK(fails_with(
+      [] { Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18}\n  head: {type: a2n_light, scale: 2}\n"); },
+      "'a2n_light' is a network; expected a head"));
 }
 
 TEST_CASE("network: what an output's shape is said to be is what comes out, at every size") {
-  for (const std::string& text : {std::string("{type: unet, widths: [4, 8, 8]}"), std::string("{type: resnet, layers: [1, 1], widths: [4, 8]}")}) {
-    const Model model = Model::from_recipe("fovea: 1\nmodel:\n  backbone: " + text + "\n  head: {type: segment, classes: [a, b], scale: 2}\n");
+  for (const std::string& text :
+       {std::string("{type: unet, widths: [4, 8, 8]}"), std::string("{type: resnet, layers: [1, 1], widths: [4, 8]}")}) {
+    const Model model =
+        Model::from_recipe("fovea: 1\nmodel:\n  backbone: " + text + "\n  head: {type: segment, classes: [a, b], scale: 2}\n");
     for (const Shape& input : {Shape{1, 3, 32, 32}, Shape{2, 3, 37, 45}}) {
       const auto graph = trace({input}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
       CHECK(graph.values[static_cast<std::size_t>(graph.outputs[0])].shape == model.info().outputs[0].shape(input));
@@ -138,7 +145,8 @@ TEST_CASE("network: every backbone takes grey, colour and more channels") {
     for (const int channels : {1, 3, 5}) {
       INFO(name << " on " << channels << " channels");
       auto store = std::make_shared<ParamStore>();
-      const auto backbone = Registry::global().at(name).make(Scope(store) / "b", Features(std::vector<Feature>{{"image", channels, 1}}), *std::make_unique<Args>());
+      const auto backbone = Registry::global().at(name).make(
+          Scope(store) / "b", Features(std::vector<Feature>{{"image", channels, 1}}), *std::make_unique<Args>());
       const auto graph = trace({{1, channels, 224, 224}}, [&](const Vars& in) { return (*backbone)(in); });
       CHECK(!graph.outputs.empty());
     }
@@ -146,7 +154,8 @@ TEST_CASE("network: every backbone takes grey, colour and more channels") {
 
 TEST_CASE("network: the recipe says the channels, in preprocess or in the backbone; what contradicts is refused") {
   const auto recipe = [](const std::string& in, const std::string& preprocess) {
-    return "fovea: 1\nmodel:\n  backbone: {type: resnet, layers: [1], widths: [4]" + in + "}\n  head: {type: classify, classes: 2}\n" + preprocess;
+    return "fovea: 1\nmodel:\n  backbone: {type: resnet, layers: [1], widths: [4]" + in +
+           "}\n  head: {type: classify, classes: 2}\n" + preprocess;
   };
   CHECK(Model::from_recipe(recipe("", "preprocess: {channels: 1, size: 16}\n")).channels() == 1);
   const Model grey = Model::from_recipe(recipe(", in: 1", "preprocess: {size: 16}\n"));
@@ -181,7 +190,8 @@ TEST_CASE("import: the stem of three colours becomes one of other channels on re
   CHECK(test::max_difference(grey.run(x), colour.run(rgb)) < 1e-5);
   import_into(five, StemChannels::repeat);
   const auto *w5 = five.params()->find("backbone.conv1.weight"), *w3 = colour.params()->find("backbone.conv1.weight");
-  const double got = w5->value.value().slice(0, 0, 1).slice(1, 4, 5).values()[0], from = w3->value.value().slice(0, 0, 1).slice(1, 1, 2).values()[0];
+  const double got = w5->value.value().slice(0, 0, 1).slice(1, 4, 5).values()[0],
+               from = w3->value.value().slice(0, 0, 1).slice(1, 1, 2).values()[0];
   CHECK(got == Approx(0.6 * from).epsilon(1e-6));
 }
 

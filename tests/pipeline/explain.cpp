@@ -222,7 +222,8 @@ TEST_CASE("explain: a run writes pictures, values, JSON and a report, and quaran
   const auto facts = nlohmann::json::parse(bytes.begin(), bytes.end());
   CHECK(facts["maps"][0]["raw"] == "a.png.grad_cam.backbone.layer2.npy");
   CHECK(run_once(ledger).up_to_date == 2);
-  const fs::path report = write_report(out, ledger, {{}, {}, first, 1, {.title = "Fovea explain", .extra = "<p>more</p>"}, explained_entry});
+  const fs::path report =
+      write_report(out, ledger, {{}, {}, first, 1, {.title = "Fovea explain", .extra = "<p>more</p>"}, explained_entry});
   const auto page = read_file(report);
   const std::string text(page.begin(), page.end());
   CHECK(text.find("<h1>Fovea explain</h1>") != std::string::npos);

@@ -90,7 +90,8 @@ TEST_CASE("a report stands alone and covers the whole ledger", "[pipeline]") {
   bad.state = Record::State::quarantined;
   bad.reason = "the file is \"empty\"";
   ledger.append(bad);
-  const fs::path file = write_report(out, ledger, {{{"format", "same"}}, {{"model", "m & m"}}, {}, 2, {.title = "t"}, upscaled_article});
+  const fs::path file =
+      write_report(out, ledger, {{{"format", "same"}}, {{"model", "m & m"}}, {}, 2, {.title = "t"}, upscaled_article});
   const std::string page = text_of(file);
   CHECK(page.find("a &lt;b&gt;&amp;\xef\xbf\xbd.png") != std::string::npos);
   CHECK(page.find("&lt;bad&gt;") != std::string::npos);

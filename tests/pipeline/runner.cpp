@@ -184,13 +184,14 @@ TEST_CASE("frames of a group go through the stages together; those that failed a
   stages.push_back({std::make_unique<Together>(sizes), 1, 1});
   std::set<std::size_t> seen;
   std::size_t failed = 0;
-  Runner(std::move(stages)).run(
-      numbers(10),
-      [&](Frame& f) {
-        seen.insert(f.index);
-        failed += f.error ? 1 : 0;
-      },
-      4);
+  Runner(std::move(stages))
+      .run(
+          numbers(10),
+          [&](Frame& f) {
+            seen.insert(f.index);
+            failed += f.error ? 1 : 0;
+          },
+          4);
   CHECK(seen.size() == 10);
   CHECK(failed == 1);
   CHECK(sizes == std::multiset<std::size_t>{2, 3, 4});  // 0..3, 4 to 7 without 5, 8 and 9

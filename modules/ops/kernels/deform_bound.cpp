@@ -63,7 +63,8 @@ class Planned {
   // Positions x (taps and channels of a group) times that x outputs of the group, for each group.
   Product product(std::int64_t positions) const {
     const std::int64_t groups = g_.o.groups, in = g_.taps() * per_group_, out = outputs_ / groups;
-    if (groups == 1) return dnn::PreparedMatmul::make({{positions, in}, {in, 1}}, {{in, out}, {out, 1}}, {{positions, out}, {out, 1}});
+    if (groups == 1)
+      return dnn::PreparedMatmul::make({{positions, in}, {in, 1}}, {{in, out}, {out, 1}}, {{positions, out}, {out, 1}});
     return dnn::PreparedMatmul::make({{groups, positions, in}, {positions * in, in, 1}}, {{groups, in, out}, {in * out, out, 1}},
                                      {{groups, positions, out}, {out, outputs_, 1}});
   }

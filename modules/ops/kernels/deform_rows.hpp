@@ -36,8 +36,8 @@ constexpr std::int64_t kDeformGrain = 16;  // positions: some 10 us of work
 template <class C>
 struct DeformTile {
   const DeformSample<C>* samples;
-  std::int64_t positions, taps, per_position;       // per_position: samples of one position, over all deformable groups
-  std::int64_t channels, channels_per_group;  // of the map
+  std::int64_t positions, taps, per_position;  // per_position: samples of one position, over all deformable groups
+  std::int64_t channels, channels_per_group;   // of the map
   std::int64_t column(const DeformRun& r, std::int64_t place, std::int64_t tap) const {
     return ((r.group * positions + place) * taps + tap) * channels_per_group + r.position;
   }

@@ -112,7 +112,8 @@ class PredictionScorer final : public AnswerScorer {
   std::string table() const override {
     std::string text = fmt::format("{:<24} {:>8} {:>8}\n", "class", "images", "recall");
     for (const auto& [label, c] : counts_)
-      text += fmt::format("{:<24} {:>8} {:>8.4f}\n", label, c.second, static_cast<double>(c.first) / static_cast<double>(c.second));
+      text +=
+          fmt::format("{:<24} {:>8} {:>8.4f}\n", label, c.second, static_cast<double>(c.first) / static_cast<double>(c.second));
     return text + fmt::format("top-1 {:.4f}\n", top1());
   }
   nlohmann::ordered_json json() const override {

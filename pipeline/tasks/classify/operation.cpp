@@ -43,12 +43,15 @@ class Classify final : public Operation {
   bool answers_in_text() const override { return true; }
   std::string text(const Frame& frame) const override {
     std::string text = printable(frame.source) + "\n";
-    for (const Prediction& p : frame.results.get(kPredictions)) text += fmt::format("  {:5.1f} %  {}\n", 100 * p.probability, p.name);
+    for (const Prediction& p : frame.results.get(kPredictions))
+      text += fmt::format("  {:5.1f} %  {}\n", 100 * p.probability, p.name);
     return text;
   }
   nlohmann::ordered_json json(const Frame& frame) const override { return answer_of(frame, precision_); }
 
-  std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override { return write_predictions(out, ledger); }
+  std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override {
+    return write_predictions(out, ledger);
+  }
   ReportParts report() const override {
     return {.title = "Fovea classify", .style = kPredictionsStyle, .tiles = true, .shown = 400, .sort_key = predictions_sort_key};
   }

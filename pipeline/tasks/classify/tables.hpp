@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/sinks/ledger.hpp"
 #include "pipeline/predictions.hpp"
+#include "pipeline/sinks/ledger.hpp"
 
 namespace fovea {
 

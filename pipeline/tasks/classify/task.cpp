@@ -11,7 +11,8 @@
 namespace fovea {
 namespace {
 
-constexpr const char* kExamples = R"(Without -o every picture's classes go to standard output, with --json as one JSON object a line. With -o, OUT gets predictions.csv and
+constexpr const char* kExamples =
+    R"(Without -o every picture's classes go to standard output, with --json as one JSON object a line. With -o, OUT gets predictions.csv and
 predictions.jsonl, and with --report a page with thumbnails too.
 
 Examples:
@@ -29,7 +30,8 @@ class ClassifyTask final : public Task {
   std::string name() const override { return "classify"; }
   std::string text() const override { return "Say what pictures show"; }
   void complete(Yaml& recipe, const std::filesystem::path& root) const override { name_classes(recipe, root); }
-  TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options) const override {
+  TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root,
+                    TrainOptions& options) const override {
     return classify_training(recipe, model, root, options);
   }
   std::unique_ptr<Evaluator> evaluator() const override { return class_evaluator(); }
@@ -49,7 +51,8 @@ class ClassifyTask final : public Task {
       const auto index = wanted ? *wanted : static_cast<std::int64_t>(all.front().index);
       ExplainedScore out{explain::class_logit(index), explain::class_probability(index), {}};
       out.facts["predicted"] = nlohmann::ordered_json::array();
-      for (std::size_t i = 0; i < all.size() && i < static_cast<std::size_t>(top); ++i) out.facts["predicted"].push_back(told(all[i]));
+      for (std::size_t i = 0; i < all.size() && i < static_cast<std::size_t>(top); ++i)
+        out.facts["predicted"].push_back(told(all[i]));
       for (const Prediction& p : all)
         if (static_cast<std::int64_t>(p.index) == index) out.facts["target"] = told(p);
       return out;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "datasets/progressive_resizing.hpp"
 #include "datasets/labelled.hpp"
+#include "datasets/progressive_resizing.hpp"
 #include "modules/nn/losses.hpp"
 #include "pipeline/class_measure.hpp"
 
@@ -177,16 +177,18 @@ TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::pat
   const double smoothing = a.get("label_smoothing", 0.0, "share of the label that is spread over all classes");
   check(smoothing >= 0 && smoothing < 1, train.where(), ": label_smoothing: expected a number in [0, 1), got ", smoothing);
   TrainJob job;
-  job.loss = loss_of({.label_smoothing = smoothing,
-                      .class_weights = class_weights(train, data.classes, class_counts(training.samples(), data.classes.size()))});
+  job.loss =
+      loss_of({.label_smoothing = smoothing,
+               .class_weights = class_weights(train, data.classes, class_counts(training.samples(), data.classes.size()))});
   job.validate = validation_of(validating, photos.batch, score);
   report_bad(training.bad(), "training", job);
   report_bad(validating->bad(), "validation", job);
   job.files["validation.csv"] = samples_table(validating->samples(), data.classes);
-  job.summary =
-      fmt::format("{:.0f} M multiply-adds; {} classes; {} pictures to train with, {} to validate; {} steps",
-                  static_cast<double>(model.multiply_adds({1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width})) / 1e6,
-                  data.classes.size(), training.size(), validating->size(), options.steps);
+  job.summary = fmt::format("{:.0f} M multiply-adds; {} classes; {} pictures to train with, {} to validate; {} steps",
+                            static_cast<double>(model.multiply_adds(
+                                {1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width})) /
+                                1e6,
+                            data.classes.size(), training.size(), validating->size(), options.steps);
   job.source = std::make_unique<ProgressiveResizing>(
       training, photos, a.list("sizes", std::vector<int>{}, "sides, each for an equal part"), options.steps * options.accumulate);
   return job;

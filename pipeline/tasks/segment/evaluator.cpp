@@ -16,9 +16,10 @@ std::string table_of(const OverlapMetrics& m) {
   std::size_t width = 5;
   for (const auto& c : m.per_class()) width = std::max(width, c.name.size());
   std::string text = fmt::format("{:<{}} {:>12} {:>8} {:>8}\n", "class", width, "pixels", "Dice", "IoU");
-  for (const auto& c : m.per_class()) text += fmt::format("{:<{}} {:>12} {:>8.4f} {:>8.4f}\n", c.name, width, c.true_, c.dice(), c.iou());
-  return text + fmt::format("{:<{}} {:>12} {:>8.4f} {:>8.4f}   pixels right {:.4f}\n", "mean", width, "", m.mean_dice(), m.mean_iou(),
-                            m.accuracy());
+  for (const auto& c : m.per_class())
+    text += fmt::format("{:<{}} {:>12} {:>8.4f} {:>8.4f}\n", c.name, width, c.true_, c.dice(), c.iou());
+  return text + fmt::format("{:<{}} {:>12} {:>8.4f} {:>8.4f}   pixels right {:.4f}\n", "mean", width, "", m.mean_dice(),
+                            m.mean_iou(), m.accuracy());
 }
 
 class LabelEvaluator final : public Evaluator {
@@ -73,7 +74,8 @@ class MaskScorer final : public AnswerScorer {
     check(!wanted.empty(), truth_, ": no images");
     for (const fs::path& file : wanted) {
       const fs::path name = file.lexically_relative(truth_).replace_extension();
-      const auto found = std::find_if(written.begin(), written.end(), [&](const fs::path& w) { return name_of_answer(w) == name; });
+      const auto found =
+          std::find_if(written.begin(), written.end(), [&](const fs::path& w) { return name_of_answer(w) == name; });
       check(found != written.end(), answers_, ": there is no answer for ", name.string());
       metrics_->add(read_mask(*found, names.size()), read_mask(file, names.size()));
     }

@@ -42,7 +42,8 @@ std::vector<cv::Mat> on_network(const Tensor& logits) {
 // Where on a map of that size every pixel of the picture lies; what the network did not see is marked in `unseen`.
 void positions(const Geometry& g, cv::Size map, cv::Mat& at, cv::Mat& unseen) {
   constexpr double kEdge = 1e-9;
-  const cv::Rect2d seen(g.content.x - 0.5 - kEdge, g.content.y - 0.5 - kEdge, g.content.width + 2 * kEdge, g.content.height + 2 * kEdge);
+  const cv::Rect2d seen(g.content.x - 0.5 - kEdge, g.content.y - 0.5 - kEdge, g.content.width + 2 * kEdge,
+                        g.content.height + 2 * kEdge);
   const double fx = static_cast<double>(map.width) / g.network.width, fy = static_cast<double>(map.height) / g.network.height;
   at.create(g.source, CV_32FC2);
   unseen = cv::Mat::zeros(g.source, CV_8U);
@@ -70,7 +71,8 @@ LabelMap label_map(const Tensor& logits, const Geometry& geometry) {
   cv::Mat at, unseen;
   positions(geometry, maps[0].size(), at, unseen);
   LabelMap out;
-  for (const cv::Mat& map : maps) cv::remap(map, out.probabilities.emplace_back(), at, cv::noArray(), cv::INTER_LINEAR, cv::BORDER_REPLICATE);
+  for (const cv::Mat& map : maps)
+    cv::remap(map, out.probabilities.emplace_back(), at, cv::noArray(), cv::INTER_LINEAR, cv::BORDER_REPLICATE);
   out.labels.create(geometry.source, CV_8U);
   for (int y = 0; y < out.labels.rows; ++y)
     for (int x = 0; x < out.labels.cols; ++x) out.labels.at<std::uint8_t>(y, x) = label_at(out.probabilities, y, x);

@@ -20,9 +20,7 @@ void write_png(Frame& frame, const fs::path& file, const cv::Mat& pixels) {
 }
 
 // "out/photo.jpg.json" to "out/photo.jpg<ending>"
-fs::path beside(const fs::path& output, const char* ending) {
-  return output.parent_path() / (output.stem().string() + ending);
-}
+fs::path beside(const fs::path& output, const char* ending) { return output.parent_path() / (output.stem().string() + ending); }
 
 }  // namespace
 

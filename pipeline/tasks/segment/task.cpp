@@ -15,7 +15,8 @@
 namespace fovea {
 namespace {
 
-constexpr const char* kExamples = R"(For each image: "photo.jpg.mask.png" with the labels, "photo.jpg.overlay.png" to look at, "photo.jpg.json" with the share of each class.
+constexpr const char* kExamples =
+    R"(For each image: "photo.jpg.mask.png" with the labels, "photo.jpg.overlay.png" to look at, "photo.jpg.json" with the share of each class.
 
 Example:
   fovea segment scans/ --model nuclei.safetensors -o labels --report
@@ -30,7 +31,8 @@ class SegmentTask final : public Task {
  public:
   std::string name() const override { return "segment"; }
   std::string text() const override { return "Label every pixel"; }
-  TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options) const override {
+  TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root,
+                    TrainOptions& options) const override {
     return segment_training(recipe, model, root, options);
   }
   std::unique_ptr<Evaluator> evaluator() const override { return label_evaluator(); }
@@ -53,10 +55,12 @@ class SegmentTask final : public Task {
       std::stable_sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
       const std::int64_t index = wanted.value_or(shares.front().second);
       ExplainedScore out{[index](const Var& y) { return mean_of_class(y, index); },
-                         [index](const Var& y) { return mean_of_class(probabilities_of(y), index); }, {}};
+                         [index](const Var& y) { return mean_of_class(probabilities_of(y), index); },
+                         {}};
       out.facts["predicted"] = nlohmann::ordered_json::array();
       for (const auto& [share, c] : shares) {
-        const nlohmann::ordered_json told{{"class", classes.at(static_cast<std::size_t>(c))}, {"index", c}, {"probability", share}};
+        const nlohmann::ordered_json told{
+            {"class", classes.at(static_cast<std::size_t>(c))}, {"index", c}, {"probability", share}};
         if (out.facts["predicted"].size() < static_cast<std::size_t>(top)) out.facts["predicted"].push_back(told);
         if (c == index) out.facts["target"] = told;
       }

@@ -62,14 +62,16 @@ Trainer::Validate validation_of(std::shared_ptr<const MaskedPictures> pictures) 
     if (pictures->all.empty()) return Validation{};
     OverlapMetrics metrics(model.classes());
     for (const MaskedPicture& p : pictures->all) measure_labels(metrics, model, p, DType::f32);
-    return Validation{metrics.mean_dice(), {{"dice", metrics.mean_dice()}, {"iou", metrics.mean_iou()}, {"accuracy", metrics.accuracy()}}};
+    return Validation{metrics.mean_dice(),
+                      {{"dice", metrics.mean_dice()}, {"iou", metrics.mean_iou()}, {"accuracy", metrics.accuracy()}}};
   };
 }
 
 void report_bad(const MaskedPictures& pictures, const std::string& what, TrainJob& job) {
   if (pictures.bad.empty()) return;
-  job.warnings.push_back(fmt::format("{} of the {} pictures could not be used and are left out; the reasons are in {}-quarantined.csv, the first: {}",
-                                     pictures.bad.size(), what, what, pictures.bad.front().second));
+  job.warnings.push_back(fmt::format(
+      "{} of the {} pictures could not be used and are left out; the reasons are in {}-quarantined.csv, the first: {}",
+      pictures.bad.size(), what, what, pictures.bad.front().second));
   std::string& table = job.files[what + "-quarantined.csv"] = "path,reason\n";
   for (const auto& [file, reason] : pictures.bad) table += csv_quoted(file.string()) + "," + csv_quoted(reason) + "\n";
 }

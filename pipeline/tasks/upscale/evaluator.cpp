@@ -36,8 +36,8 @@ class UpscaleEvaluator final : public Evaluator {
     check(!sets_.empty(), "expected folders with x", scale_, "/HR and x", scale_, "/LR inside, or of photographs");
   }
   std::string title() const override {
-    return fmt::format("{}: x{}, {} parameters, {}{}", model_.name(), scale_, model_.params()->count(), name_of(options_.precision),
-                       options_.self_ensemble ? ", self-ensemble" : "");
+    return fmt::format("{}: x{}, {} parameters, {}{}", model_.name(), scale_, model_.params()->count(),
+                       name_of(options_.precision), options_.self_ensemble ? ", self-ensemble" : "");
   }
   std::int64_t batches() const override { return static_cast<std::int64_t>(sets_.size()); }
   void add(std::int64_t batch) override {
@@ -74,7 +74,9 @@ class UpscaleEvaluator final : public Evaluator {
 class PictureScorer final : public AnswerScorer {
  public:
   std::string name() const override { return "pictures"; }
-  std::string text() const override { return "PSNR and SSIM of images that were written, against the true ones of the same names"; }
+  std::string text() const override {
+    return "PSNR and SSIM of images that were written, against the true ones of the same names";
+  }
   void add_options(OptionList& o) override {
     o.word("ANSWERS", answers_, "Folder of the images to score");
     o.require();
@@ -92,7 +94,8 @@ class PictureScorer final : public AnswerScorer {
       });
       check(found != written.end(), answers_, ": there is no answer for ", name.string());
       const cv::Mat got = read_image(*found).pixels, want = read_image(file).pixels;
-      check(got.size() == want.size(), name.string(), ": expected ", want.cols, "x", want.rows, " pixels, got ", got.cols, "x", got.rows);
+      check(got.size() == want.size(), name.string(), ": expected ", want.cols, "x", want.rows, " pixels, got ", got.cols, "x",
+            got.rows);
       rows_.push_back({name.string(), psnr_y(got, want, border_), ssim_y(got, want, border_), 0, 0});
     }
   }

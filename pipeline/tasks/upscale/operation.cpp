@@ -30,7 +30,8 @@ class Upscale final : public Operation {
     o.integer("--quality", quality_, 1, 100, "Of JPEG and WebP, 1 to 100");
     o.word("--tile", tile_, "Side of the tiles in input pixels; 0: whole images; auto: tiles for large images");
     o.optional_word("--maps", maps_,
-                    "Write the model's attention beside each output: an overlay and the values, as 16-bit png or npy", {"png", "npy"});
+                    "Write the model's attention beside each output: an overlay and the values, as 16-bit png or npy",
+                    {"png", "npy"});
     o.flag("--self-ensemble", options_.self_ensemble, "Mean over 8 flips and rotations: a little better, 8 times slower");
   }
   std::string default_model() const override {
@@ -49,8 +50,9 @@ class Upscale final : public Operation {
   }
   const Model& model() const override { return model_; }
   nlohmann::json settings() const override {
-    return {{"command", "upscale"},   {"scale", factor_}, {"format", format_}, {"quality", quality_}, {"tile", options_.tile},
-            {"self_ensemble", options_.self_ensemble}, {"maps", maps_}};
+    return {{"command", "upscale"}, {"scale", factor_},      {"format", format_},
+            {"quality", quality_},  {"tile", options_.tile}, {"self_ensemble", options_.self_ensemble},
+            {"maps", maps_}};
   }
   std::string output_format() const override { return format_; }
   std::vector<StageSpec> stages(const Jobs& jobs) override {

@@ -17,7 +17,8 @@ class UpscaleTask final : public Task {
  public:
   std::string name() const override { return "upscale"; }
   std::string text() const override { return "Make images larger with a super-resolution network"; }
-  TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root, TrainOptions& options) const override {
+  TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root,
+                    TrainOptions& options) const override {
     return upscale_training(recipe, model, root, options);
   }
   std::unique_ptr<Evaluator> evaluator() const override { return upscale_evaluator(); }

@@ -16,7 +16,7 @@ using Feeds = std::map<std::string, Tensor>;
 struct WindowResult {
   cv::Mat colour;                  // CV_32FC3, RGB, scale x the window
   std::vector<AttentionMap> maps;  // CV_32F, k x the window, as the network computed them
-  std::vector<Feeds> statistics;    // one for each flip that ran
+  std::vector<Feeds> statistics;   // one for each flip that ran
 };
 
 class WindowRunner {

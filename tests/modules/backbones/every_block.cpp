@@ -20,9 +20,9 @@ using fovea::test::blocks;
 using fovea::test::kSmall;
 using fovea::test::max_difference;
 using fovea::test::picture;
-using fovea::test::slot_paths;
 using fovea::test::recipe;
 using fovea::test::rule;
+using fovea::test::slot_paths;
 using fovea::test::Small;
 
 namespace {

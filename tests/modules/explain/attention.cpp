@@ -117,7 +117,11 @@ TEST_CASE("explain: statistics of a head that looks at itself and of one that lo
   const std::string svg = statistics_svg(s);
   CHECK(svg.find("Jensen-Shannon") != std::string::npos);
   CHECK(svg.find("block.attention head 1") != std::string::npos);
-  CHECK(fails_with([&] { s.add(two_by_two(), Tensor::zeros({1, 3, 4, 4})); }, "expected 2 heads over 4 positions as before, got 3"));
+  CHECK(fails_with(
+      [&] {
+        s.add(two_by_two(), Tensor::zeros({1, 3, 4, 4}));
+      },
+      "expected 2 heads over 4 positions as before, got 3"));
 }
 
 TEST_CASE("explain: gates of positions count as one head without distance; windows have a raster of their own") {

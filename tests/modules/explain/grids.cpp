@@ -139,7 +139,9 @@ TEST_CASE("explain: a layer that is not there is answered with the nearest and w
 }
 
 TEST_CASE("explain: a network that reads values on its way is run instead of traced") {
-  const ForwardFunction network = [](const Var& x) { return x.value().values()[0] > 1 ? x : tap("half", avg_pool2d(x, {.kernel = 2})); };
+  const ForwardFunction network = [](const Var& x) {
+    return x.value().values()[0] > 1 ? x : tap("half", avg_pool2d(x, {.kernel = 2}));
+  };
   const Layer layer = layers_of(network, {1, 2, 8, 6}).back();
   CHECK(layer.name == "half");
   CHECK_FALSE(layer.grid.exact);

@@ -84,8 +84,10 @@ TEST_CASE("distill: the teacher stands still while the student learns from maps 
 TEST_CASE("distill: features, classes and weights that do not fit are refused") {
   const Pair pair;
   const auto with = [&](const std::string& more) { return [&pair, more] { pair.make(more); }; };
-  CHECK(fails_with(with(", features: [{teacher: backbone.layer2, student: backbone.layer1}]"), "has no feature 'backbone.layer2'"));
-  CHECK(fails_with(with(", features: [{teacher: backbone.layer1, student: backbone.layer1, weight: 0}]"), "expected more than 0"));
+  CHECK(
+      fails_with(with(", features: [{teacher: backbone.layer2, student: backbone.layer1}]"), "has no feature 'backbone.layer2'"));
+  CHECK(
+      fails_with(with(", features: [{teacher: backbone.layer1, student: backbone.layer1, weight: 0}]"), "expected more than 0"));
   CHECK(fails_with(with(", logits: 0"), "nothing to learn"));
   CHECK(fails_with(with(", tempratur: 3"), "did you mean 'temperature'?"));
   const Model other = Model::from_recipe(recipe(6, "[a, b]"), 1);

@@ -43,7 +43,8 @@ FileRunResult classify(const std::filesystem::path& in, const std::filesystem::p
   operation->add_options(options);
   options.set("top", "2");
   options.set("batch", std::to_string(batch));
-  Process process(*operation, {.inputs = {in.string()}, .out = out, .threads = 2, .report = page}, Model::from_recipe(kRecipe, 3));
+  Process process(*operation, {.inputs = {in.string()}, .out = out, .threads = 2, .report = page},
+                  Model::from_recipe(kRecipe, 3));
   return process.run(*make_progress(ProgressKind::quiet));
 }
 
@@ -117,7 +118,8 @@ TEST_CASE("classify: pictures that the network takes as one batch get the answer
     REQUIRE(a.size() == b.size());
     for (std::size_t k = 0; k < a.size(); ++k) {
       CHECK(a[k].at("class") == b[k].at("class"));
-      CHECK(a[k].at("probability").get<double>() == Approx(b[k].at("probability").get<double>()).margin(2e-6));  // written to 6 digits
+      CHECK(a[k].at("probability").get<double>() ==
+            Approx(b[k].at("probability").get<double>()).margin(2e-6));  // written to 6 digits
     }
   }
 }

@@ -185,7 +185,8 @@ FOVEA_TASK(brightness) { return std::make_unique<BrightnessTask>(); }
 constexpr const char* kRecipe =
     "fovea: 1\nmodel:\n  backbone: {type: resnet, layers: [1], widths: [4], stem: cifar}\n  head: {type: brightness}\n"
     "preprocess: {size: 16, mean: 0.5, std: 0.5}\n"
-    "train:\n  task: brightness\n  data: pictures\n  steps: 60\n  log_every: 60\n  validate_every: 60\n  optimizer: {type: adam, lr: 0.01}\n";
+    "train:\n  task: brightness\n  data: pictures\n  steps: 60\n  log_every: 60\n  validate_every: 60\n  optimizer: {type: adam, "
+    "lr: 0.01}\n";
 
 void write_picture(const fs::path& file, double grey) {
   Image image;
@@ -269,7 +270,8 @@ TEST_CASE("a task of a program's own is trained, measured, run, explained and re
 
 TEST_CASE("tasks: an unknown one is named with its nearest, a task without a score explains attention only", "[pipeline]") {
   CHECK(fails_with([] { TaskRegistry::global().at("clasify"); }, "did you mean 'classify'?"));
-  Yaml recipe = Yaml::parse("fovea: 1\nmodel:\n  head: {type: a2n_light, scale: 2, width: 8, blocks: 1}\ntrain: {task: enlarge}\n", "r.yaml");
+  Yaml recipe = Yaml::parse(
+      "fovea: 1\nmodel:\n  head: {type: a2n_light, scale: 2, width: 8, blocks: 1}\ntrain: {task: enlarge}\n", "r.yaml");
   std::atomic<bool> stop{false};
   CHECK(fails_with([&] { train(recipe, {}, stop); }, "no task is called 'enlarge'"));
 }

@@ -52,7 +52,8 @@ constexpr const char* kRecipe =
 }  // namespace
 
 TEST_CASE("overlap: Dice and IoU by hand, classes that are absent, ignored pixels") {
-  const cv::Mat truth = (cv::Mat_<std::uint8_t>(2, 3) << 0, 1, 1, 0, 1, 255), got = (cv::Mat_<std::uint8_t>(2, 3) << 0, 1, 0, 1, 1, 1);
+  const cv::Mat truth = (cv::Mat_<std::uint8_t>(2, 3) << 0, 1, 1, 0, 1, 255),
+                got = (cv::Mat_<std::uint8_t>(2, 3) << 0, 1, 0, 1, 1, 1);
   OverlapMetrics one({"thing"});
   one.add(got, truth);
   CHECK(one.per_class()[0].dice() == Approx(2.0 * 2 / (3 + 3)));
