@@ -97,7 +97,8 @@ LabelledData read_labelled(const std::vector<fs::path>& sources, const std::vect
     data.classes.assign(names.begin(), names.end());
   }
   std::map<std::string, std::int64_t> index;
-  for (const std::string& c : data.classes) index.emplace(c, static_cast<std::int64_t>(index.size()));
+  // By position: names may repeat (ImageNet has two cranes), and then the first is meant.
+  for (std::size_t i = 0; i < data.classes.size(); ++i) index.emplace(data.classes[i], static_cast<std::int64_t>(i));
   for (const NamedFile& n : found) {
     const auto it = index.find(n.label);
     check(it != index.end(), n.where, ": '", n.label, "' is none of the model's ", data.classes.size(), " classes (",

@@ -44,6 +44,8 @@ void Report::at_least(const std::string& name, double value, double limit) {
 
 void Report::note(const std::string& name, double value) { add({name, "info", value, kNone}); }
 
+void Report::state(const std::string& name, const std::string& text) { add({name, "info: " + text, kNone, kNone}); }
+
 void Report::skip(const std::string& name, const std::string& reason) { add({name, "skipped: " + reason, kNone, kNone}); }
 
 void Report::add(Figure figure) {

@@ -23,6 +23,8 @@ class Report {
   void at_least(const std::string& name, double value, double limit);  // SHORT where value < limit
   // Prints "name value - info": what a ratio was made of.
   void note(const std::string& name, double value);
+  // Prints "name - - info: text": a version, say.
+  void state(const std::string& name, const std::string& text);
   // Prints "name - - skipped: reason": the machine lacks what the figure needs. Counts neither way.
   void skip(const std::string& name, const std::string& reason);
 

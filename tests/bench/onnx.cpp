@@ -1,4 +1,5 @@
-// Compiled plans against ONNX Runtime on the same networks, batch 1: in turn, several rounds, on as many processors as threads.
+// Compiled plans against ONNX Runtime on the same networks, batch 1: in turn, several rounds, both on the same processors, as many as
+// threads, and with denormals as zero.
 #include <fmt/core.h>
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include "modules/model.hpp"
 #include "tests/bench/bench.hpp"
 #include "tests/bench/onnx_runtime.hpp"
+#include "tests/bench/processors.hpp"
 #include "tests/bench/training.hpp"
 
 namespace fovea::bench {
@@ -61,6 +63,7 @@ double median_ms(const plan::Plan& plan, const Tensor& x) {
 }
 
 void measure(Report& report, const OnnxRuntime& runtime, const Peer& peer, int threads) {
+  const Processors processors(threads);
   const ThreadScope thread_scope(threads);
   const Tensor x = random_map({1, 3, peer.side, peer.side}, DType::f32);
   const Model model = network(peer);
@@ -88,6 +91,7 @@ void onnx(Report& report) {
   try {
     runtime.emplace();
   } catch (const Error& e) { return report.skip("onnx", e.what()); }
+  report.state("onnx.version", "ONNX Runtime " + runtime->version());
   for (const Peer& peer : peers())
     for (const int threads : {1, 2}) {
       if (threads > cpu_budget()) report.skip(fmt::format("onnx.{}.{}t", peer.name, threads), "one processor");

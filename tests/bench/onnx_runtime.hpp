@@ -8,17 +8,23 @@ namespace fovea::bench {
 
 class OnnxRuntime {
  public:
-  // In the folder that $FOVEA_ORT names, else in one beside the build: npm installs onnxruntime-node there and PyTorch exports the
-  // networks the first time. Error says what is missing where that does not work.
+  // The version that the figures of the README are of, and that is installed.
+  static constexpr const char* kVersion = "1.30.0";
+
+  // In the folder that $FOVEA_ORT names, of whatever version, else in one beside the build: npm installs kVersion of onnxruntime-node
+  // there and PyTorch exports the networks the first time. Error says what is missing where that does not work.
   OnnxRuntime();
 
-  // Median milliseconds of a run of one of export_models.py's networks, in a process of its own that has as many processors as threads.
+  const std::string& version() const { return version_; }
+
+  // Median milliseconds of a run of one of export_models.py's networks, in a process of its own, on the processors of this thread.
   double ms(const std::string& network, int threads) const;
 
  private:
   std::filesystem::path model(const std::string& network) const;
 
   std::filesystem::path folder_;
+  std::string version_;
 };
 
 }  // namespace fovea::bench

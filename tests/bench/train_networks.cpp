@@ -1,5 +1,5 @@
 // One training step of classifying networks (8 images of 128 x 128, cross-entropy, SGD with momentum) against their own
-// convolutions, forward and backward, bare in oneDNN, and against PyTorch where that is installed.
+// convolutions, forward and backward, direct and bare in oneDNN, and against PyTorch where that is installed, on the same processors.
 #include <fmt/core.h>
 
 #include "modules/autograd/apply.hpp"
@@ -9,6 +9,7 @@
 #include "modules/nn/registry.hpp"
 #include "modules/nn/training.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/processors.hpp"
 #include "tests/bench/training.hpp"
 
 namespace fovea::bench {
@@ -49,22 +50,26 @@ class TrainStep {
 };
 
 void measure(Report& report, const Net& net, int threads) {
-  ThreadScope thread_scope(threads);
+  const Processors processors(threads);
+  const ThreadScope thread_scope(threads);
   const std::string name = fmt::format("train_networks.{}.{}t", net.name, threads);
   TrainStep step(net);
   BareConvolutions bare(step.model(), {8, 3, 128, 128}, DType::f32);
   std::vector<double> ours, torch, over;
-  std::string reason;
+  PyTorchStep theirs;
   for (int round = 0; round < 3; ++round) {  // in turn with PyTorch, which is a process of its own
     const auto [mine, convolutions] = interleaved<2>(5, std::array<Task, 2>{[&] { step(); }, [&] { bare(); }});
     ours.push_back(mine);
     over.push_back(mine / convolutions);
-    if (reason.empty()) torch.push_back(pytorch_ms(net.name, threads, reason) / 1e3);
+    if (!theirs.missing.empty()) continue;
+    theirs = pytorch_step(net.name, threads);
+    torch.push_back(theirs.ms / 1e3);
   }
   report.note(name + ".ms", median(ours) * 1e3);
-  if (net.over_convolutions > 0) report.at_most(name + "/convolutions", median(over), net.over_convolutions);
-  else report.note(name + "/convolutions", median(over));
-  if (!reason.empty()) return report.skip(name + "/pytorch_f32", reason);
+  if (net.over_convolutions > 0) report.at_most(name + "/direct_convolutions", median(over), net.over_convolutions);
+  else report.note(name + "/direct_convolutions", median(over));
+  if (!theirs.missing.empty()) return report.skip(name + "/pytorch_f32", theirs.missing);
+  report.state(name + ".version", "PyTorch " + theirs.version);
   report.at_most(name + "/pytorch_f32", median(ours) / median(torch), net.over_pytorch[threads - 1]);
 }
 

@@ -1,5 +1,5 @@
 // One training step of A2N x2 (width 32, 8 blocks, 16 patches of 48 x 48, L1, Adam) against its own convolutions, forward and
-// backward, bare in oneDNN, and against PyTorch where that is installed.
+// backward, direct and bare in oneDNN, and against PyTorch where that is installed, on the same processors.
 #include <fmt/core.h>
 
 #include "modules/autograd/apply.hpp"
@@ -8,6 +8,7 @@
 #include "modules/nn/losses.hpp"
 #include "modules/nn/optim.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/processors.hpp"
 #include "tests/bench/training.hpp"
 
 namespace fovea::bench {
@@ -38,23 +39,27 @@ class TrainStep {
 };
 
 void measure(Report& report, DType precision, int threads, double torch_limit, bool floor) {
-  ThreadScope thread_scope(threads);
+  const Processors processors(threads);
+  const ThreadScope thread_scope(threads);
   const std::string name = fmt::format("train_step.a2n.{}.{}t", name_of(precision), threads);
   TrainStep step(precision);
   BareConvolutions bare(Model::from_recipe(kRecipe), {16, 3, 48, 48}, precision);
   std::vector<double> ours, torch;
-  std::string reason;
+  PyTorchStep theirs;
   for (int round = 0; round < 2; ++round) {  // in turn with PyTorch, which is a process of its own
     const auto [mine, convolutions] = interleaved<2>(5, std::array<Task, 2>{[&] { step(); }, [&] { bare(); }});
     ours.push_back(mine);
     if (round == 0) {
       report.note(name + ".ms", mine * 1e3);
-      if (floor) report.at_most(name + "/convolutions", mine / convolutions, 1.20);
-      else report.note(name + "/convolutions", mine / convolutions);
+      if (floor) report.at_most(name + "/direct_convolutions", mine / convolutions, 1.20);
+      else report.note(name + "/direct_convolutions", mine / convolutions);
     }
-    if (reason.empty()) torch.push_back(pytorch_ms("a2n", threads, reason) / 1e3);
+    if (!theirs.missing.empty()) continue;
+    theirs = pytorch_step("a2n", threads);
+    torch.push_back(theirs.ms / 1e3);
   }
-  if (!reason.empty()) return report.skip(name + "/pytorch_f32", reason);
+  if (!theirs.missing.empty()) return report.skip(name + "/pytorch_f32", theirs.missing);
+  report.state(name + ".version", "PyTorch " + theirs.version);
   report.at_most(name + "/pytorch_f32", median(ours) / median(torch), torch_limit);
 }
 

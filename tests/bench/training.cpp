@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "modules/autograd/apply.hpp"
 #include "modules/nn/training.hpp"
@@ -42,15 +43,21 @@ void BareConvolutions::operator()() {
   }
 }
 
-double pytorch_ms(const std::string& name, int threads, std::string& reason) {
+PyTorchStep pytorch_step(const std::string& name, int threads) {
   const char* given = std::getenv("FOVEA_TORCH_BENCH");
   const std::filesystem::path script = given ? given : FOVEA_SOURCE_DIR "/../shared/bench/torch_train_bench.py";
-  if (!std::filesystem::exists(script)) return reason = "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)", 0;
+  if (!std::filesystem::exists(script)) return {.missing = "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)"};
   try {
-    const std::string text =
-        output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", script.string(), std::to_string(threads), name});
-    return std::atof(text.substr(text.rfind(' ') + 1).c_str());
-  } catch (const std::exception&) { return reason = "Debian's python3-torch and python3-torchvision are not installed", 0; }
+    std::istringstream text(
+        output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", FOVEA_SOURCE_DIR "/tests/bench/pytorch_step.py",
+                   script.string(), std::to_string(threads), name}));
+    std::string model, batch, size, width;
+    PyTorchStep step;
+    check(bool(text >> model >> batch >> size >> width >> step.ms >> step.version), "bench: pytorch_step.py gave no time");
+    return step;
+  } catch (const std::exception&) {
+    return {.missing = "PyTorch's step failed: are Debian's python3-torch and python3-torchvision installed?"};
+  }
 }
 
 }  // namespace fovea::bench

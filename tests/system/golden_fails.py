@@ -11,16 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-
-def tensor_file(tensors, metadata):
-    header, body = {"__metadata__": metadata}, b""
-    for name, (shape, values) in sorted(tensors.items()):
-        data = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(body), len(body) + len(data)]}
-        body += data
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + body
+from program import write_safetensors
 
 
 def pixel_attention():
@@ -47,7 +38,9 @@ def main():
 
     def state(tensors, metadata=good, cut=None):
         with tempfile.TemporaryDirectory(prefix="fovea-golden-") as folder:
-            (Path(folder) / "case.safetensors").write_bytes(tensor_file(tensors, metadata)[:cut])
+            file = Path(folder) / "case.safetensors"
+            write_safetensors(file, {n: ("F32", shape, struct.pack(f"<{len(v)}f", *v)) for n, (shape, v) in tensors.items()}, metadata)
+            file.write_bytes(file.read_bytes()[:cut])
             done = subprocess.run([golden, folder], stdout=subprocess.PIPE, text=True)
         word = done.stdout.split()[0]
         assert (done.returncode == 0) == (word == "ok"), f"{word} with exit code {done.returncode}"

@@ -1,14 +1,12 @@
 #!/usr/bin/python3
 """`fovea plan` on a small network with attention: its figures add up, and the trace holds the steps that the table shows.
 
-Usage: plan.py FOVEA
+usage: plan.py FOVEA
 """
 import json
-import pathlib
 import re
-import subprocess
-import sys
-import tempfile
+
+import program
 
 RECIPE = """fovea: 1
 model:
@@ -34,14 +32,11 @@ def near(a, b, count, digit):
     return abs(a - b) <= (count + 1) * digit / 2
 
 
-def main():
-    fovea = sys.argv[1]
-    with tempfile.TemporaryDirectory() as folder:
-        recipe, trace = pathlib.Path(folder) / "recipe.yaml", pathlib.Path(folder) / "trace.json"
-        recipe.write_text(RECIPE)
-        command = [fovea, "plan", str(recipe), "--size", "64x96", "--threads", "1", "--runs", "1", "--keep", "**.spatial", "--check"]
-        text = subprocess.run(command + ["--trace", str(trace)], check=True, capture_output=True, text=True).stdout
-        events = json.loads(trace.read_text())["traceEvents"]
+def recipe_of_attention(fovea, folder):
+    recipe, trace = folder / "recipe.yaml", folder / "trace.json"
+    recipe.write_text(RECIPE)
+    text = fovea.said("plan", recipe, "--size", "64x96", "--threads", 1, "--runs", 1, "--keep", "**.spatial", "--check", "--trace", trace)
+    events = json.loads(trace.read_text())["traceEvents"]
     assert text.startswith("resnet18 at 1x3x64x96, f32, 1 thread"), text[:80]
     by_step, rest = text.split("\nby kernel\n")
     by_kernel, totals = rest.split("\n\n")
@@ -55,12 +50,33 @@ def main():
     assert near(sum(groups), whole[0], len(groups), 0.001), (groups, whole)
     assert near(sum(e["dur"] for e in events) / 1e3, whole[0], 1, 0.001)
     assert 0 < blocks[0] < whole[0], (blocks, whole)
-    assert re.search(r"^backbone\.layer4\.1\.pre_add\.cbam\.spatial: largest difference to ", totals, re.M), totals
+    (off,) = re.findall(r"^backbone\.layer4\.1\.pre_add\.cbam\.spatial: largest difference to .*, ([\d.e+-]+) % of", totals, re.M)
+    assert float(off) < 0.01, off
     for kernel in ("fused elementwise", "global reduce", "channel reduce", "gemv", "pool2d", "single-output conv"):
         assert f"  {kernel}  " in by_kernel, (kernel, by_kernel)
-    wrong = subprocess.run([fovea, "plan", "no such model"], capture_output=True, text=True)
-    assert wrong.returncode != 0 and "no such" in wrong.stderr, wrong
-    print(f"{len(steps)} steps, {len(groups)} groups, {len(kernels)} kernels")
+    return f"{len(steps)} steps, {len(groups)} groups, {len(kernels)} kernels"
 
 
-main()
+def shipped(fovea):
+    """The classifier at the size of its recipe, a batch; CBAM in fourteen blocks; what it gives is what it gives op by op."""
+    text = fovea.said("plan", "photo-cbam", "--runs", 1, "--batch", 2, "--threads", 1, "--check")
+    assert text.startswith("photo-cbam at 2x3x224x224, f32, 1 thread"), text[:80]
+    assert len(set(re.findall(r"^backbone\.features\.(\d+).*: [\d.]+ ms", text, re.M))) >= 17, text
+    assert len(re.findall("pre_add.cbam: ", text)) >= 14 and float(re.search(r"logits: .*, ([\d.e+-]+) % of", text)[1]) < 0.01, text
+
+
+def test(fovea):
+    with program.scratch("plan") as folder:
+        told = recipe_of_attention(fovea, folder)
+        recipe = folder / "recipe.yaml"
+        shipped(fovea)
+        fovea.refuses("no such", "plan", "no such model", code=1)
+        fovea.refuses("--size", "plan", recipe, "--size", "64")
+        fovea.refuses("--batch", "plan", recipe, "--batch", 0)
+        fovea.refuses("f64", "plan", recipe, "--precision", "f64", code=1)
+        unwritten = fovea.run("plan", recipe, "--size", "32x32", "--runs", 1, "--trace", folder / "no" / "trace.json", code=1)
+        assert "trace.json" in unwritten.stderr, unwritten
+    return told
+
+
+program.main(test)

@@ -12,7 +12,7 @@ import tempfile
 import numpy
 from PIL import Image
 
-LEAST = {("Set5", 2): 37.2, ("Set5", 3): 33.2, ("Set14", 2): 32.8, ("Set5", 4): 30.9}
+LEAST = {("Set5", 2): 37.2, ("Set5", 3): 33.2, ("Set14", 2): 32.8, ("Set5", 4): 30.9, ("Set14", 4): 27.7}
 
 
 def luminance(path):
