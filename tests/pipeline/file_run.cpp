@@ -17,6 +17,7 @@
 #include "tests/support/byte_stages.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/skip.hpp"
 
 using namespace fovea;
 namespace fs = std::filesystem;
@@ -169,10 +170,7 @@ TEST_CASE("a machine that cannot write stops the run; nothing is blamed on the i
 TEST_CASE("a disk that is really full", "[pipeline]") {
   Folder dir;
   fs::create_directory(dir / "small");
-  if (::mount("tmpfs", (dir / "small").c_str(), "tmpfs", 0, "size=256k") != 0) {
-    WARN("skipped: a small disk cannot be mounted here");
-    return;
-  }
+  if (::mount("tmpfs", (dir / "small").c_str(), "tmpfs", 0, "size=256k") != 0) SKIP_TEST("a small disk cannot be mounted here");
   for (int i = 0; i < 20; ++i) write(dir / "in" / (std::to_string(100 + i) + ".png"), std::string(20000, 'x'));
   const FileRunResult full = run(dir / "in", dir / "small/out");
   CHECK(full.exit_code() == kExitTryAgain);

@@ -10,6 +10,7 @@
 #include "pipeline/sources/work_list.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/skip.hpp"
 
 using namespace fovea;
 namespace fs = std::filesystem;
@@ -155,10 +156,7 @@ TEST_CASE("outputs of this and former runs are not inputs", "[pipeline]") {
 }
 
 TEST_CASE("a folder without permission is one line", "[pipeline]") {
-  if (!permissions_matter()) {
-    WARN("skipped: root may read every folder");
-    return;
-  }
+  if (!permissions_matter()) SKIP_TEST("root may read every folder");
   Folder dir;
   touch(dir / "closed/a.png");
   touch(dir / "open/b.png");

@@ -4,7 +4,8 @@
 // Checked: the inferred shape is the real one; f32 and bf16 against f64, values and gradients; the gradient along random
 // directions against central differences in f64; with fresh memory full of NaN, so that what is not written shows; two
 // backwards give twice the gradient, bit for bit; each sample alone is what it is in the batch; threads do not change the
-// value; inputs of any strides; the messages for wrong shapes.
+// value; inputs of any strides; a compiled plan in f32 and bf16 against f64, by kernels of the plan where the op declares a lowering;
+// the messages for wrong shapes.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "modules/autograd/apply.hpp"
+#include "tests/support/tensors.hpp"
 
 namespace fovea::test {
 
@@ -28,16 +30,12 @@ struct OpCheck {
   bool batch_mixing = false;              // samples depend on each other, or the first axis is no batch
   bool bf16 = true;
   bool strided = true;
-  double conditioning = 1;  // multiplies the bounds where an op amplifies rounding by itself
+  double conditioning = 1;     // multiplies the bounds where an op amplifies rounding by itself; 64 at most
+  std::string unplanned = {};  // why a plan runs the op's own forward though it declares a lowering; empty: it must not
+  bool training = false;       // draws as training does: a plan, which is for use, computes something else
   std::vector<BadShapes> bad = {};
 };
 
 void check_op(const std::string& name, const OpFunction& f, const Tensors& inputs, const OpCheck& options = {});
-
-// Normal values rounded to bf16, f64; channels-last where the rank is 4. Different seeds give different values.
-Tensor random_tensor(const Shape& shape, std::uint64_t seed, double mean = 0, double stddev = 1);
-
-// max |a - b| over two tensors of one shape.
-double max_difference(const Tensor& a, const Tensor& b);
 
 }  // namespace fovea::test

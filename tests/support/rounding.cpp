@@ -9,6 +9,9 @@
 namespace fovea::test {
 namespace {
 
+// A difference of more than this part of the largest value of an output is an error, not rounding.
+constexpr double kMostRounding = 1e-3, kMostStorage = 0.25;
+
 constexpr double kShare = 1.0 / 4096, kUnit = 1.0 / 16777216, kStorage = 1.0 / 256;
 
 void set(const Tensor& parameter, const Tensor& value) {
@@ -52,15 +55,16 @@ std::vector<Response> responses(const Tensors& parameters, double share, int dra
 std::vector<double> rounding_bounds(const Tensors& parameters, std::int64_t longest_sum, const std::function<Tensors()>& run) {
   std::vector<double> bounds;
   for (const Response& r : responses(parameters, kShare, 3, run))
-    bounds.push_back(2 * (6 * std::sqrt(static_cast<double>(longest_sum)) + 8) * kUnit * r.change / kShare +
-                     8 * kUnit * r.largest);
+    bounds.push_back(
+        std::min(kMostRounding * r.largest,
+                 2 * (6 * std::sqrt(static_cast<double>(longest_sum)) + 8) * kUnit * r.change / kShare + 8 * kUnit * r.largest));
   return bounds;
 }
 
 std::vector<double> storage_bounds(const Tensors& parameters, int roundings, const std::function<Tensors()>& run) {
   std::vector<double> bounds;
   for (const Response& r : responses(parameters, kStorage, 8, run))
-    bounds.push_back(6 * std::sqrt(roundings / 6.0) * r.change + 2 * kStorage * r.largest);
+    bounds.push_back(std::min(kMostStorage * r.largest, 6 * std::sqrt(roundings / 6.0) * r.change + 2 * kStorage * r.largest));
   return bounds;
 }
 

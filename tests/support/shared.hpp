@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+
+#include "tests/support/skip.hpp"
 
 namespace fovea::test {
 
@@ -13,11 +16,8 @@ std::optional<std::filesystem::path> shared_data(const std::filesystem::path& re
 
 }  // namespace fovea::test
 
-// Leaves the test with a message where the data is not there.
-#define FOVEA_NEEDS_SHARED(variable, relative)                                 \
-  const auto variable##_found = fovea::test::shared_data(relative);            \
-  if (!variable##_found) {                                                     \
-    WARN("skipped: " << (relative) << " is not in FOVEA_SHARED or ../shared"); \
-    return;                                                                    \
-  }                                                                            \
+// Leaves the test where the data are not there.
+#define FOVEA_NEEDS_SHARED(variable, relative)                                                      \
+  const auto variable##_found = fovea::test::shared_data(relative);                                 \
+  if (!variable##_found) SKIP_TEST(std::string(relative) + " is not in FOVEA_SHARED or ../shared"); \
   const std::filesystem::path variable = *variable##_found

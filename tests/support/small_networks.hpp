@@ -25,7 +25,8 @@ std::string recipe(const Small& s, const std::string& rules);
 std::string rule(const std::string& at, const std::string& block, bool identity);
 Tensor picture(const Small& s);  // two of them, as one batch
 Tensor pictures(const Shape& shape, std::uint64_t seed);
-// Calls `check` with the network that has the block there, and a picture for it; false for a block that does not fit.
+// Calls `check` with the network that has the block there, and a picture for it; false for a block that does not fit, as
+// misfits.hpp says.
 bool check_block_in(const Small& s, const std::string& at, const std::string& block,
                     const std::function<void(const Model&, const Tensor&)>& check);
 // Random statistics and weights: fresh norms have mean 0, variance 1, bias 0, which would hide a wrong fold.

@@ -8,34 +8,22 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
 
+from program import noisy_png
+
 IMAGES, BAD, KILLS = 300, 10, 5
-
-
-def png(width, height, seed):
-    """A colour PNG with noise over a gradient; no library needed."""
-    rng = random.Random(seed)
-    rows = b"".join(
-        b"\0" + bytes((x * 3 + y * 5 + c * 40 + rng.randrange(32)) & 255 for x in range(width) for c in range(3))
-        for y in range(height))
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def make_inputs(folder):
     for i in range(IMAGES):
         file = folder / ("a", "b/ü", "b/c d")[i % 3] / f"{i:03d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        data = png(40 + i % 17, 30 + i % 13, i)
+        data = noisy_png(40 + i % 17, 30 + i % 13, i)
         if i % (IMAGES // BAD) == 7:  # empty, cut in half, or text
             data = (b"", data[:len(data) // 2], b"this is no picture")[i % 3]
         file.write_bytes(data)

@@ -6,20 +6,17 @@ usage: train_classify.py FOVEA README
 """
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 import xml.dom.minidom
-import zlib
 from pathlib import Path
 
-from train_resume import tensors
+from program import grey_png, tensors
 
 PUPIL = """fovea: 1
 model: {backbone: {type: resnet18, stem: cifar, widths: [8, 8, 16, 16], layers: [1, 1, 1, 1]}, head: {type: classify}}
@@ -37,18 +34,6 @@ train:
   threads: 1
 """
 CLASSES = {"dim & dark": (0, 90), "bright": (165, 255)}
-
-
-def picture(low, high, seed):
-    """One grey with noise: classes differ by brightness alone."""
-    rng = random.Random(seed)
-    base = rng.randrange(low, high - 30)
-    rows = b"".join(b"\0" + bytes(base + rng.randrange(30) for _ in range(40 * 3)) for _ in range(36))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 36, 8, 2, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def run(arguments, code=0):
@@ -78,8 +63,8 @@ def main():
         for name, (low, high) in CLASSES.items():
             (folder / "photos" / name).mkdir(parents=True)
             for i in range(16):
-                (folder / "photos" / name / f"{i}.png").write_bytes(picture(low, high, f"{name}{i}"))
-        (folder / "photos" / "bright" / "cut.png").write_bytes(picture(*CLASSES["bright"], "cut")[:200])
+                (folder / "photos" / name / f"{i}.png").write_bytes(grey_png(low, high, f"{name}{i}"))
+        (folder / "photos" / "bright" / "cut.png").write_bytes(grey_png(*CLASSES["bright"], "cut")[:200])
         small = ["preprocess.size=32", "model.backbone.widths=[8, 8, 16, 16]", "model.backbone.layers=[1, 1, 1, 1]", "train.batch=4",
                  "train.epochs=8", "train.optimizer.lr=0.002", "train.validate_share=0.25", "train.threads=1", "train.log_every=2", "train.schedule.warmup=5",
                  "train.weights="]
@@ -124,7 +109,7 @@ def main():
             said = run(train + ["-o", str(folder / "bad"), change], code=1)
             assert message in said, f"{change}: {said}"
         (folder / "photos" / "lone").mkdir()
-        (folder / "photos" / "lone" / "1.png").write_bytes(picture(100, 150, "lone"))
+        (folder / "photos" / "lone" / "1.png").write_bytes(grey_png(100, 150, "lone"))
         assert "the class 'lone' has a single image" in run(train + ["-o", str(folder / "bad")], code=1)
         print("ok:", out.strip().splitlines()[-1])
     finally:

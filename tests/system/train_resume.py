@@ -8,13 +8,13 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
+
+from program import noisy_png, tensors
 
 STEPS, KILLS = 400, 4
 
@@ -39,28 +39,6 @@ train:
   optimizer: {{type: adamw, lr: 0.002, weight_decay: 0.01}}
   schedule: {{type: cosine, warmup: 20}}
 """
-
-
-def png(width, height, seed):
-    """A colour PNG with noise over a gradient; no library needed."""
-    rng = random.Random(seed)
-    rows = b"".join(
-        b"\0" + bytes((x * 3 + y * 5 + c * 40 + rng.randrange(32)) & 255 for x in range(width) for c in range(3))
-        for y in range(height))
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def tensors(file):
-    """Name -> (type, shape, bytes) of a safetensors file."""
-    data = file.read_bytes()
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
-    header.pop("__metadata__", None)
-    body = data[8 + size:]
-    return {n: (t["dtype"], t["shape"], body[slice(*t["data_offsets"])]) for n, t in header.items()}
 
 
 def logged(out):
@@ -104,7 +82,7 @@ def main():
         for name, count in (("train", 4), ("valid", 1)):
             (folder / name).mkdir()
             for i in range(count):
-                (folder / name / f"{i}.png").write_bytes(png(80, 72, f"{name}{i}"))
+                (folder / name / f"{i}.png").write_bytes(noisy_png(80, 72, f"{name}{i}"))
         recipe = folder / "recipe.yaml"
         recipe.write_text(RECIPE)
         calm, torn = folder / "calm", folder / "torn"

@@ -42,7 +42,11 @@ void check_levels(const std::string& name, std::int64_t channels, const Options&
                    made.store->to(in[0].state()->value.defined() ? in[0].dtype() : DType::f32);
                    return (*made.block)(in);
                  },
-                 maps, {.bf16 = false, .strided = false, .conditioning = 8});
+                 maps,
+                 {.bf16 = false,
+                  .strided = false,
+                  .conditioning = 8,
+                  .unplanned = name == "har_sync_norm" || name == "har_head" ? "one norm over all levels has no kernel" : ""});
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
+#include "tests/support/bf16.hpp"
 #include "tests/support/catch.hpp"
 
 namespace fovea {
@@ -15,30 +16,26 @@ Tensor map(std::int64_t channels, DType dtype) {
   return t.contiguous(Layout::channels_last).to(dtype);
 }
 
-bool has_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bw");
-#else
-  return false;
-#endif
+void check_widths(DType dtype) {
+  const dnn::Conv conv{.pad_begin = {1, 1}, .pad_end = {1, 1}};
+  for (std::int64_t c : {1, 3, 24, 40, 64}) {
+    const Tensor x = map(c, dtype), w = Tensor::full({c, c, 3, 3}, 0.1);
+    for (char pass : {'f', 'd', 'w'}) {
+      const std::string name = dnn::conv_implementation(conv, pass, x, w, x);
+      INFO(name_of(dtype) << ", " << c << " channels, pass " << pass << ": " << name);
+      CHECK(name.find("ref") == std::string::npos);
+      CHECK(name.find("none") == std::string::npos);
+    }
+  }
 }
 
 }  // namespace
 
-TEST_CASE("a fast convolution is chosen at every width") {
-  const dnn::Conv conv{.pad_begin = {1, 1}, .pad_end = {1, 1}};
-  for (DType dtype : {DType::f32, DType::bf16}) {
-    if (dtype == DType::bf16 && !has_bf16()) continue;
-    for (std::int64_t c : {1, 3, 24, 40, 64}) {
-      const Tensor x = map(c, dtype), w = Tensor::full({c, c, 3, 3}, 0.1);
-      for (char pass : {'f', 'd', 'w'}) {
-        const std::string name = dnn::conv_implementation(conv, pass, x, w, x);
-        INFO(name_of(dtype) << ", " << c << " channels, pass " << pass << ": " << name);
-        CHECK(name.find("ref") == std::string::npos);
-        CHECK(name.find("none") == std::string::npos);
-      }
-    }
-  }
+TEST_CASE("a fast convolution is chosen at every width") { check_widths(DType::f32); }
+
+TEST_CASE("a fast convolution is chosen at every width in bf16") {
+  if (!test::has_bf16()) return;
+  check_widths(DType::bf16);
 }
 
 TEST_CASE("reordered weights are kept until the tensor changes") {

@@ -85,8 +85,8 @@ TEST_CASE("dropout") {
     Random random(7);
     return Vars{dropout(v[0], 0.3, true, random)};
   };
-  check_op("dropout", drop, {random_tensor({2, 7, 5, 6}, 1)}, {.batch_mixing = true});
-  check_op("dropout", drop, {random_tensor({3, 40}, 1)}, {.batch_mixing = true});
+  check_op("dropout", drop, {random_tensor({2, 7, 5, 6}, 1)}, {.batch_mixing = true, .training = true});
+  check_op("dropout", drop, {random_tensor({3, 40}, 1)}, {.batch_mixing = true, .training = true});
 
   Random random(1);
   const Var ones(Tensor::full({100, 100}, 1));

@@ -15,7 +15,9 @@ TEST_CASE("l2_normalize") {
   const Tensor map = random_tensor({3, 5, 6, 7}, 1);
   for (int axis : {0, 1, 2, -1})
     check_op("l2_normalize", [&](const Vars& v) { return Vars{l2_normalize(v[0], axis)}; }, {map},
-             {.batch_mixing = axis == 0, .conditioning = 2});
+             {.batch_mixing = axis == 0,
+              .conditioning = 2,
+              .unplanned = axis == 0 || axis == 2 ? "its rows do not lie side by side" : ""});
   check_op("l2_normalize", [](const Vars& v) { return Vars{l2_normalize(v[0], -1, 4.0)}; }, {random_tensor({4, 17}, 2)},
            {.conditioning = 2});
   Var x(Tensor::from(std::vector<double>{3, 4, 0, 0}, {2, 2}), true);

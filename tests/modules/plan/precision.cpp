@@ -1,6 +1,7 @@
 // Plans in bf16: against plans in f32 and against the eager forward in bf16, within what the rounding of stored values allows
 // (tests/support/rounding.hpp); kernels exactly, on values that bf16 holds.
 #include <limits>
+#include <map>
 
 #include "modules/autograd/tap.hpp"
 #include "modules/core/threads.hpp"
@@ -42,6 +43,11 @@ void check_close(const Model& model, const Tensor& x, const std::string& keep) {
   const Tensors weights = matrices(model), want = run(), got = planned(coarse, x), other = eager(model, x, keep);
   const auto one = storage_bounds(weights, kPlan, run), two = storage_bounds(weights, kEager, run);
   REQUIRE(got.size() == want.size());
+  REQUIRE(got.size() == other.size());
+  CHECK((got.size() > 1) == !keep.empty());
+  // It did compute in bf16: unless random weights have left a network whose output does not depend on its picture.
+  const Tensor blank = Tensor::full(x.shape(), 0.5, DType::f32, Layout::channels_last);
+  CHECK((max_difference(got[0], want[0]) > 0 || max_difference(planned(fine, blank)[0], want[0]) == 0));
   for (std::size_t i = 0; i < got.size(); ++i) {
     INFO("output " << i << " of " << got.size() << ", shape " << want[i].shape());
     CHECK(got[i].dtype() == DType::f32);
@@ -79,8 +85,13 @@ TEST_CASE("plan in bf16: every block in every kind of slot of every backbone", "
   for (const Small& s : kSmall) {
     const auto all = slot_paths(Model::from_recipe(recipe(s, "")));
     std::size_t turn = 0;
+    std::map<std::string, int> fitted;
     for (const auto& [kind, at] : all)
-      for (const std::string& block : blocks()) check_block_in(s, at[turn++ % at.size()], block, check_alone);
+      for (const std::string& block : blocks()) fitted[block] += check_block_in(s, at[turn++ % at.size()], block, check_alone);
+    for (const auto& [block, count] : fitted) {
+      INFO(s.backbone << " " << block);
+      CHECK(count > 0);
+    }
   }
 }
 
@@ -104,6 +115,7 @@ TEST_CASE("plan in bf16: kept taps come in f32; changed weights are followed") {
   const Tensor x = pictures({2, 3, 37, 41}, 4);
   for (const std::string keep : {"**.spatial", "**"}) check_close(model, x, keep);
   const plan::Plan plan = model.compile(x.shape(), {.precision = DType::bf16});
+  CHECK(plan.lowered());
   const Tensor before = plan.run({x}).outputs[0];
   scatter(model, 10);
   const Tensor after = plan.run({x}).outputs[0];
@@ -129,12 +141,16 @@ TEST_CASE("plan in bf16: maps are bf16, gates and statistics f32, and the pictur
   const Tensor x = pictures({1, 3, 64, 64}, 4);
   const plan::Plan plan = model.compile(x.shape(), {.precision = DType::bf16}), fine = model.compile(x.shape());
   CHECK(conversions(plan) == std::vector<std::string>{"to bf16"});
+  CHECK(conversions(fine).empty());
+  int maps = 0;
   for (const auto& s : plan.steps()) {
     if (s.ops.front() == "to bf16") continue;
     INFO(s.path << " " << s.ops.front() << " " << s.output);
     const bool map = s.output.rank() == 4 && s.output[1] > 4 && s.output[2] > 1;
     CHECK((s.type == DType::bf16) == map);
+    maps += map;
   }
+  CHECK(maps > 4);
   CHECK(plan.memory().without_sharing < fine.memory().without_sharing * 0.6);
 }
 
