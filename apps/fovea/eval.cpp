@@ -61,7 +61,7 @@ void set_options(const Settings& s, const std::string& task) {
 }
 
 int run_eval(Settings& s) {
-  if (s.model.empty() || s.data.empty()) throw UsageError("eval: expected a model and --data");
+  if (s.model.empty() || s.data.empty()) throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));

@@ -65,8 +65,8 @@ int list_entries(const Settings& s) {
   const Registry& registry = Registry::global();
   Json all = Json::array();
   const std::string size = s.what == "backbones" ? "3x224x224" : fmt::format("{}x{}x{}", s.channels, s.side, s.side);
-  if (!s.json) std::cout << fmt::format("{:<24} {:>9} {:>9}  on {}\n", "name", "params", "mult-adds", size);
   if (!s.block.empty()) registry.at(s.block);
+  if (!s.json) std::cout << fmt::format("{:<24} {:>9} {:>9}  on {}\n", "name", "params", "mult-adds", size);
   for (const std::string& name : registry.names()) {
     const Registry::Entry& entry = registry.at(name);
     const auto& kinds = kinds_of(s.what);

@@ -35,7 +35,7 @@ std::vector<std::string> resolve_predict(std::vector<std::string> words) {
   if (words.empty() || words[0] != "predict" || (help && model_among(words).empty())) return words;
   try {
     const std::string name = model_among(words);
-    check(!name.empty(), "predict: expected --model NAME");
+    check(!name.empty(), "predict: expected --model NAME\nRun with --help for more information.");
     const Task& task = task_of(Model::load(name));
     check(task.operation() != nullptr, "predict: the task of ", name, ", '", task.name(), "', runs over no files");
     words[0] = task.verb();

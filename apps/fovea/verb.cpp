@@ -34,9 +34,7 @@ struct Arguments {
 };
 
 Model load_model(const Arguments& a) try {
-  const std::string name = a.model.empty() ? a.verb.operation->default_model() : a.model;
-  check(!name.empty(), a.verb.name, ": expected --model NAME");
-  return Model::load(name);
+  return Model::load(a.model.empty() ? a.verb.operation->default_model() : a.model);
 } catch (const Error& e) { throw UsageError(e.what()); }
 
 int run(Arguments& a) {
@@ -57,10 +55,12 @@ int run(Arguments& a) {
 
 void add_common_options(CLI::App& command, Arguments& a) {
   const bool folder = !a.verb.operation->answers_in_text();
-  command.add_option("INPUT", a.process.inputs, "Files, folders, patterns, or - for a list on standard input");
+  auto* inputs = command.add_option("INPUT", a.process.inputs, "Files, folders, patterns, or - for a list on standard input");
+  if (!a.verb.instead) inputs->required();
   command.add_option("-o,--out", a.out,
                      folder ? "Folder for the results" : "Folder for the results; without it answers go to standard output");
-  command.add_option("-m,--model", a.model, "A model of the zoo or a .safetensors file");
+  auto* model = command.add_option("-m,--model", a.model, "A model of the zoo or a .safetensors file");
+  if (a.verb.operation->needs_model()) model->required();
   command.add_option("--precision", a.process.precision, "f32, bf16, or auto (bf16 where the processor has AMX)")
       ->check(CLI::IsMember({"f32", "bf16", "auto"}))
       ->capture_default_str();

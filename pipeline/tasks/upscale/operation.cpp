@@ -34,6 +34,7 @@ class Upscale final : public Operation {
                     {"png", "npy"});
     o.flag("--self-ensemble", options_.self_ensemble, "Mean over 8 flips and rotations: a little better, 8 times slower");
   }
+  bool needs_model() const override { return false; }
   std::string default_model() const override {
     check(scale_ > 0, "expected --scale N or --model NAME");
     return fmt::format("upscale-x{}", scale_);
