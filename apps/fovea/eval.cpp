@@ -46,7 +46,7 @@ void write_json(const std::string& file, const nlohmann::ordered_json& json) {
 }
 
 // Options that the model's task does not have are errors that say whose they are.
-void set_options(const Settings& s, const std::string& task) {
+void set_options(const Settings& s, const std::string& task) try {
   for (const auto& [name, value] : s.given) {
     const OptionList& own = s.options.at(task);
     if (own.find(name)) {
@@ -56,9 +56,9 @@ void set_options(const Settings& s, const std::string& task) {
     std::string others;
     for (const auto& [other, options] : s.options)
       if (options.find(name)) others += (others.empty() ? "" : " and ") + other;
-    throw UsageError(fmt::format("--{} is for the task {}, and {} is for {}", name, others, s.model, task));
+    fail("--", name, " is for the task ", others, ", and ", s.model, " is for ", task);
   }
-}
+} catch (const Error& e) { throw UsageError(e.what()); }
 
 int run_eval(Settings& s) {
   if (s.model.empty() || s.data.empty()) throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
