@@ -62,7 +62,7 @@ def test(fovea, readme):
         recipe.write_text(RECIPE.replace("type: se,", "type: sse,"))
         fovea.refuses("recipe:5", "describe", recipe, code=1)  # with the line, and what it may have meant
         recipe.write_text(RECIPE.replace("layer4", "layer9"))
-        fovea.refuses("backbone.layer4.0.pre_add", "describe", recipe, code=1)  # the slots that there are
+        fovea.refuses("backbone.layer1.0.pre_add", "describe", recipe, code=1)  # the slots that there are
     shipped = json.loads(fovea.said("describe", "photo-cbam", "--json"))
     assert shipped["parameters"] == 3564468 and sum(bool(s["blocks"]) for s in shipped["slots"]) == 14, shipped["parameters"]
     return f"{len(blocks)} blocks, {len(backbones)} backbones, {len(heads)} heads"

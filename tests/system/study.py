@@ -42,14 +42,14 @@ def test(fovea):
         results = list(out.rglob("result.json"))
         assert len(results) == SEEDS * len(BLOCKS), results
         for block, row in rows.items():
-            assert int(row["seeds"]) == SEEDS and 0 <= float(row["accuracy"]) <= 1 and float(row["latency_ms"]) > 0, row
+            assert int(row["seeds"]) == SEEDS and 0 <= float(row["score"]) <= 1 and float(row["latency_ms"]) > 0, row
             assert float(row["train_s"]) >= 0 and 0 <= float(row["insertion_auc"]) <= 1, row
             assert block == "none" or int(row["parameters"]) > int(rows["none"]["parameters"]), row
-        assert float(rows["none"]["accuracy"]) >= 0.9, rows["none"]  # brightness is easy
-        means = sorted(round(float(row["accuracy"]), 4) for row in rows.values())
+        assert float(rows["none"]["score"]) >= 0.9, rows["none"]  # brightness is easy
+        means = sorted(round(float(row["score"]), 4) for row in rows.values())
         found = {}
         for file in results:
-            found.setdefault(file.parent.parent.name, []).append(json.loads(file.read_text())["accuracy"])
+            found.setdefault(file.parent.parent.name, []).append(json.loads(file.read_text())["score"])
         assert means == sorted(round(sum(a) / SEEDS, 4) for a in found.values()), (means, found)
         text = (out / "study.txt").read_text()
         assert text == first.stdout and all(f"\n{block} " in text for block in BLOCKS), text
@@ -59,7 +59,7 @@ def test(fovea):
         fovea.said(*command)
         assert written == {f: (f.stat().st_mtime_ns, f.read_bytes()) for f in results}, "trained again"
         again = {row["block"]: row for row in table(out / "study.csv")}
-        assert [r["accuracy"] for r in again.values()] == [r["accuracy"] for r in rows.values()], again
+        assert [r["score"] for r in again.values()] == [r["score"] for r in rows.values()], again
 
         refused = [*common, folder / "refused", "--blocks"]
         for blocks, message in (("no_such", "no_such"), ("se:no_such=1", "no_such"), ("se:reduction", "option=value"),
