@@ -7,6 +7,7 @@
 #include "modules/nn/losses.hpp"
 #include "modules/nn/optim.hpp"
 #include "modules/nn/registry.hpp"
+#include "modules/nn/skip_init.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/global_pool.hpp"
@@ -145,6 +146,7 @@ TEST_CASE("network: every backbone takes grey, colour and more channels") {
     for (const int channels : {1, 3, 5}) {
       INFO(name << " on " << channels << " channels");
       auto store = std::make_shared<ParamStore>();
+      const SkipInit shapes_alone;
       const auto backbone = Registry::global().at(name).make(
           Scope(store) / "b", Features(std::vector<Feature>{{"image", channels, 1}}), *std::make_unique<Args>());
       const auto graph = trace({{1, channels, 224, 224}}, [&](const Vars& in) { return (*backbone)(in); });

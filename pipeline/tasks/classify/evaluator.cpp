@@ -40,7 +40,7 @@ class ClassEvaluator final : public Evaluator {
     metrics_.emplace(model.classes());
     const PhotoOptions loading{.memory = 0, .shorter_side = 0};
     photos_.emplace(teacher_.empty() ? read_labelled(data, model.classes()).samples : unlabelled(data), loading);
-    check(photos_->size() > 0, "no picture can be read; the first reason: ", photos_->bad().front().reason);
+    if (photos_->size() == 0) fail("no picture can be read; the first reason: ", photos_->bad().front().reason);
     if (!teacher_.empty()) ask_teacher();
   }
   std::string title() const override {

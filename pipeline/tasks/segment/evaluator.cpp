@@ -29,7 +29,7 @@ class LabelEvaluator final : public Evaluator {
     precision_ = precision;
     metrics_.emplace(model.classes());
     pictures_ = read_masked(data, model.classes().size());
-    check(!pictures_.all.empty(), "no picture can be used; the first reason: ", pictures_.bad.front().second);
+    if (pictures_.all.empty()) fail("no picture can be used; the first reason: ", pictures_.bad.front().second);
   }
   std::string title() const override {
     return fmt::format("{}: {} classes, {} parameters, {}; {} pictures", model_.name(), model_.classes().size(),
