@@ -212,7 +212,7 @@ TEST_CASE("attention: dropout") {
   };
   Tensors in = inputs(e);
   in.push_back(e.bias);
-  check_op("attention", dropped, in, {.parameters = {3}, .batch_mixing = true, .conditioning = 4});
+  check_op("attention", dropped, in, {.parameters = {3}, .batch_mixing = true, .conditioning = 4, .training = true});
   std::vector<Tensor> found;
   for (const OpFunction& f : {OpFunction(dropped), OpFunction(explicitly)}) {
     const Precision precision(DType::f64);
