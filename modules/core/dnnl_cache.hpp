@@ -16,7 +16,8 @@ struct Primitive {
   dnnl::memory::desc weights;  // the layout of weights, or of their gradient
   dnnl::memory::desc scratchpad;
   std::string implementation;
-  bool slow = false;  // a reference implementation, or one that computes wrong values: not to be used
+  bool slow = false;         // a reference implementation, or one that computes wrong values: not to be used
+  bool shares_sums = false;  // among threads: its result depends on how many there are
 };
 
 const dnnl::engine& engine();
