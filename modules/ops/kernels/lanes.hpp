@@ -8,6 +8,16 @@
 #include "modules/core/dtype.hpp"
 #include "modules/core/simd.hpp"
 
+// FOVEA_SIMD for functions that are written for one number of registers, and run only where wide_registers() (tile_product.hpp) says that
+// there are so many: the paths that never run need not be compiled.
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(FOVEA_SIMD_BASELINE) || defined(FOVEA_SIMD_AVX2)
+#define FOVEA_SIMD_WIDE FOVEA_SIMD
+#define FOVEA_SIMD_NARROW FOVEA_SIMD
+#else
+#define FOVEA_SIMD_WIDE __attribute__((target("arch=x86-64-v4")))
+#define FOVEA_SIMD_NARROW __attribute__((target_clones("arch=x86-64-v3", "default")))
+#endif
+
 namespace fovea::kernels {
 
 // bf16 is stored rounded to nearest even, as its constructor does.

@@ -60,7 +60,7 @@ FOVEA_SIMD void tile_blocks(T* c, std::int64_t ldc, const T* a, std::int64_t row
 // Of what FOVEA_SIMD functions run on here.
 inline bool wide_registers() {
 #if defined(__x86_64__) && !defined(FOVEA_SIMD_AVX2) && !defined(FOVEA_SIMD_BASELINE)
-  static const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+  static const bool wide = __builtin_cpu_supports("x86-64-v4");
   return wide;
 #else
   return false;

@@ -214,7 +214,7 @@ FOVEA_INLINE void long_row(const Job& job, std::int64_t position) {
 }
 
 template <class L>
-FOVEA_SIMD void run_positions(const Job& job, std::int64_t positions) {
+FOVEA_INLINE void run_positions(const Job& job, std::int64_t positions) {
   const auto vectors = [&](int n) { return job.width <= n * L::count; };
   if (job.width < L::count)
     for (std::int64_t p = 0; p < positions; ++p) run_block<L, 1, 1, Fit::some>(job, p, 0);
@@ -225,13 +225,16 @@ FOVEA_SIMD void run_positions(const Job& job, std::int64_t positions) {
     for (std::int64_t p = 0; p < positions; ++p) long_row<L>(job, p);
 }
 
+FOVEA_SIMD_WIDE void run_wide(const Job& job, std::int64_t positions) { run_positions<kernels::Lanes16>(job, positions); }
+FOVEA_SIMD_NARROW void run_narrow(const Job& job, std::int64_t positions) { run_positions<kernels::Lanes8>(job, positions); }
+
 }  // namespace
 
 void apply_in_registers(const RegisterTarget& y, const RegisterSource& x, std::span<const RegisterOp> ops, std::int64_t positions,
                         std::int64_t width) {
   const Job job{y, x, ops, width};
-  if (kernels::wide_registers()) run_positions<kernels::Lanes16>(job, positions);
-  else run_positions<kernels::Lanes8>(job, positions);
+  if (kernels::wide_registers()) run_wide(job, positions);
+  else run_narrow(job, positions);
 }
 
 }  // namespace fovea::plan

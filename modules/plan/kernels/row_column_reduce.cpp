@@ -81,22 +81,27 @@ FOVEA_SIMD void reduce_rows(const RowColumnReduce& c, const T* x) {
                        c.channels);
 }
 
+// As many rows at once as there is a function for: 7, 4, 2, 1.
 template <int Rows, class T>
-void dispatch_rows(const RowColumnReduce& c, const T* x) {
-  if (c.rows < Rows) {
-    if constexpr (Rows > 1) dispatch_rows<Rows - 1>(c, x);
-  } else if (c.down_max) reduce_rows<Rows, true>(c, x);
-  else reduce_rows<Rows, false>(c, x);
+void dispatch_rows(RowColumnReduce& c, const T*& x) {
+  for (; c.rows >= Rows; c.rows -= Rows, x += Rows * c.width * c.channels) {
+    if (c.down_max) reduce_rows<Rows, true>(c, x);
+    else reduce_rows<Rows, false>(c, x);
+    c.initialize = false;
+    c.along_mean += Rows * c.row_stride;
+    if (c.along_max) c.along_max += Rows * c.row_stride;
+  }
+  if constexpr (Rows > 1) dispatch_rows<(Rows + 1) / 2>(c, x);
 }
 
 }  // namespace
 
 template <class T>
-void row_column_reduce(const RowColumnReduce& c, const T* x) {
+void row_column_reduce(RowColumnReduce c, const T* x) {
   dispatch_rows<RowColumnReduce::kRows>(c, x);
 }
 
-template void row_column_reduce(const RowColumnReduce&, const float*);
-template void row_column_reduce(const RowColumnReduce&, const bf16*);
+template void row_column_reduce(RowColumnReduce, const float*);
+template void row_column_reduce(RowColumnReduce, const bf16*);
 
 }  // namespace fovea::plan

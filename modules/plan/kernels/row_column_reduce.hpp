@@ -22,6 +22,6 @@ struct RowColumnReduce {
 };
 // T is float or bf16; sums are f32. A NaN wins over every maximum.
 template <class T>
-void row_column_reduce(const RowColumnReduce& c, const T* x);
+void row_column_reduce(RowColumnReduce c, const T* x);
 
 }  // namespace fovea::plan

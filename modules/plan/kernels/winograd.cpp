@@ -177,12 +177,21 @@ FOVEA_INLINE void multiply_some(std::int64_t rows, const Matrices& m, const floa
 
 // `count` tiles in shares of nearly equal size: a share of few rows leaves most of the registers idle.
 template <int Rows, int Vectors>
-FOVEA_SIMD void multiply_panel(const Matrices& m, std::int64_t count, const float* transformed, const float* w, float* to) {
+FOVEA_INLINE void multiply_panel(const Matrices& m, std::int64_t count, const float* transformed, const float* w, float* to) {
   const std::int64_t shares = (count + Rows - 1) / Rows;
   for (std::int64_t s = 0; s < shares; ++s) {
     const std::int64_t from = count * s / shares, rows = count * (s + 1) / shares - from;
     multiply_some<Rows, Vectors>(rows, m, transformed + from * kLane, w, to + from * m.step);
   }
+}
+
+template <int Vectors>
+FOVEA_SIMD_WIDE void multiply_wide(const Matrices& m, std::int64_t count, const float* transformed, const float* w, float* to) {
+  multiply_panel<kManyRows, Vectors>(m, count, transformed, w, to);
+}
+FOVEA_SIMD_NARROW void multiply_narrow(const Matrices& m, std::int64_t count, const float* transformed, const float* w,
+                                       float* to) {
+  multiply_panel<kFewRows, 1>(m, count, transformed, w, to);
 }
 
 // Transforms a 3x3 kernel to points x points.
@@ -285,10 +294,9 @@ void Winograd::multiply(const Arguments& a, std::int64_t count, std::int64_t poi
     const Matrices m{block_, channels_, std::min(kPanel, padded_ - o), padded_};
     const float* w = a.weights + (point * padded_ + o) * channels_;
     if (registers_ == Registers::few)
-      for (std::int64_t half = 0; half < m.panel; half += kLane)
-        multiply_panel<kFewRows, 1>(m, count, tiles, w + half, to + o + half);
-    else if (m.panel == kPanel) multiply_panel<kManyRows, 2>(m, count, tiles, w, to + o);
-    else multiply_panel<kManyRows, 1>(m, count, tiles, w, to + o);
+      for (std::int64_t half = 0; half < m.panel; half += kLane) multiply_narrow(m, count, tiles, w + half, to + o + half);
+    else if (m.panel == kPanel) multiply_wide<2>(m, count, tiles, w, to + o);
+    else multiply_wide<1>(m, count, tiles, w, to + o);
   }
 }
 

@@ -2,6 +2,7 @@
 #include "modules/plan/kernels/winograd.hpp"
 
 #include <cmath>
+#include <set>
 
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
@@ -137,7 +138,8 @@ TEST_CASE("winograd: a convolution by its definition, for all tails of channels,
       // 10^7 (Higham & Mary 2019). Terms are as large as the largest weight times the largest value.
       const double terms = grown * static_cast<double>(c.channels) * largest(d.x) * largest(d.w);
       const double bound = 6 * std::sqrt(static_cast<double>(c.channels) + 24) / 16777216 * terms;
-      for (const auto registers : {Winograd::Registers::many, Winograd::Registers::few})
+      const std::set<Winograd::Registers> possible{Winograd::Registers::few, Winograd::registers()};
+      for (const auto registers : possible)
         for (const bool residual : {false, true}) {
           INFO(c.channels << " channels, " << c.height << "x" << c.width << ", " << c.outputs << " outputs, by " << side.rows
                           << "x" << side.columns);
