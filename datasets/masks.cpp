@@ -65,7 +65,7 @@ MaskedPictures read_masked(const std::vector<fs::path>& folders, std::size_t cla
       try {
         check(mask != by_name.end(), file.string(), ": there is no mask of that name in ", masks.string());
         out.all.push_back(read_pair(file, mask->second, classes));
-      } catch (const Error& e) { out.bad.emplace_back(file, e.what()); }
+      } catch (const Error& e) { out.bad.push_back({file, e.what()}); }
     }
   }
   return out;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/bad_file.hpp"
 #include "modules/preprocess.hpp"
 #include "modules/train/batch_source.hpp"
 
@@ -21,7 +22,7 @@ struct MaskedPicture {
 
 struct MaskedPictures {
   std::vector<MaskedPicture> all;
-  std::vector<std::pair<std::filesystem::path, std::string>> bad;  // files that could not be used, with the reason
+  std::vector<BadFile> bad;
 };
 
 // Folders that hold `images` and `masks`, whose files match by name up to the extension. A mask is grey or of a palette, 8 or 16 bit. With one

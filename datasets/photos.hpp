@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "datasets/augment.hpp"
+#include "datasets/bad_file.hpp"
 #include "modules/train/batch_source.hpp"
 
 namespace fovea {
@@ -23,17 +24,12 @@ struct PhotoOptions {
 // Every readable one of the samples, in their order, 8 bits, grey or BGR.
 class Photos {
  public:
-  struct Bad {
-    std::filesystem::path file;
-    std::string reason;
-  };
-
   // Decodes all of them on the calling thread's width, so that what cannot be read is known before the training begins.
   explicit Photos(const std::vector<Sample>& samples, const PhotoOptions& options = {});
 
   std::size_t size() const { return samples_.size(); }
   const std::vector<Sample>& samples() const { return samples_; }
-  const std::vector<Bad>& bad() const { return bad_; }
+  const std::vector<BadFile>& bad() const { return bad_; }
   std::size_t cached() const;              // how many are in memory
   cv::Mat image(std::size_t index) const;  // not to be written to
   void label(std::size_t index, std::int64_t label) { samples_.at(index).label = label; }
@@ -42,7 +38,7 @@ class Photos {
   PhotoOptions options_;
   std::vector<Sample> samples_;
   std::vector<cv::Mat> images_;  // empty where the memory did not suffice
-  std::vector<Bad> bad_;
+  std::vector<BadFile> bad_;
 };
 
 // Every image of `paths`, without labels: of folders those below them, sorted by path; of .txt files those that they name, one a

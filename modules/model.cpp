@@ -40,6 +40,13 @@ void check_format(const Yaml& recipe) {
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
 }
 
+// What the backbone takes unless it says so itself.
+int preprocess_channels(const Yaml& recipe) {
+  if (!recipe.has("preprocess")) return 3;
+  Args keys = recipe.at("preprocess").args();
+  return read_channels(keys, 3);
+}
+
 // Where the recipe says nothing of preprocessing, the network's kind does.
 Preprocess usual_preprocess(const Network& network) {
   const auto channels = static_cast<int>(network.channels());
@@ -66,14 +73,10 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_->params = std::make_shared<ParamStore>(seed);
   model.state_->weights = std::make_unique<Weights>(model.state_->params);
   check_format(recipe);
-  const bool described = recipe.has("preprocess");
-  if (described) model.state_->preprocess = read_preprocess(recipe.at("preprocess"));
-  model.state_->network =
-      std::make_unique<Network>(recipe.at("model"), model.state_->params, described ? model.state_->preprocess.channels : 3);
+  model.state_->network = std::make_unique<Network>(recipe.at("model"), model.state_->params, preprocess_channels(recipe));
   const std::int64_t channels = model.channels();
-  if (!described) model.state_->preprocess = usual_preprocess(*model.state_->network);
-  else if (!recipe.at("preprocess").has("channels"))
-    model.state_->preprocess = read_preprocess(recipe.at("preprocess"), static_cast<int>(channels));
+  model.state_->preprocess = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess"), static_cast<int>(channels))
+                                                      : usual_preprocess(*model.state_->network);
   check(model.state_->preprocess.channels == channels, recipe.where(), ": preprocess gives ", model.state_->preprocess.channels,
         " channels, and the backbone takes in: ", channels);
   model.state_->own = model.state_->params->entries().size();

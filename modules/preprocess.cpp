@@ -40,13 +40,17 @@ Preprocess Preprocess::none(int channels) {
   return p;
 }
 
+int read_channels(Args& a, int channels) {
+  const int given = a.get("channels", channels, "of the network's input: 1 grey, 3 colour, or more");
+  check(given > 0 && given <= kMostChannels, a.where(), ": channels: expected 1 to ", kMostChannels, ", got ", given);
+  return given;
+}
+
 Preprocess read_preprocess(const Yaml& y, int channels) {
   using P = Preprocess;
   Args a = y.args();
   P p;
-  p.channels = a.get("channels", channels, "of the network's input: 1 grey, 3 colour, or more");
-  check(p.channels > 0 && p.channels <= kMostChannels, a.where(), ": channels: expected 1 to ", kMostChannels, ", got ",
-        p.channels);
+  p.channels = read_channels(a, channels);
   if (p.channels != 3) {
     p.mean.assign(static_cast<std::size_t>(p.channels), kGreyMean);
     p.stddev.assign(static_cast<std::size_t>(p.channels), kGreyStd);

@@ -36,4 +36,7 @@ struct Preprocess {
 // channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
 Preprocess read_preprocess(const Yaml& y, int channels = 3);
 
+// Its key `channels` alone, which the network is built by.
+int read_channels(Args& preprocess, int channels);
+
 }  // namespace fovea

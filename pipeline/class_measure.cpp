@@ -60,10 +60,4 @@ std::string samples_table(const std::vector<Sample>& samples, const std::vector<
   return out;
 }
 
-std::string bad_table(const std::vector<Photos::Bad>& bad) {
-  std::string out = "path,reason\n";
-  for (const Photos::Bad& b : bad) out += csv_quoted(b.file.string()) + "," + csv_quoted(b.reason) + "\n";
-  return out;
-}
-
 }  // namespace fovea

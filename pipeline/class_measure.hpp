@@ -18,8 +18,7 @@ void measure_batch(ClassificationMetrics& metrics, const Model& model, const Pho
 // Labels every picture with the class that the teacher finds most probable: what a student that agrees with it would say.
 void label_by(const Model& teacher, Photos& photos, int batch);
 
-// `path,label` for files under a folder or anywhere; `path,reason` for what could not be read.
+// `path,label`, of files with their labels.
 std::string samples_table(const std::vector<Sample>& samples, const std::vector<std::string>& classes);
-std::string bad_table(const std::vector<Photos::Bad>& bad);
 
 }  // namespace fovea

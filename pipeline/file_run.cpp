@@ -11,11 +11,6 @@ namespace fs = std::filesystem;
 namespace {
 
 // Errors begin with the file's name where a function below knew it; the reader is told the name already.
-std::string without_name(std::string reason, const std::string& name) {
-  const std::string prefix = name + ": ";
-  return reason.starts_with(prefix) ? reason.substr(prefix.size()) : reason;
-}
-
 // The ledger and the counts, used by the pipeline's source and sink, which run on different threads.
 class FileRun {
  public:
@@ -127,6 +122,10 @@ class FileRun {
 };
 
 }  // namespace
+
+std::string without_name(const std::string& reason, const std::string& name) {
+  return reason.starts_with(name + ": ") ? reason.substr(name.size() + 2) : reason;
+}
 
 Frame frame_of(const WorkItem& item) {
   Frame frame;

@@ -27,6 +27,9 @@ struct FileRunResult {
   int exit_code() const { return left > 0 ? kExitTryAgain : quarantined > 0 ? kExitQuarantined : kExitDone; }
 };
 
+// Readers begin their messages with the file's name; who prints it has said it already.
+std::string without_name(const std::string& reason, const std::string& name);
+
 // The frame that an input begins as.
 Frame frame_of(const WorkItem& item);
 

@@ -42,11 +42,6 @@ class PrintAnswers final : public Stage {
   bool json_;
 };
 
-// Readers begin their messages with the file's name; who prints it has said it already.
-std::string without_name(const std::string& reason, const std::string& name) {
-  return reason.starts_with(name + ": ") ? reason.substr(name.size() + 2) : reason;
-}
-
 }  // namespace
 
 int ProcessOptions::budget() const { return threads > 0 ? threads : cpu_budget(); }

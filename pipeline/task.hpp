@@ -36,6 +36,7 @@ struct TrainJob {
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
+  virtual std::string data_text() const = 0;  // what --data names, for the help: "folders with ... inside"
   virtual void add_options(OptionList&) {}
   // `data` are folders, tables or lists, as the task understands them. Error for data that do not fit the model.
   virtual void open(const Model& model, const std::vector<std::filesystem::path>& data, DType precision) = 0;

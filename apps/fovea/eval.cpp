@@ -61,7 +61,8 @@ void set_options(const Settings& s, const std::string& task) try {
 } catch (const Error& e) { throw UsageError(e.what()); }
 
 int run_eval(Settings& s) {
-  if (s.model.empty() || s.data.empty()) throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
+  if (s.model.empty() || s.data.empty())
+    throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
@@ -129,16 +130,14 @@ void add_scorers(CLI::App& command, Run& run) {
 void add_eval(CLI::App& app, Run& run) {
   auto* command = app.add_subcommand("eval", "Measure a model, or answers that were written, on data with known answers");
   auto s = std::make_shared<Settings>();
+  collect_options(*s);
   command->add_option("model", s->model, "Zoo name, .safetensors file, or the recipe beside one");
-  command->add_option(
-      "--data", s->data,
-      "What the model's task measures on. Upscaling: folders with x2/HR, x2/LR ... inside, or photographs. Classes: "
-      "folders with one folder a class, or .csv files; with --teacher folders of pictures, or .txt files that name them. "
-      "Masks: folders with images/ and masks/ inside");
+  std::string data = "What the model's task measures on";
+  for (const auto& [task, evaluator] : s->evaluators) data += ". " + task + ": " + evaluator->data_text();
+  command->add_option("--data", s->data, data);
   command->add_option("--precision", s->precision, "f32, bf16 or auto")->capture_default_str();
   command->add_option("--threads", s->threads, "0: all");
   command->add_option("--json", s->json, "Write the table as JSON too");
-  collect_options(*s);
   add_options(*command, s->all);
   // A subcommand's callback runs after this one and takes its place.
   command->callback([s, &run] { run = [s] { return run_eval(*s); }; });

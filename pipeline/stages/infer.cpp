@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/stages/load.hpp"
+
 namespace fovea {
 namespace {
 
@@ -68,6 +70,14 @@ void Infer::process(std::span<Frame> frames) {
   for (const auto& batch : batches) try {
       run(batch);
     } catch (const std::exception&) { run_apart(batch); }
+}
+
+std::vector<StageSpec> network_stages(const Model& model, DType precision, const Jobs& jobs) {
+  std::vector<StageSpec> stages;
+  stages.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
+  stages.push_back({std::make_unique<Preprocessing>(model.preprocess()), jobs.load, 1});
+  stages.push_back({std::make_unique<Infer>(model, Model::RunOptions{.precision = precision}), jobs.process, jobs.threads});
+  return stages;
 }
 
 }  // namespace fovea

@@ -3,7 +3,7 @@
 
 #include "datasets/preprocess.hpp"
 #include "modules/model.hpp"
-#include "pipeline/stage.hpp"
+#include "pipeline/runner.hpp"
 
 namespace fovea {
 
@@ -38,5 +38,8 @@ class Infer final : public Stage {
   Model model_;
   Model::RunOptions options_;
 };
+
+// What a run through such a network begins with: the file read, the picture as the network takes it, the network.
+std::vector<StageSpec> network_stages(const Model& model, DType precision, const Jobs& jobs);
 
 }  // namespace fovea

@@ -29,6 +29,9 @@ std::string summary(const ClassificationMetrics& m) {
 
 class ClassEvaluator final : public Evaluator {
  public:
+  std::string data_text() const override {
+    return "folders with one folder a class, or .csv files; with --teacher folders of pictures, or .txt files that name them";
+  }
   void add_options(OptionList& o) override {
     o.word("--teacher", teacher_, "Without labels: a model of the same classes whose first answer counts as the truth");
     o.integer("--batch", batch_, 1, 1024, "Pictures at once");

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/sinks/progress.hpp"
-#include "pipeline/stages/load.hpp"
+#include "pipeline/stages/infer.hpp"
 #include "pipeline/tasks/classify/article.hpp"
 #include "pipeline/tasks/classify/stages.hpp"
 #include "pipeline/tasks/classify/tables.hpp"
@@ -26,10 +26,7 @@ class Classify final : public Operation {
   const Model& model() const override { return model_; }
   nlohmann::json settings() const override { return {{"command", "classify"}, {"top", top_}}; }
   std::vector<StageSpec> stages(const Jobs& jobs) override {
-    std::vector<StageSpec> stages;
-    stages.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
-    stages.push_back({std::make_unique<Preprocessing>(model_.preprocess()), jobs.load, 1});
-    stages.push_back({std::make_unique<Infer>(model_, Model::RunOptions{.precision = precision_}), jobs.process, jobs.threads});
+    std::vector<StageSpec> stages = network_stages(model_, precision_, jobs);
     stages.push_back({std::make_unique<DecodeClasses>(model_.classes(), top_), jobs.process, 1});
     return stages;
   }

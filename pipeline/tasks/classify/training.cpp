@@ -8,6 +8,7 @@
 #include "datasets/progressive_resizing.hpp"
 #include "modules/nn/losses.hpp"
 #include "pipeline/class_measure.hpp"
+#include "pipeline/training_data.hpp"
 
 namespace fovea {
 namespace {
@@ -17,13 +18,6 @@ namespace fs = std::filesystem;
 const std::vector<std::string> kKeys{"data",  "validate",  "validate_share", "batch",           "epochs",
                                      "sizes", "augment",   "balance",        "label_smoothing", "class_weights",
                                      "score", "memory_mb", "shorter_side"};
-
-std::vector<fs::path> paths(const Yaml& y, const fs::path& root) {
-  std::vector<fs::path> all;
-  if (y.items().empty()) all.push_back((root / y.scalar()).lexically_normal());  // one alone needs no brackets
-  for (const Yaml& item : y.items()) all.push_back((root / item.scalar()).lexically_normal());
-  return all;
-}
 
 // A share of a single picture is nothing: its class would never be validated, and nobody would know.
 void check_divisible(const LabelledData& data, const std::string& where) {
@@ -42,11 +36,11 @@ struct Data {
 Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::string>& classes, std::uint64_t seed) {
   Args a = train.args();
   const double share = a.get("validate_share", 0.1, "of each class, where no data to validate with are given");
-  const LabelledData data = read_labelled(paths(train.at("data"), root), classes);
+  const LabelledData data = read_labelled(data_paths(train.at("data"), root), classes);
   Data out{{data.samples, {}}, data.classes};
   if (train.has("validate")) {
     check(!train.has("validate_share"), train.where(), ": there are data under 'validate' already");
-    out.split.validation = read_labelled(paths(train.at("validate"), root), data.classes).samples;
+    out.split.validation = read_labelled(data_paths(train.at("validate"), root), data.classes).samples;
   } else {
     check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
     if (share > 0) check_divisible(data, train.at("data").where());
@@ -111,14 +105,6 @@ void count_epochs(const Yaml& train, std::size_t images, int batch, TrainOptions
   if (!train.has("validate_every")) options.validate_every = std::max<std::int64_t>(1, std::llround(each));
 }
 
-void report_bad(const std::vector<Photos::Bad>& bad, const std::string& what, TrainJob& job) {
-  if (bad.empty()) return;
-  job.warnings.push_back(
-      fmt::format("{} of the {} pictures could not be read and {} left out; the reasons are in {}.csv, the first: {}", bad.size(),
-                  what, bad.size() == 1 ? "is" : "are", what + "-quarantined", bad.front().reason));
-  job.files[what + "-quarantined.csv"] = bad_table(bad);
-}
-
 // Says which class has nothing to learn from; a class of the model that is empty would never be said.
 void check_classes(const Photos& photos, const std::vector<std::string>& classes, const std::string& where) {
   const auto counts = class_counts(photos.samples(), classes.size());
@@ -134,7 +120,7 @@ void check_classes(const Photos& photos, const std::vector<std::string>& classes
 void name_classes(Yaml& recipe, const fs::path& root) {
   const Yaml &head = recipe.at("model").at("head"), &train = recipe.at("train");
   if (head.has("classes") && !head.at("classes").items().empty()) return;
-  const LabelledData data = read_labelled(paths(train.at("data"), root));
+  const LabelledData data = read_labelled(data_paths(train.at("data"), root));
   if (head.has("classes"))
     check(head.at("classes").scalar() == std::to_string(data.classes.size()), head.at("classes").where(), ": ",
           head.at("classes").scalar(), " classes are wanted, the data have ", data.classes.size());

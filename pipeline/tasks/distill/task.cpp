@@ -7,7 +7,7 @@
 #include "datasets/progressive_resizing.hpp"
 #include "modules/train/distill.hpp"
 #include "pipeline/class_measure.hpp"
-#include "pipeline/task.hpp"
+#include "pipeline/training_data.hpp"
 
 namespace fovea {
 namespace {
@@ -16,10 +16,7 @@ namespace fs = std::filesystem;
 
 std::vector<Sample> samples_of(const Yaml& y, const fs::path& root) {
   PathScope where(y.where());
-  std::vector<fs::path> paths;
-  for (const Yaml& item : y.items()) paths.push_back(root / item.scalar());
-  check(!paths.empty(), "expected a list of folders, or of .txt files that name pictures");
-  return unlabelled(paths);
+  return unlabelled(data_paths(y, root));
 }
 
 // How often a model names the teacher's class of each picture.

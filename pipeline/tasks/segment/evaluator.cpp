@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "datasets/image.hpp"
 #include "datasets/preprocess.hpp"
+#include "pipeline/answer_pairs.hpp"
 #include "pipeline/tasks/segment/label_map.hpp"
 
 namespace fovea {
@@ -24,12 +24,13 @@ std::string table_of(const OverlapMetrics& m) {
 
 class LabelEvaluator final : public Evaluator {
  public:
+  std::string data_text() const override { return "folders with images/ and masks/ inside"; }
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
     model_ = model;
     precision_ = precision;
     metrics_.emplace(model.classes());
     pictures_ = read_masked(data, model.classes().size());
-    if (pictures_.all.empty()) fail("no picture can be used; the first reason: ", pictures_.bad.front().second);
+    if (pictures_.all.empty()) fail("no picture can be used; the first reason: ", pictures_.bad.front().reason);
   }
   std::string title() const override {
     return fmt::format("{}: {} classes, {} parameters, {}; {} pictures", model_.name(), model_.classes().size(),
@@ -44,7 +45,7 @@ class LabelEvaluator final : public Evaluator {
   nlohmann::ordered_json json() const override { return metrics_->json(); }
   std::vector<std::string> left_out() const override {
     std::vector<std::string> reasons;
-    for (const auto& [file, reason] : pictures_.bad) reasons.push_back(reason);
+    for (const BadFile& bad : pictures_.bad) reasons.push_back(bad.reason);
     return reasons;
   }
 
@@ -70,26 +71,13 @@ class MaskScorer final : public AnswerScorer {
     std::vector<std::string> names;
     for (int i = 0; i < classes_; ++i) names.push_back(std::to_string(i));
     metrics_.emplace(names);
-    const auto written = images_below(answers_), wanted = images_below(truth_);
-    check(!wanted.empty(), truth_, ": no images");
-    for (const fs::path& file : wanted) {
-      const fs::path name = file.lexically_relative(truth_).replace_extension();
-      const auto found =
-          std::find_if(written.begin(), written.end(), [&](const fs::path& w) { return name_of_answer(w) == name; });
-      check(found != written.end(), answers_, ": there is no answer for ", name.string());
-      metrics_->add(read_mask(*found, names.size()), read_mask(file, names.size()));
-    }
+    for (const AnswerPair& pair : answer_pairs(answers_, truth_, ".mask"))
+      metrics_->add(read_mask(pair.answer, names.size()), read_mask(pair.truth, names.size()));
   }
   std::string table() const override { return table_of(*metrics_); }
   nlohmann::ordered_json json() const override { return metrics_->json(); }
 
  private:
-  fs::path name_of_answer(const fs::path& file) const {
-    fs::path name = file.lexically_relative(answers_).replace_extension();
-    if (name.extension() == ".mask") name.replace_extension().replace_extension();
-    return name;
-  }
-
   std::string answers_, truth_;
   int classes_ = 1;
   std::optional<OverlapMetrics> metrics_;

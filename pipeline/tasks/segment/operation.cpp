@@ -5,7 +5,7 @@
 #include "modules/io/files.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
-#include "pipeline/stages/load.hpp"
+#include "pipeline/stages/infer.hpp"
 #include "pipeline/tasks/segment/stages.hpp"
 
 namespace fovea {
@@ -34,10 +34,7 @@ class Segment final : public Operation {
   bool runs_only() const override { return model_.preprocess().resize != Preprocess::Resize::none; }
   nlohmann::json settings() const override { return {{"command", "segment"}, {"opacity", opacity_}}; }
   std::vector<StageSpec> stages(const Jobs& jobs) override {
-    std::vector<StageSpec> stages;
-    stages.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
-    stages.push_back({std::make_unique<Preprocessing>(model_.preprocess()), jobs.load, 1});
-    stages.push_back({std::make_unique<Infer>(model_, Model::RunOptions{.precision = precision_}), jobs.process, jobs.threads});
+    std::vector<StageSpec> stages = network_stages(model_, precision_, jobs);
     stages.push_back({std::make_unique<DecodeLabels>(), jobs.process, 1});
     return stages;
   }

@@ -8,18 +8,12 @@
 #include "modules/ops/softmax.hpp"
 #include "modules/ops/unary.hpp"
 #include "pipeline/tasks/segment/evaluator.hpp"
+#include "pipeline/training_data.hpp"
 
 namespace fovea {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<fs::path> folders(const Yaml& y, const fs::path& root) {
-  std::vector<fs::path> all;
-  if (y.items().empty()) all.push_back((root / y.scalar()).lexically_normal());  // one alone needs no brackets
-  for (const Yaml& item : y.items()) all.push_back((root / item.scalar()).lexically_normal());
-  return all;
-}
 
 // What of the target a class has: N x classes x H x W of 0 and 1; of one class N x 1 x H x W.
 Tensor one_hot_map(const Tensor& mask, std::int64_t classes) {
@@ -67,15 +61,6 @@ Trainer::Validate validation_of(std::shared_ptr<const MaskedPictures> pictures) 
   };
 }
 
-void report_bad(const MaskedPictures& pictures, const std::string& what, TrainJob& job) {
-  if (pictures.bad.empty()) return;
-  job.warnings.push_back(fmt::format(
-      "{} of the {} pictures could not be used and are left out; the reasons are in {}-quarantined.csv, the first: {}",
-      pictures.bad.size(), what, what, pictures.bad.front().second));
-  std::string& table = job.files[what + "-quarantined.csv"] = "path,reason\n";
-  for (const auto& [file, reason] : pictures.bad) table += csv_quoted(file.string()) + "," + csv_quoted(reason) + "\n";
-}
-
 std::string validation_table(const MaskedPictures& pictures) {
   std::string text = "path,mask\n";
   for (const MaskedPicture& p : pictures.all)
@@ -96,14 +81,14 @@ TrainJob segment_training(const Yaml& recipe, const Model& model, const fs::path
                              .flip = a.get("flip", true, "mirror left and right at random"),
                              .flip_vertical = a.get("flip_vertical", false, "mirror top and bottom at random"),
                              .seed = options.seed};
-  MaskedPictures training = read_masked(folders(train.at("data"), root), model.classes().size());
+  MaskedPictures training = read_masked(data_paths(train.at("data"), root), model.classes().size());
   auto validating = std::make_shared<MaskedPictures>();
-  if (train.has("validate")) *validating = read_masked(folders(train.at("validate"), root), model.classes().size());
+  if (train.has("validate")) *validating = read_masked(data_paths(train.at("validate"), root), model.classes().size());
   check(options.patience == 0 || !validating->all.empty(), train.where(), ": patience needs pictures to validate with");
   TrainJob job;
   job.loss = loss_called(options.loss, train.where());
-  report_bad(training, "training", job);
-  report_bad(*validating, "validation", job);
+  report_bad(training.bad, "training", job);
+  report_bad(validating->bad, "validation", job);
   if (!validating->all.empty()) job.files["validation.csv"] = validation_table(*validating);
   const Shape input{1, source.preprocess.channels, source.crop, source.crop};
   job.summary = fmt::format("{:.0f} M multiply-adds a crop; {} classes; {} pictures to train with, {} to validate",

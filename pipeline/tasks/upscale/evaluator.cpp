@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "datasets/metrics/image_quality.hpp"
+#include "pipeline/answer_pairs.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -24,6 +25,7 @@ std::string line(const EvalRow& r) {
 
 class UpscaleEvaluator final : public Evaluator {
  public:
+  std::string data_text() const override { return "folders with x2/HR, x2/LR ... inside, or photographs"; }
   void add_options(OptionList& o) override {
     o.flag("--self-ensemble", options_.self_ensemble, "Mean over 8 flips and rotations");
   }
@@ -85,18 +87,11 @@ class PictureScorer final : public AnswerScorer {
     o.integer("--border", border_, 0, 64, "Pixels at each edge that are left out: the scale, by custom");
   }
   void run() override {
-    const auto written = images_below(answers_), wanted = images_below(truth_);
-    check(!wanted.empty(), truth_, ": no images");
-    for (const fs::path& file : wanted) {
-      const fs::path name = file.lexically_relative(truth_);
-      const auto found = std::find_if(written.begin(), written.end(), [&](const fs::path& w) {
-        return w.lexically_relative(answers_).replace_extension() == fs::path(name).replace_extension();
-      });
-      check(found != written.end(), answers_, ": there is no answer for ", name.string());
-      const cv::Mat got = read_image(*found).pixels, want = read_image(file).pixels;
-      check(got.size() == want.size(), name.string(), ": expected ", want.cols, "x", want.rows, " pixels, got ", got.cols, "x",
+    for (const AnswerPair& pair : answer_pairs(answers_, truth_)) {
+      const cv::Mat got = read_image(pair.answer).pixels, want = read_image(pair.truth).pixels;
+      check(got.size() == want.size(), pair.name, ": expected ", want.cols, "x", want.rows, " pixels, got ", got.cols, "x",
             got.rows);
-      rows_.push_back({name.string(), psnr_y(got, want, border_), ssim_y(got, want, border_), 0, 0});
+      rows_.push_back({pair.name, psnr_y(got, want, border_), ssim_y(got, want, border_), 0, 0});
     }
   }
   std::string table() const override {

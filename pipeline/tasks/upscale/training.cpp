@@ -4,6 +4,7 @@
 
 #include "modules/nn/losses.hpp"
 #include "pipeline/tasks/upscale/evaluator.hpp"
+#include "pipeline/training_data.hpp"
 
 namespace fovea {
 namespace {
@@ -18,13 +19,11 @@ struct Keys {
 
 Keys read_keys(const Yaml& train, const TrainOptions& options, int scale, const fs::path& root) {
   Keys task;
-  for (const Yaml& item : train.at("data").items()) task.data.push_back(root / item.scalar());
-  if (train.has("validate"))
-    for (const Yaml& item : train.at("validate").items()) task.sets.push_back(root / item.scalar());
+  task.data = data_paths(train.at("data"), root);
+  if (train.has("validate")) task.sets = data_paths(train.at("validate"), root);
   Args a = train.args();
   task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed};
-  check(!task.data.empty() && task.patches.patch > 0 && task.patches.batch > 0, train.where(),
-        ": expected folders under data, patch and batch > 0");
+  check(task.patches.patch > 0 && task.patches.batch > 0, train.where(), ": expected patch and batch > 0");
   return task;
 }
 

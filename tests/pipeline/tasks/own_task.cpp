@@ -81,6 +81,7 @@ class Pictures final : public BatchSource {
 
 class BrightnessEvaluator final : public Evaluator {
  public:
+  std::string data_text() const override { return "folders of pictures"; }
   void open(const Model& model, const std::vector<fs::path>& data, DType) override {
     model_ = model;
     photos_.emplace(unlabelled(data));

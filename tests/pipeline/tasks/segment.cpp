@@ -76,10 +76,10 @@ TEST_CASE("masks: pairs by name, values checked, what does not fit put aside wit
   REQUIRE(read.all.size() == 1);
   CHECK(cv::countNonZero(read.all[0].mask == 1) > 20);
   REQUIRE(read.bad.size() == 2);
-  CHECK(read.bad[0].second.find("expected a mask of 40x36") != std::string::npos);
-  CHECK(read.bad[1].second.find("there is no mask of that name") != std::string::npos);
+  CHECK(read.bad[0].reason.find("expected a mask of 40x36") != std::string::npos);
+  CHECK(read.bad[1].reason.find("there is no mask of that name") != std::string::npos);
   write_image(folder / "masks/a.png", cv::Mat(36, 40, CV_8UC1, cv::Scalar(7)));
-  CHECK(read_masked({folder.path()}, 3).bad[0].second.find("the value 7 is none of the 3 classes") != std::string::npos);
+  CHECK(read_masked({folder.path()}, 3).bad[0].reason.find("the value 7 is none of the 3 classes") != std::string::npos);
   CHECK(fails_with([&] { read_masked({folder / "images"}, 1); }, "expected the folders images and masks"));
   const MaskSource source(read.all, {.preprocess = Preprocess::none(1), .crop = 50, .batch = 3, .seed = 4});
   const Batch b = source.batch(2);

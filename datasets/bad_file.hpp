@@ -1,0 +1,14 @@
+// A file that could not be used, and why.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace fovea {
+
+struct BadFile {
+  std::filesystem::path file;
+  std::string reason;
+};
+
+}  // namespace fovea

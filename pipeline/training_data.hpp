@@ -1,0 +1,21 @@
+// What tasks share about the files that they train on.
+#pragma once
+
+#include <vector>
+
+#include "datasets/bad_file.hpp"
+#include "modules/io/yaml.hpp"
+#include "pipeline/task.hpp"
+
+namespace fovea {
+
+// The paths that a key of a recipe names: one alone, or a list; relative to `root`.
+std::vector<std::filesystem::path> data_paths(const Yaml& key, const std::filesystem::path& root);
+
+// A table of paths with their reasons.
+std::string bad_table(const std::vector<BadFile>& bad);
+
+// Warns of the files of `part` ("training", "validation") that are left out, and puts their table among the job's files.
+void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job);
+
+}  // namespace fovea
