@@ -139,8 +139,10 @@ void add_eval(CLI::App& app, Run& run) {
   command->add_option("--threads", s->threads, "0: all");
   command->add_option("--json", s->json, "Write the table as JSON too");
   add_options(*command, s->all);
-  // A subcommand's callback runs after this one and takes its place.
-  command->callback([s, &run] { run = [s] { return run_eval(*s); }; });
+  // This one runs after that of a subcommand, which has its own to do.
+  command->callback([s, &run, command] {
+    if (command->get_subcommands().empty()) run = [s] { return run_eval(*s); };
+  });
   add_scorers(*command, run);
 }
 

@@ -70,8 +70,30 @@ def classifying(fovea, folder):
     return scores["top1"]
 
 
+def written(fovea, folder):
+    """Answers that lie in files, scored without a model."""
+    photos = program.photographs("baboon", "home", "messi5")
+    fovea.run("classify", *photos, "--model", "photo-cbam", "-o", folder / "answers", "--quiet", "--no-tune")
+    firsts = [row["class_1"] for row in program.table(folder / "answers" / "predictions.csv")]
+    truth = folder / "written.csv"
+    truth.write_text("path,label\n" + "".join(f'"{p}","{c}"\n' for p, c in zip(photos, [firsts[0], "bookcase", firsts[2]])))
+    text = fovea.said("eval", "predictions", folder / "answers" / "predictions.csv", truth, "--json", folder / "written.json")
+    assert abs(json.loads((folder / "written.json").read_text())["top1"] - 2 / 3) < 1e-9 and "top-1 0.6667" in text, text
+    for name, columns in (("truth", 16), ("answer", 12)):  # of 32 x 20: all of the answer is right, a quarter is missed
+        mask = numpy.zeros((20, 32), numpy.uint8)
+        mask[:, :columns] = 255
+        (folder / name).mkdir()
+        Image.fromarray(mask).save(folder / name / ("cell.png" if name == "truth" else "cell.jpg.mask.png"))
+    fovea.said("eval", "masks", folder / "answer", folder / "truth", "--json", folder / "masks.json")
+    (cell,) = json.loads((folder / "masks.json").read_text())["classes"]
+    assert abs(cell["dice"] - 2 * 12 / 28) < 1e-9 and abs(cell["iou"] - 12 / 16) < 1e-9, cell
+    fovea.refuses("there is no answer for", "eval", "masks", folder / "answers", folder / "truth", code=1)
+    fovea.refuses("required", "eval", "masks", folder / "answer")
+
+
 def test(fovea):
     with program.scratch("evaluate") as folder:
+        written(fovea, folder)
         return f"PSNR {upscaling(fovea, folder):.2f} dB, top-1 {classifying(fovea, folder):.3f}"
 
 

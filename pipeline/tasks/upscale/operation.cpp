@@ -37,6 +37,8 @@ class Upscale final : public Operation {
   bool needs_model() const override { return false; }
   std::string default_model() const override {
     check(scale_ > 0, "expected --scale N or --model NAME");
+    check(scale_ >= 2 && scale_ <= 4, "--scale: expected 2, 3 or 4, got ", scale_,
+          "; another one needs a --model that was trained for it");
     return fmt::format("upscale-x{}", scale_);
   }
   void open(Model model, const Run& run) override {
