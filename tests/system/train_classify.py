@@ -71,7 +71,7 @@ def main():
         train = [fovea, "train", str(folder / "recipe.yaml"), *small, "--data-root", str(folder)]
         calm, torn = folder / "calm", folder / "torn"
         said = run(train + ["-o", str(calm)])
-        assert "2 classes" in said and "could not be read" in said, said
+        assert "2 classes" in said and "could not be used" in said, said
         interrupted(train + ["-o", str(torn)], torn / "log.jsonl", 3)
         run(train + ["-o", str(torn), "--resume"])
         for file in ("last.safetensors", "best.safetensors"):
