@@ -11,18 +11,21 @@ for folder in pipeline/tasks/*/; do
 done
 [[ ${#tasks[@]} -gt 0 ]] || { echo "pipeline/tasks: there are no tasks"; exit 1; }
 
+# Comments are free to give an example: they are left out, and every line carries its file's name, so that one search a task reads all.
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+find modules datasets pipeline apps -type f \( -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt \) 2>/dev/null |
+  grep -vE '^(modules/heads|apps/examples)/' | sort |
+  xargs -r awk '{ sub(/\/\/.*$/, ""); print FILENAME ":" FNR ":" $0 }' >"$lines"
+
 bad=0
-while IFS= read -r -d '' file; do
-  for task in "${tasks[@]}"; do
-    [[ $file != pipeline/tasks/"$task"/* ]] || continue
-    [[ $file != modules/heads/* && $file != apps/examples/* ]] || continue
-    camel=${task^}
-    # Comments are free to give an example.
-    if found=$(sed -E 's#//.*$##' "$file" | grep -nE "\"$task\"|pipeline/tasks/$task/|\b$camel([A-Z][A-Za-z]*)?\b|\b${task}_(task|operation|training|evaluator)\b"); then
-      echo "$file names the task $task:"
-      echo "$found" | sed 's/^/  /'
-      bad=1
-    fi
-  done
-done < <(find modules datasets pipeline apps -type f \( -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt \) -print0 2>/dev/null)
+for task in "${tasks[@]}"; do
+  camel=${task^}
+  if found=$(grep -vE "^pipeline/tasks/$task/" "$lines" |
+               grep -E "^[^:]*:[0-9]+:.*(\"$task\"|pipeline/tasks/$task/|\b$camel([A-Z][A-Za-z]*)?\b|\b${task}_(task|operation|training|evaluator)\b)"); then
+    echo "named outside pipeline/tasks/$task/:"
+    echo "$found" | sed 's/^/  /'
+    bad=1
+  fi
+done
 exit "$bad"
