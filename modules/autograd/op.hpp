@@ -8,6 +8,7 @@
 //   std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const;
 //   Placement placement(const Shapes& in, const Shapes& out) const;  of ops that move the positions of a map
 //   Lowering lower() const;                                          how a plan may run it (lowering.hpp)
+//   bool training_only() const;                                      it draws or changes a parameter: no plan runs it
 // `apply` (apply.hpp) is the only door to running one.
 #pragma once
 
@@ -64,6 +65,7 @@ class Op {
   virtual std::int64_t multiply_adds(const Shapes& in, const Shapes& out) const = 0;
   virtual std::optional<Placement> placement(const Shapes& in, const Shapes& out) const = 0;  // nullopt: it moves none
   virtual Lowering lower() const = 0;
+  virtual bool training_only() const = 0;
 };
 
 // Wraps an op struct (see the top of this file).
@@ -87,6 +89,10 @@ class OpModel final : public Op {
   Lowering lower() const override {
     if constexpr (requires { op_.lower(); }) return op_.lower();
     else return {};
+  }
+  bool training_only() const override {
+    if constexpr (requires { op_.training_only(); }) return op_.training_only();
+    else return false;
   }
 
  private:

@@ -79,8 +79,10 @@ struct Attention {
     return out;
   }
 
+  bool training_only() const { return dropout.probability > 0; }
+
   Lowering lower() const {
-    if (dropout.probability > 0 || yes_no) return {};
+    if (yes_no) return {};
     return role::Computation{
         .bind = [op = *this](const auto& in, const auto&) { return op.bind(in); }, .any_strides = true, .row_major = true};
   }

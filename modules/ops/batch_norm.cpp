@@ -21,6 +21,8 @@ struct BatchNorm {
     return {mean, scale.data(), shift.data(), static_cast<C>(low), static_cast<C>(high)};
   }
 
+  bool training_only() const { return options.training && running_mean.defined(); }
+
   // With fixed statistics it is a line for each channel; with the batch's it is not.
   Lowering lower() const {
     if (options.training || clamped) return {};

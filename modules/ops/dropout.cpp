@@ -27,6 +27,8 @@ struct Dropout {
 
   Shapes infer(const Shapes& in) const { return in; }
 
+  bool training_only() const { return true; }
+
   Tensor masked(const Tensor& x, const Tensor& kept) const {
     Tensor y = Tensor::like(x);
     dispatch_compute(x.dtype(), name, [&](auto zero) {

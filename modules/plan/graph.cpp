@@ -111,6 +111,8 @@ Graph import_trace(const std::function<Vars(const Vars&)>& forward, const Shapes
   for (const Id id : g.outputs) g.value(id).kept = true;
   for (const Kept& k : g.taps) g.value(k.value).kept = true;
   for (const TraceNode& n : trace.nodes) {
+    check(!n.op->training_only(), "plan: ", n.path, n.path.empty() ? "" : ": ", n.op->name(),
+          " computes something else in every run, as training does; compile the network outside training");
     Shapes in, out;
     for (const Id id : n.inputs) in.push_back(id < 0 ? Shape{} : g.shape(id));
     for (const Id id : n.outputs) out.push_back(g.shape(id));

@@ -83,8 +83,8 @@ class Plan {
 };
 
 // Traces `forward` once, on shapes alone, runs the passes (passes/passes.hpp) and emits the steps. Not while training: layers would be
-// traced as they train. Error where the control flow of `forward` depends on values, and for a precision that is neither f32 nor bf16 or
-// that the processor does not support.
+// traced as they train. Error where an op draws or changes a parameter, where the control flow of `forward` depends on values, and for a
+// precision that is neither f32 nor bf16 or that the processor does not support.
 Plan compile(const std::function<Vars(const Vars&)>& forward, const Shapes& inputs, const Options& options = {});
 
 }  // namespace fovea::plan

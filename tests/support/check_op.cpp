@@ -54,7 +54,8 @@ void OpHarness::all() {
   alone();
   threads_agree();
   strides();
-  if (!o_.training) planned();
+  if (o_.training) refused_in_plan();
+  else planned();
   messages();
 }
 

@@ -32,7 +32,7 @@ struct OpCheck {
   bool strided = true;
   double conditioning = 1;     // multiplies the bounds where an op amplifies rounding by itself; 64 at most
   std::string unplanned = {};  // why a plan runs the op's own forward though it declares a lowering; empty: it must not
-  bool training = false;       // draws as training does: a plan, which is for use, computes something else
+  bool training = false;       // draws or changes parameters as training does: a plan, which is for use, refuses it
   std::vector<BadShapes> bad = {};
 };
 

@@ -49,6 +49,7 @@ class OpHarness {
   // op_plan.cpp
   void planned() const;
   void planned(DType precision, const std::set<std::size_t>& constants) const;
+  void refused_in_plan() const;
 
   const OpFunction& f_;
   const Tensors& inputs_;

@@ -2,6 +2,7 @@
 #include "modules/ops/group_norm.hpp"
 #include "modules/ops/layer_norm.hpp"
 #include "modules/ops/unary.hpp"
+#include "modules/plan/plan.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 
@@ -73,6 +74,8 @@ TEST_CASE("batch_norm: running statistics by hand") {
   const Var z = batch_norm(x, {}, {}, Tensor::full({2}, 1), Tensor::full({2}, 4), {.eps = 0});
   CHECK(z.value().values()[6] == Approx(2.5));
   CHECK_THROWS_AS(batch_norm(Var(Tensor::zeros({1, 2})), {}, {}, mean, var, {.training = true}), Error);
+  const auto training = [&](const Vars& v) { return Vars{batch_norm(v[0], {}, {}, mean, var, {.training = true})}; };
+  CHECK_THROWS_WITH(plan::compile(training, {{4, 2}}), Catch::Matchers::ContainsSubstring("outside training"));
 }
 
 TEST_CASE("batch_norm: digits survive a large mean") {
