@@ -37,15 +37,9 @@ cv::Mat oriented(const cv::Mat& image, const cv::Rect& area, int orientation) {
   return patch;
 }
 
-// Writes a BGR patch as RGB 0..1 into sample `index` of a channels-last batch.
-void put(Tensor& batch, std::int64_t index, const cv::Mat& bgr) {
-  const std::int64_t h = batch.dim(2), w = batch.dim(3);
-  float* out = batch.data<float>() + index * h * w * 3;
-  for (int y = 0; y < h; ++y) {
-    const auto* row = bgr.ptr<cv::Vec3b>(y);
-    for (int x = 0; x < w; ++x, out += 3)
-      for (int c = 0; c < 3; ++c) out[c] = static_cast<float>(row[x][2 - c]) / 255.0f;
-  }
+Preprocess of_size(Preprocess p, int side) {
+  p.height = p.width = side;
+  return p;
 }
 
 }  // namespace
@@ -86,18 +80,15 @@ Batch PatchSource::batch(std::int64_t number) const {
     const int x = static_cast<int>(random.below(pair.low.cols - p + 1)),
               y = static_cast<int>(random.below(pair.low.rows - p + 1));
     const int orientation = static_cast<int>(random.below(8));
-    put(batch.input(), i, oriented(pair.low, {x, y, p, p}, orientation));
-    put(batch.target(), i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation));
+    normalise_into(batch.input(), i, oriented(pair.low, {x, y, p, p}, orientation), of_size(options_.preprocess, p));
+    normalise_into(batch.target(), i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation), of_size(options_.preprocess, p * s));
   }
   return batch;
 }
 
 Tensor to_tensor(const cv::Mat& image) {
   check(image.type() == CV_8UC1 || image.type() == CV_8UC3, "to_tensor: expected 8 bit and 1 or 3 channels");
-  const cv::Mat bgr = as_bgr(image);
-  Tensor t = Tensor::empty({1, 3, bgr.rows, bgr.cols}, DType::f32, Layout::channels_last);
-  put(t, 0, bgr);
-  return t;
+  return preprocess(image, Preprocess::none(3)).tensor;
 }
 
 cv::Mat to_image(const Tensor& rgb) {

@@ -6,6 +6,7 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "datasets/preprocess.hpp"
 #include "modules/train/batch_source.hpp"
 
 namespace fovea {
@@ -26,9 +27,10 @@ class PatchSource final : public BatchSource {
   struct Options {
     int scale = 2, patch = 48, batch = 16;  // patch: side in low-resolution pixels
     std::uint64_t seed = 0;
+    Preprocess preprocess = Preprocess::none(3);  // the network's range and order of colours, of patches and targets alike
   };
   PatchSource(std::vector<ImagePair> pairs, const Options& options);
-  Batch batch(std::int64_t number) const override;  // RGB, 0..1
+  Batch batch(std::int64_t number) const override;
 
  private:
   std::vector<ImagePair> pairs_;

@@ -94,6 +94,8 @@ void OptionList::add(Option option, std::function<void(const std::string&)> set)
 
 void OptionList::require() { options_.back().required = true; }
 
+void OptionList::hide_default() { options_.back().fallback.clear(); }
+
 const Option* OptionList::find(const std::string& name) const {
   const auto it = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name() == name; });
   return it == options_.end() ? nullptr : &*it;

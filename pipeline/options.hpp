@@ -34,7 +34,9 @@ class OptionList {
   // One that may stand without a word, which then means the first choice.
   void optional_word(const std::string& names, std::string& value, const std::string& text, std::vector<std::string> choices);
   void words(const std::string& names, std::vector<std::string>& values, const std::string& text);
-  void require();  // the one added last
+  // Of the one added last: it must be given; its default is not shown, since the text says what happens without it.
+  void require();
+  void hide_default();
   // An option of another list, set in another way.
   void add(Option option, std::function<void(const std::string&)> set);
 

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/fovea/commands.hpp"
-#include "apps/fovea/option_list.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
@@ -101,7 +100,6 @@ void collect_options(Settings& s) {
 
 struct Scoring {
   std::unique_ptr<AnswerScorer> scorer;
-  OptionList options;
   std::string json;
 };
 
@@ -112,38 +110,39 @@ int run_scorer(Scoring& s) {
   return kExitDone;
 }
 
-void add_scorers(CLI::App& command, Run& run) {
+std::vector<Command> scorer_commands() {
+  std::vector<Command> all;
   for (const Task* task : TaskRegistry::global().all())
     for (auto& scorer : task->scorers()) {
       auto s = std::make_shared<Scoring>();
       s->scorer = std::move(scorer);
-      s->scorer->add_options(s->options);
-      CLI::App& sub = *command.add_subcommand(s->scorer->name(), s->scorer->text());
-      add_options(sub, s->options);
-      sub.add_option("--json", s->json, "Write the scores as JSON too");
-      sub.callback([s, &run] { run = [s] { return run_scorer(*s); }; });
+      Command c{s->scorer->name(), s->scorer->text()};
+      s->scorer->add_options(c.options);
+      c.options.word("--json", s->json, "Write the scores as JSON too");
+      c.run = [s] { return run_scorer(*s); };
+      all.push_back(std::move(c));
     }
+  return all;
 }
 
 }  // namespace
 
-void add_eval(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("eval", "Measure a model, or answers that were written, on data with known answers");
+Command eval_command() {
   auto s = std::make_shared<Settings>();
   collect_options(*s);
-  command->add_option("model", s->model, "Zoo name, .safetensors file, or the recipe beside one");
   std::string data = "What the model's task measures on";
   for (const auto& [task, evaluator] : s->evaluators) data += ". " + task + ": " + evaluator->data_text();
-  command->add_option("--data", s->data, data);
-  command->add_option("--precision", s->precision, "f32, bf16 or auto")->capture_default_str();
-  command->add_option("--threads", s->threads, "0: all");
-  command->add_option("--json", s->json, "Write the table as JSON too");
-  add_options(*command, s->all);
-  // This one runs after that of a subcommand, which has its own to do.
-  command->callback([s, &run, command] {
-    if (command->get_subcommands().empty()) run = [s] { return run_eval(*s); };
-  });
-  add_scorers(*command, run);
+  Command c{"eval", "Measure a model, or answers that were written, on data with known answers"};
+  c.tunes = true;
+  c.options.word("model", s->model, "Zoo name, .safetensors file, or the recipe beside one");
+  c.options.words("--data", s->data, data);
+  c.options.word("--precision", s->precision, "f32, bf16 or auto", {"f32", "bf16", "auto"});
+  c.options.integer("--threads", s->threads, 0, 1024, "0: all");
+  c.options.word("--json", s->json, "Write the table as JSON too");
+  for (const Option& option : s->all.all()) c.options.add(option, option.set);
+  c.run = [s] { return run_eval(*s); };
+  c.subcommands = scorer_commands();
+  return c;
 }
 
 }  // namespace fovea

@@ -36,15 +36,15 @@ void print_layers(const std::string& name) try {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Run& run) {
+Command explain_command() {
   auto list = std::make_shared<bool>(false);
   Verb verb{"explain", "Show what a model looked at", kExamples, explain_operation()};
-  verb.add_more = [list](CLI::App& command) { command.add_flag("--list-layers", *list, "Print the model's layers and stop"); };
+  verb.add_more = [list](OptionList& o) { o.flag("--list-layers", *list, "Print the model's layers and stop"); };
   verb.instead = [list](const std::string& model) {
     if (*list) print_layers(model);
     return *list;
   };
-  add_verb(app, run, std::move(verb));
+  return verb_command(std::move(verb));
 }
 
 }  // namespace fovea

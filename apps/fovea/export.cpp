@@ -47,17 +47,18 @@ int run_export(const Settings& s) {
 
 }  // namespace
 
-void add_export(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("export", "Write a model file in another storage type, or with another recipe text");
+Command export_command() {
   auto s = std::make_shared<Settings>();
-  command->add_option("model", s->model, "Zoo name or .safetensors file")->required();
-  command->add_option("-o,--out", s->out, "File to write")->required();
-  command->add_option("--storage", s->storage, "f16 halves the file; f32 keeps every bit")
-      ->check(CLI::IsMember({"f16", "f32"}))
-      ->capture_default_str();
-  command->add_option("--recipe", s->recipe, "Store this recipe instead (its network must have the same parameters)");
-  command->add_option("--metadata", s->metadata, "key=value, for example licence=Apache-2.0");
-  command->callback([s, &run] { run = [s] { return run_export(*s); }; });
+  Command c{"export", "Write a model file in another storage type, or with another recipe text"};
+  c.options.word("model", s->model, "Zoo name or .safetensors file");
+  c.options.require();
+  c.options.word("-o,--out", s->out, "File to write");
+  c.options.require();
+  c.options.word("--storage", s->storage, "f16 halves the file; f32 keeps every bit", {"f16", "f32"});
+  c.options.word("--recipe", s->recipe, "Store this recipe instead (its network must have the same parameters)");
+  c.options.words("--metadata", s->metadata, "key=value, for example licence=Apache-2.0");
+  c.run = [s] { return run_export(*s); };
+  return c;
 }
 
 }  // namespace fovea

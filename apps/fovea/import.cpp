@@ -76,26 +76,24 @@ int run_import(const Settings& s) {
 
 }  // namespace
 
-void add_import(CLI::App& app, Run& run) {
-  CLI::App& command = *app.add_subcommand("import", "Make a model of a recipe and weights from PyTorch");
+Command import_command() {
   auto s = std::make_shared<Settings>();
-  command.add_option("file", s->file, "Weights, as .safetensors (torchvision's, timm's or other names)")->required();
-  command.add_option("--recipe", s->recipe, "Recipe of the network, its preprocessing and classes")->required();
-  command.add_option("-o,--out", s->out, "File to write")->required();
-  command.add_option("--names", s->names, "YAML rules for names, tried before the known ones");
-  command
-      .add_option("--stem", s->stem,
-                  "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first "
-                  "layer's weights")
-      ->check(CLI::IsMember({"refuse", "sum", "repeat"}))
-      ->capture_default_str();
-  command.add_flag("--partial", s->partial, "Report what is missing, unused or of another shape instead of refusing it");
-  command.add_option("--storage", s->storage, "f32, or f16 for half the size")
-      ->check(CLI::IsMember({"f16", "f32"}))
-      ->capture_default_str();
-  command.add_flag("--json", s->json, "Print the report as JSON");
-  command.footer(kExamples);
-  command.callback([s, &run] { run = [s] { return run_import(*s); }; });
+  Command c{"import", "Make a model of a recipe and weights from PyTorch", kExamples};
+  c.options.word("file", s->file, "Weights, as .safetensors (torchvision's, timm's or other names)");
+  c.options.require();
+  c.options.word("--recipe", s->recipe, "Recipe of the network, its preprocessing and classes");
+  c.options.require();
+  c.options.word("-o,--out", s->out, "File to write");
+  c.options.require();
+  c.options.word("--names", s->names, "YAML rules for names, tried before the known ones");
+  c.options.word("--stem", s->stem,
+                 "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first layer's weights",
+                 {"refuse", "sum", "repeat"});
+  c.options.flag("--partial", s->partial, "Report what is missing, unused or of another shape instead of refusing it");
+  c.options.word("--storage", s->storage, "f32, or f16 for half the size", {"f16", "f32"});
+  c.options.flag("--json", s->json, "Print the report as JSON");
+  c.run = [s] { return run_import(*s); };
+  return c;
 }
 
 }  // namespace fovea

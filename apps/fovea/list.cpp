@@ -145,34 +145,31 @@ int run_describe(const Settings& s) {
 
 }  // namespace
 
-void add_list(CLI::App& app, Run& run) {
-  CLI::App& command =
-      *app.add_subcommand("list", "What there is for recipes: attention blocks, backbones, necks, heads; the slots of a recipe");
+Command list_command() {
   auto s = std::make_shared<Settings>();
-  command.add_option("what", s->what, "attention, backbones, necks, heads or slots")
-      ->required()
-      ->check(CLI::IsMember({"attention", "backbones", "necks", "heads", "slots"}));
-  command.add_option("which", s->recipe, "slots: a recipe or model; else the name of one entry");
-  command.add_option("--channels", s->channels, "Of the map that parameters and arithmetic are counted for")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
-  command.add_option("--side", s->side, "Its height and width")->check(CLI::Range(1, 4096))->capture_default_str();
-  command.add_flag("--json", s->json, "As JSON");
-  command.callback([s, &run] {
-    run = [s] {
-      if (s->what == "slots") return list_slots(*s);
-      s->block = s->recipe;
-      return list_entries(*s);
-    };
-  });
+  Command c{"list", "What there is for recipes: attention blocks, backbones, necks, heads; the slots of a recipe"};
+  c.options.word("what", s->what, "attention, backbones, necks, heads or slots", {"attention", "backbones", "necks", "heads", "slots"});
+  c.options.require();
+  c.options.word("which", s->recipe, "slots: a recipe or model; else the name of one entry");
+  c.options.integer("--channels", s->channels, 1, 65536, "Of the map that parameters and arithmetic are counted for");
+  c.options.integer("--side", s->side, 1, 4096, "Its height and width");
+  c.options.flag("--json", s->json, "As JSON");
+  c.run = [s] {
+    if (s->what == "slots") return list_slots(*s);
+    s->block = s->recipe;
+    return list_entries(*s);
+  };
+  return c;
 }
 
-void add_describe(CLI::App& app, Run& run) {
-  CLI::App& command = *app.add_subcommand("describe", "What a recipe builds: features, blocks in slots, parameters, arithmetic");
+Command describe_command() {
   auto s = std::make_shared<Settings>();
-  command.add_option("recipe", s->recipe, "Recipe, .safetensors file or name in the zoo")->required();
-  command.add_flag("--json", s->json, "As JSON");
-  command.callback([s, &run] { run = [s] { return run_describe(*s); }; });
+  Command c{"describe", "What a recipe builds: features, blocks in slots, parameters, arithmetic"};
+  c.options.word("recipe", s->recipe, "Recipe, .safetensors file or name in the zoo");
+  c.options.require();
+  c.options.flag("--json", s->json, "As JSON");
+  c.run = [s] { return run_describe(*s); };
+  return c;
 }
 
 }  // namespace fovea

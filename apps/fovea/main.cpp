@@ -1,14 +1,13 @@
 // `fovea`: finds the command, runs it, turns errors into messages and exit codes.
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
 #include "modules/core/error.hpp"
-#include "modules/plan/plan.hpp"
+#include "modules/core/simd.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/exit_codes.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
@@ -25,20 +24,6 @@ void wait_passively(char** argv) {
   ::execv("/proc/self/exe", argv);  // returns only where that is not possible; then spinning costs time, not results
 }
 
-// For every command that runs networks.
-void add_tuning(CLI::App& app) {
-  for (CLI::App* command : app.get_subcommands([](const CLI::App* c) {
-         for (const char* runs_none : {"describe", "export", "import", "list", "predict", "train"})
-           if (c->get_name() == runs_none) return false;
-         return true;
-       }))
-    command
-        ->add_flag_callback(
-            "--no-tune", [] { fovea::plan::set_tuning(false); },
-            "Do not measure which way to compute is the fastest here: the same bits for every number of threads")
-        ->envname("FOVEA_NO_TUNE");
-}
-
 int complain(const std::exception& e, int exit_code) {
   std::cerr << "fovea: " << e.what() << "\n";
   return exit_code;
@@ -47,30 +32,13 @@ int complain(const std::exception& e, int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!fovea::simd_path_runs()) {
+    std::cerr << "fovea: this program was built for another processor (FOVEA_SIMD_PATH); build it here, or with FOVEA_SIMD_PATH=all\n";
+    return fovea::kExitError;
+  }
   wait_passively(argv);
-  CLI::App app{"Vision models that show where they look.", "fovea"};
-  app.set_version_flag("--version", "fovea " FOVEA_VERSION);
-  app.require_subcommand(1);
-  app.footer("`fovea COMMAND --help` explains a command.");
-  fovea::Run run;
-  fovea::add_task_verbs(app, run);
-  fovea::add_train(app, run);
-  fovea::add_eval(app, run);
-  fovea::add_export(app, run);
-  fovea::add_import(app, run);
-  fovea::add_explain(app, run);
-  fovea::add_list(app, run);
-  fovea::add_study(app, run);
-  fovea::add_describe(app, run);
-  fovea::add_plan(app, run);
-  add_tuning(app);
   try {
-    auto words = fovea::resolve_predict({argv + 1, argv + argc});
-    std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
-    app.parse(std::move(words));
-    return run();
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? fovea::kExitDone : fovea::kExitUsage;
+    return fovea::run_command_line(fovea::resolve_predict({argv + 1, argv + argc}));
   } catch (const fovea::UsageError& e) { return complain(e, fovea::kExitUsage); } catch (const fovea::FolderBusy& e) {
     return complain(e, fovea::kExitTryAgain);
   } catch (const fovea::EnvironmentError& e) { return complain(e, fovea::kExitTryAgain); } catch (const std::exception& e) {

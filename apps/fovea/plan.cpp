@@ -146,21 +146,22 @@ int run_plan(const Settings& s) {
 
 }  // namespace
 
-void add_plan(CLI::App& app, Run& run) {
-  CLI::App& command =
-      *app.add_subcommand("plan", "How a network runs once it is compiled: its steps, what is fused, what each costs");
-  command.footer(kExplained);
+Command plan_command() {
   auto s = std::make_shared<Settings>();
-  command.add_option("model", s->model, "Recipe, .safetensors file or name in the zoo")->required();
-  command.add_option("--size", s->size, "HxW of the picture; the recipe's size unless given");
-  command.add_option("--keep", s->keep, "Glob of attention maps to keep as outputs, as in '**.spatial'");
-  command.add_option("--batch", s->batch, "Pictures at a time")->check(CLI::Range(1, 4096));
-  command.add_option("--threads", s->threads, "Threads of one run; all unless given")->check(CLI::NonNegativeNumber);
-  command.add_option("--runs", s->runs, "Timed runs; each figure is their median")->check(CLI::Range(1, 10000));
-  command.add_option("--precision", s->precision, "f32, bf16, or auto (bf16 where the processor has AMX)")->capture_default_str();
-  command.add_flag("--check", s->check, "Print the largest difference to the network as it runs op by op, and of bf16 to f32");
-  command.add_option("--trace", s->trace, "Write the steps and their times for Chrome's or Perfetto's viewer");
-  command.callback([s, &run] { run = [s] { return run_plan(*s); }; });
+  Command c{"plan", "How a network runs once it is compiled: its steps, what is fused, what each costs", kExplained};
+  c.tunes = true;
+  c.options.word("model", s->model, "Recipe, .safetensors file or name in the zoo");
+  c.options.require();
+  c.options.word("--size", s->size, "HxW of the picture; the recipe's size unless given");
+  c.options.word("--keep", s->keep, "Glob of attention maps to keep as outputs, as in '**.spatial'");
+  c.options.integer("--batch", s->batch, 1, 4096, "Pictures at a time");
+  c.options.integer("--threads", s->threads, 0, 1024, "Threads of one run; 0: all");
+  c.options.integer("--runs", s->runs, 1, 10000, "Timed runs; each figure is their median");
+  c.options.word("--precision", s->precision, "f32, bf16, or auto (bf16 where the processor has AMX)", {"f32", "bf16", "auto"});
+  c.options.flag("--check", s->check, "Print the largest difference to the network as it runs op by op, and of bf16 to f32");
+  c.options.word("--trace", s->trace, "Write the steps and their times for Chrome's or Perfetto's viewer");
+  c.run = [s] { return run_plan(*s); };
+  return c;
 }
 
 }  // namespace fovea

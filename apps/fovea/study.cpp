@@ -7,6 +7,7 @@
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "apps/fovea/commands.hpp"
 #include "apps/fovea/median.hpp"
@@ -222,20 +223,29 @@ void from_json(const nlohmann::json& j, StudyResult& r) {
        j.contains("insertion")};
 }
 
-void add_study(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("study", "Train one network with each of several attention blocks and compare them");
-  auto settings = std::make_shared<Settings>();
-  command->footer(kExamples);
-  command->add_option("recipe", settings->recipe, "YAML recipe of any task that validates, without attention")->required();
-  command->add_option("overrides", settings->overrides, "key=value, for example train.epochs=5");
-  command->add_option("--blocks", settings->blocks, "What to compare, with commas between")->required()->delimiter(',');
-  command->add_option("--at", settings->at, "Slots that the blocks go into")->capture_default_str();
-  command->add_option("--seeds", settings->seeds, "Trainings of each block")->capture_default_str();
-  command->add_option("--pictures", settings->pictures, "Validation pictures for insertion and deletion; 0: leave them out")
-      ->capture_default_str();
-  command->add_option("--data-root", settings->data_root, "Folder that the recipe's data are relative to")->capture_default_str();
-  command->add_option("-o,--out", settings->out, "Folder for the trainings and the tables")->capture_default_str();
-  command->callback([settings, &run] { run = [settings] { return run_study(*settings); }; });
+Command study_command() {
+  auto s = std::make_shared<Settings>();
+  Command c{"study", "Train one network with each of several attention blocks and compare them", kExamples};
+  c.tunes = true;
+  c.options.word("recipe", s->recipe, "YAML recipe of any task that validates, without attention");
+  c.options.require();
+  c.options.words("overrides", s->overrides, "key=value, for example train.epochs=5");
+  Option blocks;
+  blocks.names = "--blocks";
+  blocks.text = "What to compare, with commas between";
+  blocks.kind = Option::Kind::words;
+  c.options.add(blocks, [s](const std::string& words) {
+    std::istringstream each(words);
+    for (std::string block; std::getline(each, block, ',');) s->blocks.push_back(block);
+  });
+  c.options.require();
+  c.options.word("--at", s->at, "Slots that the blocks go into");
+  c.options.integer("--seeds", s->seeds, 1, 1000, "Trainings of each block");
+  c.options.integer("--pictures", s->pictures, 0, 1000000, "Validation pictures for insertion and deletion; 0: leave them out");
+  c.options.word("--data-root", s->data_root, "Folder that the recipe's data are relative to");
+  c.options.word("-o,--out", s->out, "Folder for the trainings and the tables");
+  c.run = [s] { return run_study(*s); };
+  return c;
 }
 
 }  // namespace fovea

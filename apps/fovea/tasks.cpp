@@ -19,14 +19,15 @@ std::string model_among(const std::vector<std::string>& words) {
 
 }  // namespace
 
-void add_task_verbs(CLI::App& app, Run& run) {
+std::vector<Command> task_commands() {
+  std::vector<Command> all;
   for (const Task* task : TaskRegistry::global().all())
     if (auto operation = task->operation())
-      add_verb(app, run, {task->verb(), task->text(), task->examples(), std::move(operation)});
-  app.add_subcommand("predict", "Do what a model is for: its task's command, with that command's options")
-      ->footer(
-          "fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"
-          "Example: fovea predict photos/ --model photo-cbam --top 3");
+      all.push_back(verb_command({task->verb(), task->text(), task->examples(), std::move(operation)}));
+  all.push_back({"predict", "Do what a model is for: its task's command, with that command's options",
+                 "fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"
+                 "Example: fovea predict photos/ --model photo-cbam --top 3"});
+  return all;
 }
 
 std::vector<std::string> resolve_predict(std::vector<std::string> words) {

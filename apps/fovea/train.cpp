@@ -31,17 +31,18 @@ int run_train(const Settings& s) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("train", "Train or fine-tune a model from a recipe");
-  auto settings = std::make_shared<Settings>();
-  command->add_option("recipe", settings->recipe_file, "YAML recipe")->required();
-  command->add_option("overrides", settings->overrides, "key=value, for example train.steps=20000 train.optimizer.lr=0.001");
-  command->add_option("-o,--out", settings->out, "Folder for checkpoints, log and curve")->capture_default_str();
-  command->add_option("--data-root", settings->data_root, "Folder that the recipe's data and validate are relative to")
-      ->capture_default_str();
-  command->add_flag("--resume", settings->resume, "Go on from the folder's last checkpoint, bit for bit");
-  command->add_flag("--quiet", settings->quiet, "No progress");
-  command->callback([settings, &run] { run = [settings] { return run_train(*settings); }; });
+Command train_command() {
+  auto s = std::make_shared<Settings>();
+  Command c{"train", "Train or fine-tune a model from a recipe"};
+  c.options.word("recipe", s->recipe_file, "YAML recipe");
+  c.options.require();
+  c.options.words("overrides", s->overrides, "key=value, for example train.steps=20000 train.optimizer.lr=0.001");
+  c.options.word("-o,--out", s->out, "Folder for checkpoints, log and curve");
+  c.options.word("--data-root", s->data_root, "Folder that the recipe's data and validate are relative to");
+  c.options.flag("--resume", s->resume, "Go on from the folder's last checkpoint, bit for bit");
+  c.options.flag("--quiet", s->quiet, "No progress");
+  c.run = [s] { return run_train(*s); };
+  return c;
 }
 
 }  // namespace fovea

@@ -4,7 +4,6 @@
 
 #include <iostream>
 
-#include "apps/fovea/option_list.hpp"
 #include "apps/fovea/summary.hpp"
 #include "pipeline/process.hpp"
 #include "pipeline/sinks/progress.hpp"
@@ -27,7 +26,6 @@ constexpr const char* kExitCodes =
 // What the command line says of one run.
 struct Arguments {
   Verb verb;
-  OptionList options;
   ProcessOptions process;
   std::string out, model;
   bool quiet = false, json = false;
@@ -53,46 +51,42 @@ int run(Arguments& a) {
   return result.exit_code();
 }
 
-void add_common_options(CLI::App& command, Arguments& a) {
+void add_common_options(OptionList& o, Arguments& a) {
   const bool folder = !a.verb.operation->answers_in_text();
-  auto* inputs = command.add_option("INPUT", a.process.inputs, "Files, folders, patterns, or - for a list on standard input");
-  if (!a.verb.instead) inputs->required();
-  command.add_option("-o,--out", a.out,
-                     folder ? "Folder for the results" : "Folder for the results; without it answers go to standard output");
-  auto* model = command.add_option("-m,--model", a.model, "A model of the zoo or a .safetensors file");
-  if (a.verb.operation->needs_model()) model->required();
-  command.add_option("--precision", a.process.precision, "f32, bf16, or auto (bf16 where the processor has AMX)")
-      ->check(CLI::IsMember({"f32", "bf16", "auto"}))
-      ->capture_default_str();
-  command.add_option("-t,--threads", a.process.threads, "Processors to use (default: all that this process may use)")
-      ->check(CLI::Range(1, 1024));
-  command
-      .add_option("--hint", a.process.hint,
-                  "latency: one image at a time on all processors; throughput: a processor for each image, with the memory that "
-                  "takes; auto: throughput, wider where there are fewer images than processors")
-      ->check(CLI::IsMember({"auto", "latency", "throughput"}))
-      ->capture_default_str();
-  command.add_option("-j,--jobs", a.process.jobs, "Images read:computed:written at once, for example 1:2:1; wins over --hint");
+  o.words("INPUT", a.process.inputs, "Files, folders, patterns, or - for a list on standard input");
+  if (!a.verb.instead) o.require();
+  o.word("-o,--out", a.out, folder ? "Folder for the results" : "Folder for the results; without it answers go to standard output");
+  o.word("-m,--model", a.model, "A model of the zoo or a .safetensors file");
+  if (a.verb.operation->needs_model()) o.require();
+  o.word("--precision", a.process.precision, "f32, bf16, or auto (bf16 where the processor has AMX)", {"f32", "bf16", "auto"});
+  o.integer("-t,--threads", a.process.threads, 1, 1024, "Processors to use (default: all that this process may use)");
+  o.hide_default();
+  o.word("--hint", a.process.hint,
+         "latency: one image at a time on all processors; throughput: a processor for each image, with the memory that takes; auto: "
+         "throughput, wider where there are fewer images than processors",
+         {"auto", "latency", "throughput"});
+  o.word("-j,--jobs", a.process.jobs, "Images read:computed:written at once, for example 1:2:1; wins over --hint");
   if (!a.verb.operation->always_reports())
-    command.add_flag("--report", a.process.report, "Write OUT/report.html: every image with its answer, times");
-  command.add_flag("-q,--quiet", a.quiet, "Say nothing but errors");
-  command.add_flag("--json", a.json,
-                   folder ? "One JSON object an event on standard output, a summary last"
-                          : "One JSON object an image (with -o: an event, a summary last) on standard output");
+    o.flag("--report", a.process.report, "Write OUT/report.html: every image with its answer, times");
+  o.flag("-q,--quiet", a.quiet, "Say nothing but errors");
+  o.flag("--json", a.json,
+         folder ? "One JSON object an event on standard output, a summary last"
+                : "One JSON object an image (with -o: an event, a summary last) on standard output");
 }
 
 }  // namespace
 
-void add_verb(CLI::App& app, Run& run_chosen, Verb verb) {
+Command verb_command(Verb verb) {
   auto a = std::make_shared<Arguments>();
   a->verb = std::move(verb);
-  CLI::App& command = *app.add_subcommand(a->verb.name, a->verb.text);
-  add_common_options(command, *a);
-  a->verb.operation->add_options(a->options);
-  add_options(command, a->options, &a->process.inputs);
-  if (a->verb.add_more) a->verb.add_more(command);
-  command.footer(kInputs + ("\n" + a->verb.examples) + kExitCodes);
-  command.callback([a, &run_chosen] { run_chosen = [a] { return run(*a); }; });
+  Command c{a->verb.name, a->verb.text, kInputs + ("\n" + a->verb.examples) + kExitCodes};
+  c.tunes = true;
+  c.inputs = &a->process.inputs;
+  add_common_options(c.options, *a);
+  a->verb.operation->add_options(c.options);
+  if (a->verb.add_more) a->verb.add_more(c.options);
+  c.run = [a] { return run(*a); };
+  return c;
 }
 
 }  // namespace fovea

@@ -1,7 +1,6 @@
 // The commands that do something to every input: `fovea <verb> INPUT... -o OUT`, written once for all of them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,10 +14,10 @@ struct Verb {
   std::string name, text, examples;
   std::unique_ptr<Operation> operation;
   // Done instead of a run where it says so, with the model's name: `--list-layers`.
-  std::function<void(CLI::App& command)> add_more = {};
+  std::function<void(OptionList& options)> add_more = {};
   std::function<bool(const std::string& model)> instead = {};
 };
 
-void add_verb(CLI::App& app, Run& run, Verb verb);
+Command verb_command(Verb verb);
 
 }  // namespace fovea

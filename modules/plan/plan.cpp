@@ -11,9 +11,6 @@
 namespace fovea::plan {
 namespace {
 
-// bytes; a larger arena is freed after each run, and the allocator decides how much of it to keep
-constexpr std::size_t kKeptArena = std::size_t{64} << 20;
-
 // Takes a Run from the plan and gives it back, also when a step throws.
 class Borrowed {
  public:
@@ -60,7 +57,6 @@ std::unique_ptr<Run> Plan::State::take() {
 }
 
 void Plan::State::give(std::unique_ptr<Run> run) {
-  if (memory.arena > kKeptArena) return;
   std::lock_guard lock(mutex_);
   free_.push_back(std::move(run));
 }

@@ -3,9 +3,10 @@
 namespace fovea::plan {
 
 Run::Run(std::size_t arena_bytes, std::size_t eager_slots, std::vector<std::unique_ptr<dnn::PreparedConv::Call>> calls)
-    : arena_(std::make_unique<Storage>(arena_bytes)), eager_(eager_slots), calls_(std::move(calls)) {}
+    : arena_bytes_(arena_bytes), eager_(eager_slots), calls_(std::move(calls)) {}
 
 void Run::begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants) {
+  arena_ = std::make_unique<Storage>(arena_bytes_);
   inputs_.clear();
   for (const Tensor& t : inputs)
     inputs_.push_back(t.to(DType::f32).contiguous(t.rank() == 4 ? Layout::channels_last : Layout::row_major));
@@ -13,6 +14,7 @@ void Run::begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants)
 }
 
 void Run::end() {
+  arena_.reset();
   inputs_.clear();
   temporaries_.clear();
   for (Tensor& t : eager_) t = {};

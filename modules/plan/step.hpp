@@ -27,13 +27,14 @@ struct BufferRef {
   Layout layout() const { return shape.rank() == 4 && !row_major ? Layout::channels_last : Layout::row_major; }
 };
 
-// The memory of one run. Used by one thread at a time and kept for the next run.
+// The memory of one run. Used by one thread at a time and kept for the next run, but for the arena: the caching allocator gives its block to
+// the next run of any plan, since fresh pages cost a new picture size more than its kernels.
 class Run {
  public:
   Run(std::size_t arena_bytes, std::size_t eager_slots, std::vector<std::unique_ptr<dnn::PreparedConv::Call>> calls);
 
   void begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants);
-  void end();  // releases every tensor but the arena
+  void end();  // releases the arena and every tensor
 
   char* arena() const { return static_cast<char*>(arena_->data); }
   // The address of a value in its type and the plan's layout; null for an absent one. An eager tensor of another layout or type is
@@ -50,6 +51,7 @@ class Run {
   dnn::PreparedConv::Call& call(std::size_t i) const { return *calls_[i]; }
 
  private:
+  std::size_t arena_bytes_;
   std::unique_ptr<Storage> arena_;
   Tensors inputs_, eager_, temporaries_;
   std::shared_ptr<const Tensors> constants_;

@@ -7,11 +7,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "modules/core/dnnl.hpp"
 #include "modules/core/threads.hpp"
@@ -23,7 +23,10 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kRuns = 7;
-constexpr double kBudget = 0.02;  // seconds for one candidate; two runs at least
+constexpr double kBudget = 0.02;  // seconds for one candidate; three runs at least
+constexpr int kFewest = 3;
+constexpr double kClear = 1.05;   // how much slower by its median a choice may seem than another before the measurement is unclear
+constexpr int kMostUnclear = 3;   // measurements, each in a process of its own, after which an unclear choice stays
 
 // "AMD EPYC, 26.2.1, 1024 KB; 2 processors; fovea 0.1.0; oneDNN 2.6.3"
 const std::string& machine() {
@@ -53,7 +56,24 @@ std::optional<fs::path> file() {
   return std::nullopt;
 }
 
-using Choices = std::map<std::string, std::string>;
+struct Choice {
+  std::string name;
+  int unclear = 0;  // measurements that it rests on where none was clear; 0: a clear one
+};
+using Choices = std::map<std::string, Choice>;
+
+// In the file a clear choice is its name, another {"choice": name, "unclear": measurements}.
+nlohmann::json json_of(const Choice& c) {
+  if (c.unclear == 0) return c.name;
+  return {{"choice", c.name}, {"unclear", c.unclear}};
+}
+
+std::optional<Choice> choice_from(const nlohmann::json& j) {
+  if (j.is_string()) return Choice{j.get<std::string>()};
+  if (!j.is_object() || !j.contains("choice") || !j["choice"].is_string()) return std::nullopt;
+  if (!j.contains("unclear") || !j["unclear"].is_number_unsigned()) return std::nullopt;
+  return Choice{j["choice"].get<std::string>(), static_cast<int>(std::min<std::uint64_t>(j["unclear"].get<std::uint64_t>(), kMostUnclear))};
+}
 
 // The content of the file, an object for each machine; empty where there is no file or it is not understood.
 nlohmann::json read_file() {
@@ -70,7 +90,7 @@ Choices choices_of(const nlohmann::json& all) {
   Choices choices;
   if (!all.contains(machine()) || !all[machine()].is_object()) return choices;
   for (const auto& [key, choice] : all[machine()].items())
-    if (choice.is_string()) choices[key] = choice.get<std::string>();
+    if (const auto known = choice_from(choice)) choices[key] = *known;
   return choices;
 }
 
@@ -82,7 +102,8 @@ void write_choices(const Choices& choices) {
   nlohmann::json all = read_file();
   Choices merged = choices_of(all);
   for (const auto& [key, choice] : choices) merged[key] = choice;
-  all[machine()] = merged;
+  all[machine()] = nlohmann::json::object();
+  for (const auto& [key, choice] : merged) all[machine()][key] = json_of(choice);
   std::error_code ignored;
   fs::create_directories(to->parent_path(), ignored);
   const fs::path temporary = to->string() + "." + std::to_string(::getpid());
@@ -97,6 +118,7 @@ void write_choices(const Choices& choices) {
 struct Known {
   std::mutex mutex;
   std::optional<Choices> choices;  // none: the file was not read yet
+  std::set<std::string> measured;  // by this process
 };
 Known& known() {
   static Known all;
@@ -110,20 +132,43 @@ double seconds(const Trial& t) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The shortest time of each. Candidates take turns, so that other load on the machine affects all of them.
-std::string measure(const std::vector<Candidate>& candidates) {
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// The one with the shortest time. Candidates take turns, so that other load on the machine affects all of them; it is unclear where the
+// medians say otherwise.
+Choice measure(const std::vector<Candidate>& candidates) {
   std::vector<Trial> trials;
   for (const Candidate& c : candidates) trials.push_back(c.make());
   for (const Trial& t : trials) seconds(t);
-  std::vector<double> best(candidates.size(), std::numeric_limits<double>::infinity()), spent(candidates.size());
+  std::vector<std::vector<double>> times(candidates.size());
+  std::vector<double> spent(candidates.size()), shortest, medians;
   for (int round = 0; round < kRuns; ++round)
     for (std::size_t i = 0; i < trials.size(); ++i) {
-      if (round >= 2 && spent[i] > kBudget) continue;
+      if (round >= kFewest && spent[i] > kBudget) continue;
       const double t = seconds(trials[i]);
       spent[i] += t;
-      best[i] = std::min(best[i], t * candidates[i].handicap);
+      times[i].push_back(t * candidates[i].handicap);
     }
-  return candidates[static_cast<std::size_t>(std::min_element(best.begin(), best.end()) - best.begin())].name;
+  for (const auto& t : times) {
+    shortest.push_back(*std::min_element(t.begin(), t.end()));
+    medians.push_back(median(t));
+  }
+  const auto best = static_cast<std::size_t>(std::min_element(shortest.begin(), shortest.end()) - shortest.begin());
+  const bool clear = medians[best] <= kClear * *std::min_element(medians.begin(), medians.end());
+  return {candidates[best].name, clear ? 0 : 1};
+}
+
+// Whether the choice is among the candidates and need not be measured (again) by this process.
+bool holds(const Known& all, const std::string& key, const std::vector<Candidate>& candidates) {
+  const auto it = all.choices->find(key);
+  if (it == all.choices->end()) return false;
+  const Choice& choice = it->second;
+  if (std::none_of(candidates.begin(), candidates.end(), [&](const Candidate& c) { return c.name == choice.name; })) return false;
+  return choice.unclear == 0 || choice.unclear >= kMostUnclear || all.measured.count(key) > 0;
 }
 
 }  // namespace
@@ -132,18 +177,21 @@ std::string fastest(const std::string& key, const std::vector<Candidate>& candid
   Known& all = known();
   std::lock_guard lock(all.mutex);  // also while measuring: two measurements at once would disturb each other
   if (!all.choices) all.choices = choices_of(read_file());
-  if (const auto it = all.choices->find(key); it != all.choices->end())
-    for (const Candidate& c : candidates)
-      if (c.name == it->second) return c.name;
-  const std::string& choice = (*all.choices)[key] = measure(candidates);
+  if (holds(all, key, candidates)) return all.choices->at(key).name;
+  const int before = all.choices->count(key) > 0 ? all.choices->at(key).unclear : 0;
+  Choice choice = measure(candidates);
+  if (choice.unclear > 0) choice.unclear += before;
+  (*all.choices)[key] = choice;
+  all.measured.insert(key);
   write_choices(*all.choices);
-  return choice;
+  return choice.name;
 }
 
 void forget_tuning() {
   Known& all = known();
   std::lock_guard lock(all.mutex);
   all.choices.reset();
+  all.measured.clear();
 }
 
 }  // namespace fovea::plan

@@ -32,26 +32,26 @@ void attention(Report& report) {
       continue;
     }
     const ThreadScope thread_scope(width);
-    const auto times = interleaved<4>(7, {[&] {
-                                            for (int i = 0; i < 16; ++i)
-                                              check(dnn::matmul(a, b, {}, c), "bench: oneDNN has no product");
-                                          },
-                                          [&] {
-                                            const NoGrad no_grad;
-                                            fovea::attention(q, k, v);
-                                          },
-                                          [&] { fovea::attention(q, k, v).backward(seed); },
-                                          [&] {
-                                            const NoGrad no_grad;
-                                            fovea::attention_received(q, k, v);
-                                          }});
-    const double rate = 16 * product / times[0];
+    const Times t = interleaved(7, {timed([&] {
+                                      for (int i = 0; i < 16; ++i)
+                                        check(dnn::matmul(a, b, {}, c), "bench: oneDNN has no product");
+                                    }),
+                                    timed([&] {
+                                      const NoGrad no_grad;
+                                      fovea::attention(q, k, v);
+                                    }),
+                                    timed([&] { fovea::attention(q, k, v).backward(seed); }),
+                                    timed([&] {
+                                      const NoGrad no_grad;
+                                      fovea::attention_received(q, k, v);
+                                    })});
+    const double rate = 16 * product / t.median(0), same_work = 16 * product / forward;
     report.note(fmt::format("attention.f32.matmul_gflops.threads{}", width), 2e-9 * rate);
-    report.at_most(fmt::format("attention.f32.matmul_rate_over_forward.threads{}", width), rate / (forward / times[1]), 1 / 0.65);
-    report.at_most(fmt::format("attention.f32.received/forward.threads{}", width), times[3] / times[1], 1.10);
-    report.note(fmt::format("attention.f32.forward_share.threads{}", width), forward / times[1] / rate);
+    report.at_most(fmt::format("attention.f32.matmul_rate_over_forward.threads{}", width), t.over(1, 0).times(same_work), 1 / 0.65);
+    report.at_most(fmt::format("attention.f32.received/forward.threads{}", width), t.over(3, 1), 1.10);
+    report.note(fmt::format("attention.f32.forward_share.threads{}", width), forward / t.median(1) / rate);
     // Five products backward, and the scores once more forward: 2 + 5.
-    report.note(fmt::format("attention.f32.step_share.threads{}", width), 3.5 * forward / times[2] / rate);
+    report.note(fmt::format("attention.f32.step_share.threads{}", width), 3.5 * forward / t.median(2) / rate);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "modules/core/threads.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/child.hpp"
 #include "tests/bench/training.hpp"
 
 namespace fovea::bench {

@@ -23,6 +23,7 @@ const std::vector<std::pair<std::string, Group>> groups = {
     {"plan", fovea::bench::plan},
     {"compile", fovea::bench::compile},
     {"runtime", fovea::bench::runtime},
+    {"new_size", fovea::bench::new_size},
     {"batch", fovea::bench::batch},
     {"onnx", fovea::bench::onnx},
 };

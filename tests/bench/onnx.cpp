@@ -1,8 +1,10 @@
-// Compiled plans against ONNX Runtime on the same networks, batch 1: in turn, several rounds, both on the same processors, as many as
-// threads, and with denormals as zero.
+// Compiled plans against ONNX Runtime on the same networks, batch 1: run by run in turn, both on the same processors, as many as threads,
+// and with denormals as zero.
 #include <fmt/core.h>
 
+#include <chrono>
 #include <optional>
+#include <thread>
 
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
@@ -51,15 +53,12 @@ Model network(const Peer& peer) {
   return model;
 }
 
-// As ort_bench.js takes it: the median of a few runs behind a quarter as many that are not counted.
-double median_ms(const plan::Plan& plan, const Tensor& x) {
-  const int runs = x.dim(2) > 224 ? 7 : 21;
-  std::vector<double> times;
-  for (int i = -((runs + 3) / 4); i < runs; ++i) {
-    const double t = seconds([&] { plan.run({x}); });
-    if (i >= 0) times.push_back(t * 1e3);
-  }
-  return median(std::move(times));
+// Threads that wait actively for the next run, as OpenMP's do for a moment, are asleep again before the other side's turn.
+Run rested(Run run) {
+  return [run = std::move(run)] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return run();
+  };
 }
 
 void measure(Report& report, const OnnxRuntime& runtime, const Peer& peer, int threads) {
@@ -70,17 +69,16 @@ void measure(Report& report, const OnnxRuntime& runtime, const Peer& peer, int t
   const bool amx = parse_precision("auto") == DType::bf16;
   std::vector<plan::Plan> plans{model.compile(x.shape())};
   if (peer.bf16 > 0 && amx) plans.push_back(model.compile(x.shape(), {.precision = DType::bf16}));
-  std::vector<std::vector<double>> ours(plans.size());
-  std::vector<double> theirs;
-  for (int round = 0; round < (peer.side > 224 ? 3 : 5); ++round) {
-    for (std::size_t i = 0; i < plans.size(); ++i) ours[i].push_back(median_ms(plans[i], x));
-    theirs.push_back(runtime.ms(peer.name, threads));
-  }
+  OnnxRuntime::Session theirs = runtime.session(peer.name, threads);
+  std::vector<Run> runs{rested([&] { return theirs.run(); })};
+  for (const plan::Plan& p : plans) runs.push_back(rested(timed([&] { p.run({x}); })));
+  interleaved(3, runs);  // ONNX Runtime's first runs are slower
+  const Times t = interleaved(x.dim(2) > 224 ? 11 : 41, runs);
   const std::string name = fmt::format("onnx.{}.{}t", peer.name, threads), bf16 = name + ".bf16/onnx_runtime_f32";
-  report.note(name + ".ms", median(ours[0]));
-  report.note(name + ".onnx_runtime_ms", median(theirs));
-  report.at_most(name + "/onnx_runtime", median(ours[0]) / median(theirs), peer.limit);
-  if (plans.size() > 1) report.at_most(bf16, median(ours[1]) / median(theirs), peer.bf16);
+  report.note(name + ".ms", t.median(1) * 1e3);
+  report.note(name + ".onnx_runtime_ms", t.median(0) * 1e3);
+  report.at_most(name + "/onnx_runtime", t.over(1, 0), peer.limit);
+  if (plans.size() > 1) report.at_most(bf16, t.over(2, 0), peer.bf16);
   else if (peer.bf16 > 0) report.skip(bf16, "no AMX");
 }
 

@@ -52,16 +52,14 @@ OnnxRuntime::OnnxRuntime() {
 
 fs::path OnnxRuntime::model(const std::string& network) const { return folder_ / "models" / (network + ".onnx"); }
 
-double OnnxRuntime::ms(const std::string& network, int threads) const {
-  const std::string text =
-      output_of({"/usr/bin/env", "NODE_PATH=" + (folder_ / "node_modules").string(), "node",
-                 FOVEA_SOURCE_DIR "/tests/bench/ort_bench.js", std::to_string(threads), model(network).string()});
-  double median = 0;
-  char version[32] = "";
-  check(std::sscanf(text.c_str(), "%*s %*s %lf %31s", &median, version) == 2, "bench: ort_bench.js: expected a time, got '", text,
-        "'");
+OnnxRuntime::Session OnnxRuntime::session(const std::string& network, int threads) const {
+  Session session({"/usr/bin/env", "NODE_PATH=" + (folder_ / "node_modules").string(), "node",
+                   FOVEA_SOURCE_DIR "/tests/bench/ort_bench.js", std::to_string(threads), model(network).string()});
+  const std::string version = session.process_.read_line();
   check(version == version_, "bench: expected ONNX Runtime ", version_, ", got ", version);
-  return median;
+  return session;
 }
+
+double OnnxRuntime::Session::run() { return std::stod(process_.ask("run")) / 1e3; }
 
 }  // namespace fovea::bench

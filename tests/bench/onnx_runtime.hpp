@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
+
+#include "tests/bench/child.hpp"
 
 namespace fovea::bench {
 
@@ -17,8 +20,17 @@ class OnnxRuntime {
 
   const std::string& version() const { return version_; }
 
-  // Median milliseconds of a run of one of export_models.py's networks, in a process of its own, on the processors of this thread.
-  double ms(const std::string& network, int threads) const;
+  // A process that has one of export_models.py's networks loaded, on the processors of this thread.
+  class Session {
+   public:
+    double run();  // seconds that one took
+
+   private:
+    friend class OnnxRuntime;
+    explicit Session(const std::vector<std::string>& command) : process_(command) {}
+    Child process_;
+  };
+  Session session(const std::string& network, int threads) const;
 
  private:
   std::filesystem::path model(const std::string& network) const;

@@ -51,6 +51,13 @@ class BareForward {
   std::vector<Layer> layers_;
 };
 
+// 0: the bare convolutions; i + 1: plan i.
+std::vector<Run> runs(BareForward& bare, const std::vector<plan::Plan>& plans, const Tensor& x) {
+  std::vector<Run> all{timed([&] { bare(); })};
+  for (const plan::Plan& p : plans) all.push_back(timed([&] { p.run({x}); }));
+  return all;
+}
+
 struct Against {
   std::string name, block, at;
   double limit;  // on the ratio to the network without attention
@@ -73,15 +80,13 @@ void measure(Report& report, int threads) {
   std::vector<plan::Plan> plans{plain.compile(kInput)};
   for (const Against& a : all) plans.push_back(network(a.block, a.at).compile(kInput));
   plans.push_back(network("cbam").compile(kInput, {.keep = "**.spatial"}));
-  std::vector<Task> tasks{[&] { bare(); }};
-  for (const plan::Plan& p : plans) tasks.push_back([&] { p.run({x}); });
-  const std::vector<double> t = interleaved(15, tasks);
+  const Times t = interleaved(15, runs(bare, plans, x));
   const auto name = [&](const std::string& what) { return fmt::format("plan.{}.{}t", what, threads); };
-  report.note(name("resnet50.ms"), t[1] * 1e3);
-  report.at_most(name("resnet50/direct_convolutions"), t[1] / t[0], 1.06);
+  report.note(name("resnet50.ms"), t.median(1) * 1e3);
+  report.at_most(name("resnet50/direct_convolutions"), t.over(1, 0), 1.06);
   for (std::size_t i = 0; i < all.size(); ++i)
-    report.at_most(name("resnet50_" + all[i].name + "/plain"), t[i + 2] / t[1], all[i].limit);
-  report.at_most(name("resnet50_cbam_kept/cbam"), t.back() / t[3], 1.03);
+    report.at_most(name("resnet50_" + all[i].name + "/plain"), t.over(i + 2, 1), all[i].limit);
+  report.at_most(name("resnet50_cbam_kept/cbam"), t.over(plans.size(), 3), 1.03);
   const auto m = plans[0].memory();
   report.note(name("resnet50.arena_mb"), static_cast<double>(m.arena) / 1e6);
   report.note(name("resnet50.without_sharing_mb"), static_cast<double>(m.without_sharing) / 1e6);
@@ -96,16 +101,14 @@ void measure_bf16(Report& report, int threads) {
   std::vector<plan::Plan> plans;
   for (const Model& model : {plain, network("cbam")})
     for (const DType precision : {DType::bf16, DType::f32}) plans.push_back(model.compile(kInput, {.precision = precision}));
-  std::vector<Task> tasks{[&] { bare(); }};
-  for (const plan::Plan& p : plans) tasks.push_back([&] { p.run({x}); });
-  const std::vector<double> t = interleaved(15, tasks);
+  const Times t = interleaved(15, runs(bare, plans, x));
   const auto name = [&](const std::string& what) { return fmt::format("plan.{}.{}t", what, threads); };
-  report.note(name("resnet50_bf16.ms"), t[1] * 1e3);
-  if (parse_precision("auto") == DType::bf16) report.at_most(name("resnet50_bf16/direct_convolutions"), t[1] / t[0], 1.35);
-  else report.note(name("resnet50_bf16/direct_convolutions"), t[1] / t[0]);
-  report.note(name("resnet50_bf16/f32"), t[1] / t[2]);
-  report.note(name("resnet50_cbam_bf16/f32"), t[3] / t[4]);
-  report.note(name("resnet50_cbam_bf16/plain_bf16"), t[3] / t[1]);
+  report.note(name("resnet50_bf16.ms"), t.median(1) * 1e3);
+  if (parse_precision("auto") == DType::bf16) report.at_most(name("resnet50_bf16/direct_convolutions"), t.over(1, 0), 1.35);
+  else report.note(name("resnet50_bf16/direct_convolutions"), t.over(1, 0));
+  report.note(name("resnet50_bf16/f32"), t.over(1, 2));
+  report.note(name("resnet50_cbam_bf16/f32"), t.over(3, 4));
+  report.note(name("resnet50_cbam_bf16/plain_bf16"), t.over(3, 1));
 }
 
 bool has_bf16(Report& report) {

@@ -11,6 +11,7 @@
 #include "modules/core/memory.hpp"
 #include "modules/core/threads.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/child.hpp"
 #include "tests/bench/training.hpp"
 
 namespace fovea::bench {
@@ -58,16 +59,13 @@ double classified(const fs::path& folder, const std::string& model, const std::s
 }
 
 // Pictures a second with a lane for each over those of one lane that is as wide as the machine.
-double gain(Report& report, const fs::path& folder, const std::string& model) {
-  std::vector<double> lanes, wide;
-  for (int round = 0; round <= kRounds; ++round) {
-    const double many = classified(folder, model, "throughput"), one = classified(folder, model, "latency");
-    if (round > 0) lanes.push_back(many), wide.push_back(one);  // the first fills caches
-  }
+Spread gain(Report& report, const fs::path& folder, const std::string& model) {
+  const Times t = interleaved(kRounds, {[&] { return classified(folder, model, "throughput"); },
+                                        [&] { return classified(folder, model, "latency"); }});
   const std::string name = fs::path(model).stem().string();
-  report.note("runtime." + name + ".throughput.images_per_second", kPhotographs / median(lanes));
-  report.note("runtime." + name + ".latency.images_per_second", kPhotographs / median(wide));
-  return median(wide) / median(lanes);
+  report.note("runtime." + name + ".throughput.images_per_second", kPhotographs / t.median(0));
+  report.note("runtime." + name + ".latency.images_per_second", kPhotographs / t.median(1));
+  return t.over(1, 0);
 }
 
 void throughput(Report& report, const fs::path& large) {

@@ -55,22 +55,13 @@ void measure(Report& report, const Net& net, int threads) {
   const std::string name = fmt::format("train_networks.{}.{}t", net.name, threads);
   TrainStep step(net);
   BareConvolutions bare(step.model(), {8, 3, 128, 128}, DType::f32);
-  std::vector<double> ours, torch, over;
-  PyTorchStep theirs;
-  for (int round = 0; round < 3; ++round) {  // in turn with PyTorch, which is a process of its own
-    const auto [mine, convolutions] = interleaved<2>(5, std::array<Task, 2>{[&] { step(); }, [&] { bare(); }});
-    ours.push_back(mine);
-    over.push_back(mine / convolutions);
-    if (!theirs.missing.empty()) continue;
-    theirs = pytorch_step(net.name, threads);
-    torch.push_back(theirs.ms / 1e3);
-  }
-  report.note(name + ".ms", median(ours) * 1e3);
-  if (net.over_convolutions > 0) report.at_most(name + "/direct_convolutions", median(over), net.over_convolutions);
-  else report.note(name + "/direct_convolutions", median(over));
-  if (!theirs.missing.empty()) return report.skip(name + "/pytorch_f32", theirs.missing);
-  report.state(name + ".version", "PyTorch " + theirs.version);
-  report.at_most(name + "/pytorch_f32", median(ours) / median(torch), net.over_pytorch[threads - 1]);
+  const StepTimes t = step_times(net.name, threads, [&] { step(); }, [&] { bare(); });
+  report.note(name + ".ms", t.all.median(0) * 1e3);
+  if (net.over_convolutions > 0) report.at_most(name + "/direct_convolutions", t.all.over(0, 1), net.over_convolutions);
+  else report.note(name + "/direct_convolutions", t.all.over(0, 1));
+  if (!t.missing.empty()) return report.skip(name + "/pytorch_f32", t.missing);
+  report.state(name + ".version", "PyTorch " + t.version);
+  report.at_most(name + "/pytorch_f32", t.all.over(0, 2), net.over_pytorch[threads - 1]);
 }
 
 }  // namespace

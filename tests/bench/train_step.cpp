@@ -44,23 +44,13 @@ void measure(Report& report, DType precision, int threads, double torch_limit, b
   const std::string name = fmt::format("train_step.a2n.{}.{}t", name_of(precision), threads);
   TrainStep step(precision);
   BareConvolutions bare(Model::from_recipe(kRecipe), {16, 3, 48, 48}, precision);
-  std::vector<double> ours, torch;
-  PyTorchStep theirs;
-  for (int round = 0; round < 2; ++round) {  // in turn with PyTorch, which is a process of its own
-    const auto [mine, convolutions] = interleaved<2>(5, std::array<Task, 2>{[&] { step(); }, [&] { bare(); }});
-    ours.push_back(mine);
-    if (round == 0) {
-      report.note(name + ".ms", mine * 1e3);
-      if (floor) report.at_most(name + "/direct_convolutions", mine / convolutions, 1.20);
-      else report.note(name + "/direct_convolutions", mine / convolutions);
-    }
-    if (!theirs.missing.empty()) continue;
-    theirs = pytorch_step("a2n", threads);
-    torch.push_back(theirs.ms / 1e3);
-  }
-  if (!theirs.missing.empty()) return report.skip(name + "/pytorch_f32", theirs.missing);
-  report.state(name + ".version", "PyTorch " + theirs.version);
-  report.at_most(name + "/pytorch_f32", median(ours) / median(torch), torch_limit);
+  const StepTimes t = step_times("a2n", threads, [&] { step(); }, [&] { bare(); });
+  report.note(name + ".ms", t.all.median(0) * 1e3);
+  if (floor) report.at_most(name + "/direct_convolutions", t.all.over(0, 1), 1.20);
+  else report.note(name + "/direct_convolutions", t.all.over(0, 1));
+  if (!t.missing.empty()) return report.skip(name + "/pytorch_f32", t.missing);
+  report.state(name + ".version", "PyTorch " + t.version);
+  report.at_most(name + "/pytorch_f32", t.all.over(0, 2), torch_limit);
 }
 
 }  // namespace
@@ -76,8 +66,8 @@ void train_step(Report& report) {
   if (parse_precision("auto") != DType::bf16) {
     ThreadScope thread_scope(1);
     TrainStep f32(DType::f32), bf16(DType::bf16);
-    const auto [slow, fast] = interleaved<2>(5, std::array<Task, 2>{[&] { f32(); }, [&] { bf16(); }});
-    report.note("train_step.a2n.bf16/f32.1t", fast / slow);
+    const Times t = interleaved(7, {timed([&] { f32(); }), timed([&] { bf16(); })});
+    report.note("train_step.a2n.bf16/f32.1t", t.over(1, 0));
     return report.skip("train_step.a2n.bf16/pytorch_f32", "this processor has no AMX");
   }
   measure(report, DType::bf16, 1, 0.50, false);

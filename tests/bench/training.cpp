@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
+#include <optional>
 
 #include "modules/autograd/apply.hpp"
 #include "modules/nn/training.hpp"
@@ -43,21 +43,35 @@ void BareConvolutions::operator()() {
   }
 }
 
-PyTorchStep pytorch_step(const std::string& name, int threads) {
+namespace {
+
+std::vector<std::string> pytorch_command(const std::string& name, int threads) {
   const char* given = std::getenv("FOVEA_TORCH_BENCH");
   const std::filesystem::path script = given ? given : FOVEA_SOURCE_DIR "/../shared/bench/torch_train_bench.py";
-  if (!std::filesystem::exists(script)) return {.missing = "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)"};
+  check(std::filesystem::exists(script), "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)");
+  return {"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", FOVEA_SOURCE_DIR "/tests/bench/pytorch_step.py",
+          script.string(), std::to_string(threads), name};
+}
+
+}  // namespace
+
+PyTorchStep::PyTorchStep(const std::string& name, int threads) try
+    : process_(pytorch_command(name, threads)), version_(process_.read_line()) {
+} catch (const Error& e) {
+  fail("PyTorch's step failed (", e.what(), "): are Debian's python3-torch and python3-torchvision installed?");
+}
+
+double PyTorchStep::run() { return std::stod(process_.ask("step")) / 1e3; }
+
+StepTimes step_times(const std::string& name, int threads, const std::function<void()>& ours, const std::function<void()>& bare) {
+  std::vector<Run> runs{timed(ours), timed(bare)};
+  std::optional<PyTorchStep> torch;
+  std::string missing;
   try {
-    std::istringstream text(
-        output_of({"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", FOVEA_SOURCE_DIR "/tests/bench/pytorch_step.py",
-                   script.string(), std::to_string(threads), name}));
-    std::string model, batch, size, width;
-    PyTorchStep step;
-    check(bool(text >> model >> batch >> size >> width >> step.ms >> step.version), "bench: pytorch_step.py gave no time");
-    return step;
-  } catch (const std::exception&) {
-    return {.missing = "PyTorch's step failed: are Debian's python3-torch and python3-torchvision installed?"};
-  }
+    torch.emplace(name, threads);
+    runs.push_back([&] { return torch->run(); });
+  } catch (const Error& e) { missing = e.what(); }
+  return {interleaved(PyTorchStep::kSteps - 1, runs), torch ? torch->version() : "", missing};  // one round more warms up
 }
 
 }  // namespace fovea::bench

@@ -1,11 +1,14 @@
 // What the measurements of training share: a network's convolutions bare in oneDNN, and PyTorch's time for the same step.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "modules/core/dnnl.hpp"
 #include "modules/model.hpp"
+#include "tests/bench/child.hpp"
+#include "tests/bench/spread.hpp"
 
 namespace fovea::bench {
 
@@ -28,11 +31,26 @@ class BareConvolutions {
   std::vector<Layer> layers_;
 };
 
-struct PyTorchStep {
-  double ms = 0;
-  std::string version = {}, missing = {};  // missing: why there is no time
+// PyTorch's step of the model that torch_train_bench.py calls `name`, in a process of its own: on the processors of this thread, with
+// denormals as zero.
+class PyTorchStep {
+ public:
+  static constexpr int kSteps = 7;  // that the process takes before it ends
+
+  PyTorchStep(const std::string& name, int threads);  // Error says what is missing
+  const std::string& version() const { return version_; }
+  double run();  // seconds that one took
+
+ private:
+  Child process_;
+  std::string version_;
 };
-// PyTorch's step of the model that torch_train_bench.py calls `name`: on the processors of this thread, with denormals as zero.
-PyTorchStep pytorch_step(const std::string& name, int threads);
+
+// Our step, oneDNN's bare convolutions and, where it is installed, PyTorch's step, in turn.
+struct StepTimes {
+  Times all;                          // 0: ours, 1: bare, 2: PyTorch's
+  std::string version, missing = {};  // PyTorch's; missing: why there are no times of it
+};
+StepTimes step_times(const std::string& name, int threads, const std::function<void()>& ours, const std::function<void()>& bare);
 
 }  // namespace fovea::bench

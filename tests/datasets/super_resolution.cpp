@@ -60,6 +60,25 @@ TEST_CASE("patches: batch k depends on the seed and k alone, in any order") {
   for (const double v : first.target().values()) CHECK((v >= 0 && v <= 1));
 }
 
+TEST_CASE("patches come in the network's own range and order of colours, input and target alike") {
+  const test::Folder folder;
+  write_png(folder / "a.png", scene(60, 50, 1));
+  PatchSource::Options options{.scale = 2, .patch = 12, .batch = 2, .seed = 5};
+  const Batch usual = PatchSource(load_pairs({folder.path()}, 2, 12), options).batch(3);
+  options.preprocess.mean = {0.5, 0.25, 0};
+  options.preprocess.stddev = {1.0 / 255, 1, 2};
+  options.preprocess.colour = Preprocess::Colour::bgr;
+  const Batch own = PatchSource(load_pairs({folder.path()}, 2, 12), options).batch(3);
+  for (const auto& [a, b] : {std::pair{usual.input(), own.input()}, std::pair{usual.target(), own.target()}})
+    for (std::int64_t c = 0; c < 3; ++c) {
+      const auto i = static_cast<std::size_t>(c);
+      const auto rgb = a.slice(1, 2 - c, 3 - c).values(), network = b.slice(1, c, c + 1).values();
+      REQUIRE(rgb.size() == network.size());
+      for (std::size_t k = 0; k < rgb.size(); ++k)
+        CHECK(network[k] == Approx((rgb[k] - options.preprocess.mean[i]) / options.preprocess.stddev[i]).margin(1e-4));
+    }
+}
+
 TEST_CASE("patches: the low patch is the high one made smaller, at every scale and orientation") {
   const test::Folder folder;
   write_png(folder / "a.png", scene(97, 83, 3));

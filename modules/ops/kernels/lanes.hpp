@@ -10,7 +10,7 @@
 
 // FOVEA_SIMD for functions that are written for one number of registers, and run only where wide_registers() (tile_product.hpp) says that
 // there are so many: the paths that never run need not be compiled.
-#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(FOVEA_SIMD_BASELINE) || defined(FOVEA_SIMD_AVX2)
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(FOVEA_SIMD_BASELINE) || defined(FOVEA_SIMD_NEEDS)
 #define FOVEA_SIMD_WIDE FOVEA_SIMD
 #define FOVEA_SIMD_NARROW FOVEA_SIMD
 #else

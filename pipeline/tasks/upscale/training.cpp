@@ -17,12 +17,13 @@ struct Keys {
   PatchSource::Options patches;
 };
 
-Keys read_keys(const Yaml& train, const TrainOptions& options, int scale, const fs::path& root) {
+Keys read_keys(const Yaml& train, const TrainOptions& options, int scale, const Preprocess& preprocess, const fs::path& root) {
   Keys task;
   task.data = data_paths(train.at("data"), root);
   if (train.has("validate")) task.sets = data_paths(train.at("validate"), root);
   Args a = train.args();
-  task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed};
+  task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed,
+                  preprocess};
   check(task.patches.patch > 0 && task.patches.batch > 0, train.where(), ": expected patch and batch > 0");
   return task;
 }
@@ -60,7 +61,7 @@ TrainJob upscale_training(const Yaml& recipe, const Model& model, const fs::path
   const Yaml& train = recipe.at("train");
   options = read_train_options(train, {"data", "validate", "patch", "batch"});
   const int scale = upscale_facts(model).scale;
-  const Keys task = read_keys(train, options, scale, root);
+  const Keys task = read_keys(train, options, scale, upscale_preprocess(model), root);
   int too_small = 0;
   std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &too_small);
   std::vector<EvalSet> sets;

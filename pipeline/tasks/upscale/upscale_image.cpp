@@ -135,10 +135,17 @@ const UpscaleFacts& upscale_facts(const Model& model) {
   return head->facts();
 }
 
+const Preprocess& upscale_preprocess(const Model& model) {
+  const Preprocess& p = model.preprocess();
+  check(p.resize == Preprocess::Resize::none && p.channels == 3, model.name(),
+        ": preprocess: expected `resize: none` and 3 channels of a network that upscales, which takes pictures as they are");
+  return p;
+}
+
 UpscaleBackend upscale_backend(const Model& model) {
   const UpscaleFacts facts = upscale_facts(model);
   return {facts, bytes_per_pixel(model, facts.scale), map_bytes_per_pixel(model, facts.maps),
-          [model](const Tensor& x, const Model::RunOptions& options) { return model.run(x, options); }};
+          [model](const Tensor& x, const Model::RunOptions& options) { return model.run(x, options); }, upscale_preprocess(model)};
 }
 
 Upscaled upscale_image(const Model& model, const Image& input, const UpscaleOptions& options) {

@@ -43,6 +43,9 @@ struct Upscaled {
 
 // What the model's head says of tiles. Error where it does not upscale.
 const UpscaleFacts& upscale_facts(const Model& model);
+// What its recipe says of the range and order of its colours: `mean`, `std` and `colour`, of input and output alike. Error where it asks for
+// another size or number of channels: an upscaler takes pictures as they are.
+const Preprocess& upscale_preprocess(const Model& model);
 
 // What upscaling needs of a network; tests put a function with known answers here.
 struct UpscaleBackend {
@@ -50,6 +53,7 @@ struct UpscaleBackend {
   std::size_t bytes_per_pixel = 1;      // working memory of a run for one input pixel
   std::size_t map_bytes_per_pixel = 0;  // more of it when maps are asked for
   std::function<Model::Result(const Tensor&, const Model::RunOptions&)> run;
+  Preprocess preprocess = Preprocess::none(3);  // its range and order of colours, of input and output alike
 };
 UpscaleBackend upscale_backend(const Model& model);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <opencv2/imgproc.hpp>
 
 #include "modules/autograd/tap.hpp"
 #include "modules/core/error.hpp"
@@ -65,6 +66,30 @@ cv::Mat to_image(const Tensor& t, bool keep_channels) {
   return out;
 }
 
+cv::Scalar scalar(const std::vector<double>& v) { return {v.at(0), v.at(1), v.at(2)}; }
+
+bool as_it_is(const Preprocess& p) {
+  return p.mean == std::vector<double>(3, 0) && p.stddev == std::vector<double>(3, 1) && p.colour == Preprocess::Colour::rgb;
+}
+
+// From RGB 0..1 to the network's own range and order of colours, and back.
+cv::Mat as_network_takes(const cv::Mat& rgb, const Preprocess& p) {
+  if (as_it_is(p)) return rgb;
+  cv::Mat out = rgb.clone();
+  if (p.colour == Preprocess::Colour::bgr) cv::cvtColor(rgb, out, cv::COLOR_RGB2BGR);
+  cv::subtract(out, scalar(p.mean), out);
+  cv::divide(out, scalar(p.stddev), out);
+  return out;
+}
+
+cv::Mat as_picture(cv::Mat out, const Preprocess& p) {
+  if (as_it_is(p)) return out;
+  cv::multiply(out, scalar(p.stddev), out);
+  cv::add(out, scalar(p.mean), out);
+  if (p.colour == Preprocess::Colour::bgr) cv::cvtColor(out, out, cv::COLOR_BGR2RGB);
+  return out;
+}
+
 // A glob for taps of either kind. Braces do not nest, so globs that have some of their own are told apart afterwards.
 std::string either(const std::string& a, const std::string& b) {
   if (a.empty() || b.empty()) return a + b;
@@ -90,7 +115,7 @@ void add_map(std::vector<AttentionMap>& maps, std::size_t index, const Model::Ta
 }  // namespace
 
 Model::Result WindowRunner::run_once(const cv::Mat& rgb, const Feeds& feeds, const std::string& keep) const {
-  Model::Result result = backend_.run(to_tensor(rgb), {.keep = keep, .feeds = feeds, .precision = options_.precision});
+  Model::Result result = backend_.run(to_tensor(as_network_takes(rgb, backend_.preprocess)), {.keep = keep, .feeds = feeds, .precision = options_.precision});
   const Shape wanted{1, 3, std::int64_t{rgb.rows} * backend_.facts.scale, std::int64_t{rgb.cols} * backend_.facts.scale};
   check(result.output.shape() == wanted, "upscale: expected ", wanted, " from the network, got ", result.output.shape());
   return result;
@@ -105,7 +130,7 @@ WindowResult WindowRunner::run(const cv::Mat& rgb, std::span<const Feeds> feeds,
     const Feeds none;
     const Model::Result result =
         run_once(turned, feeds.empty() ? none : feeds[static_cast<std::size_t>(flip)], either(map_glob, statistics_glob));
-    const cv::Mat colour = unflipped(to_image(result.output, true), flip);
+    const cv::Mat colour = unflipped(as_picture(to_image(result.output, true), backend_.preprocess), flip);
     if (flip == 0) sum.colour = colour;
     else sum.colour += colour;
     Feeds& measured = sum.statistics.emplace_back();

@@ -75,6 +75,33 @@ TEST_CASE("tuning: the fastest is chosen, and measured once") {
   CHECK(file.text().find("\"a sleep\"") != std::string::npos);
 }
 
+TEST_CASE("tuning: an unclear choice is measured again by the next processes, three times at most, a clear one stays") {
+  OwnFile file;
+  // Fast once in a while and slow at its median, beside one that is always the same.
+  int made = 0, run = 0;
+  const auto disturbed = [&](bool really) {
+    const auto sleep = [](int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); };
+    return std::vector<plan::Candidate>{{"uneven",
+                                         [&run, &made, really, sleep] {
+                                           ++made;
+                                           return plan::Trial{{}, [&run, really, sleep] { sleep(really && ++run % 3 != 0 ? 9 : 1); }};
+                                         }},
+                                        {"even", [sleep] { return plan::Trial{{}, [sleep] { sleep(4); }}; }}};
+  };
+  for (int process = 1; process <= 5; ++process) {
+    plan::forget_tuning();
+    for (int twice = 0; twice < 2; ++twice) CHECK(plan::fastest("a sleep", disturbed(true)) == "uneven");
+    CHECK(made == std::min(process, 3));
+  }
+  plan::fastest("another", disturbed(true));
+  CHECK(made == 4);
+  for (int process = 0; process < 2; ++process) {
+    plan::forget_tuning();
+    CHECK(plan::fastest("another", disturbed(false)) == "uneven");
+    CHECK(made == 5);
+  }
+}
+
 TEST_CASE("tuning: a choice that is not among the candidates is made again") {
   OwnFile file;
   Counted one;

@@ -238,6 +238,40 @@ TEST_CASE("self-ensemble is the mean over the eight flips") {
     }
 }
 
+TEST_CASE("a network of another range and order of colours sees its own and gives the same picture") {
+  const Image image = noise(9, 7, CV_16UC3);
+  for (const bool ensemble : {false, true}) {
+    UpscaleBackend network = Fake{.radius = 1}.network();
+    const cv::Mat expected = upscale_image(network, image, {.self_ensemble = ensemble}).image.pixels;
+    network.preprocess.mean = {0.5, 0.25, 0};
+    network.preprocess.stddev = {1.0 / 255, 1.0 / 255, 1.0 / 100};
+    network.preprocess.colour = Preprocess::Colour::bgr;
+    cv::Vec3f corner;
+    network.run = [&](const Tensor& x, const Model::RunOptions& o) {
+      Tensor own = x.clone();
+      cv::Mat pixels(static_cast<int>(x.dim(2)), static_cast<int>(x.dim(3)), CV_32FC3, own.data<float>());
+      corner = pixels.at<cv::Vec3f>(0, 0);
+      // Black in the network's range, so that the filter has black outside the picture, as it had before.
+      const cv::Scalar black(-0.5 * 255, -0.25 * 255, 0);
+      pixels -= black;
+      Model::Result r = Fake{.radius = 1}.run(own, o);
+      cv::Mat out(pixels.rows * 2, pixels.cols * 2, CV_32FC3, r.output.data<float>());
+      out += black;
+      return r;
+    };
+    cv::Mat difference;
+    cv::absdiff(upscale_image(network, image, {.self_ensemble = ensemble}).image.pixels, expected, difference);
+    double most = 0;
+    cv::minMaxLoc(difference.reshape(1), nullptr, &most);
+    CHECK(most <= 1);
+    if (ensemble) continue;
+    const cv::Vec3w first = image.pixels.at<cv::Vec3w>(0, 0);  // BGR, as the network takes it
+    CHECK(corner[0] == Approx((first[0] / 65535.0 - 0.5) * 255).margin(1e-4));
+    CHECK(corner[1] == Approx((first[1] / 65535.0 - 0.25) * 255).margin(1e-4));
+    CHECK(corner[2] == Approx(first[2] / 65535.0 * 100).margin(1e-4));
+  }
+}
+
 TEST_CASE("one bright pixel lights exactly its own place in the map, tiled or not") {
   for (int scale : {2, 3, 4})
     for (int factor : {1, scale})
