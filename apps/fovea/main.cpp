@@ -2,12 +2,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
+#include <string>
 
 #include "apps/fovea/commands.hpp"
-#include "modules/core/error.hpp"
+#include "apps/fovea/standard_streams.hpp"
+#include "datasets/bad_file.hpp"
+#include "modules/io/files.hpp"
 #include "modules/plan/plan.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/exit_codes.hpp"
@@ -39,15 +44,21 @@ void add_tuning(CLI::App& app) {
         ->envname("FOVEA_NO_TUNE");
 }
 
-int complain(const std::exception& e, int exit_code) {
-  std::cerr << "fovea: " << e.what() << "\n";
+int complain(const std::string& what, int exit_code) {
+  std::cerr << "fovea: " << what << "\n";
   return exit_code;
 }
 
-}  // namespace
+// What the machine could not do now is tried again later: a full disk, memory, a network disk.
+int exit_code_of(const std::exception& e) {
+  if (dynamic_cast<const fovea::UsageError*>(&e)) return fovea::kExitUsage;
+  if (dynamic_cast<const fovea::FolderBusy*>(&e) || dynamic_cast<const fovea::EnvironmentError*>(&e) || fovea::is_passing(e))
+    return fovea::kExitTryAgain;
+  const auto* file = dynamic_cast<const fovea::FileError*>(&e);
+  return file && (file->code == ENOSPC || file->code == EDQUOT || file->code == EROFS) ? fovea::kExitTryAgain : fovea::kExitError;
+}
 
-int main(int argc, char** argv) {
-  wait_passively(argv);
+int run_command(int argc, char** argv) {
   CLI::App app{"Vision models that show where they look.", "fovea"};
   app.set_version_flag("--version", "fovea " FOVEA_VERSION);
   app.require_subcommand(1);
@@ -71,9 +82,15 @@ int main(int argc, char** argv) {
     return run();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? fovea::kExitDone : fovea::kExitUsage;
-  } catch (const fovea::UsageError& e) { return complain(e, fovea::kExitUsage); } catch (const fovea::FolderBusy& e) {
-    return complain(e, fovea::kExitTryAgain);
-  } catch (const fovea::EnvironmentError& e) { return complain(e, fovea::kExitTryAgain); } catch (const std::exception& e) {
-    return complain(e, fovea::kExitError);
-  }
+  } catch (const std::bad_alloc&) {
+    return complain("not enough memory", fovea::kExitTryAgain);
+  } catch (const std::exception& e) { return complain(e.what(), exit_code_of(e)); }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  fovea::prepare_standard_streams();
+  wait_passively(argv);
+  return fovea::finish_standard_output(run_command(argc, argv));
 }
