@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <new>
 #include <opencv2/imgproc.hpp>
 #include <string_view>
@@ -108,14 +109,20 @@ void check_encodable(const Image& image, const Format& format) {
   check(format.alpha || p.channels() != 4, format.name, " cannot hold alpha: use png, tif or webp, or drop it");
 }
 
+// Another time there may be more: no fault of the file.
+[[noreturn]] void no_memory(const std::string& name) { throw FileError(name + ": not enough memory for this image", ENOMEM); }
+
 // What the libraries underneath throw becomes an Error with the file's name.
 template <class F>
 auto guarded(const std::string& name, F&& f) {
   try {
     return f();
-  } catch (const std::bad_alloc&) { fail(name, ": not enough memory for this image"); } catch (const std::length_error&) {
-    fail(name, ": not enough memory for this image");
-  } catch (const cv::Exception& e) { fail(name, ": ", e.err); }
+  } catch (const std::bad_alloc&) { no_memory(name); } catch (const std::length_error&) {
+    no_memory(name);
+  } catch (const cv::Exception& e) {
+    if (e.code == cv::Error::StsNoMem) no_memory(name);
+    fail(name, ": ", e.err);
+  }
 }
 
 }  // namespace
@@ -149,15 +156,6 @@ std::vector<std::uint8_t> encode_image(const Image& image, const std::string& fo
 bool is_image_extension(const std::filesystem::path& file) {
   const std::string extension = file.extension().string();
   return extension.size() > 1 && by_extension(extension.substr(1)) != nullptr;
-}
-
-std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {
-  check(std::filesystem::is_directory(folder), folder.string(), ": expected a folder of images");
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && is_image_extension(entry.path())) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 cv::Mat read_photo(const std::filesystem::path& file) {

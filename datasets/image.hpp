@@ -21,7 +21,7 @@ struct Image {
 };
 
 // Reads PNG, JPEG, TIFF, BMP or WebP by content, not by name. Throws Error with the reason: missing, empty, not an image, truncated,
-// damaged, too large (over 2^30 pixels), unsupported depth.
+// damaged, too large (over 2^30 pixels), unsupported depth; FileError where the machine failed (not enough memory, read error).
 Image read_image(const std::filesystem::path& file);
 Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name);
 
@@ -40,7 +40,5 @@ cv::Mat read_photo(const std::filesystem::path& file);
 
 // The extensions that folder walks pick up, lower case without dot.
 bool is_image_extension(const std::filesystem::path& file);
-// Every file with one of them below the folder, sorted by path. Error when it is no folder.
-std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder);
 
 }  // namespace fovea

@@ -8,6 +8,7 @@
 
 #include "datasets/csv.hpp"
 #include "datasets/image.hpp"
+#include "datasets/walk.hpp"
 
 namespace fovea {
 namespace {
@@ -19,25 +20,27 @@ struct NamedFile {
   std::string label, where;
 };
 
-bool hidden(const fs::path& p) { return p.filename().string().rfind('.', 0) == 0; }
-
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  for (const auto& e : fs::directory_iterator(folder))
-    if (!hidden(e.path())) entries.push_back(e.path());
-  std::sort(entries.begin(), entries.end());
-  return entries;
+// "photos/train" and "photos/validate" are two data sets, not the classes "train" and "validate".
+void check_no_parts(const fs::path& root, const std::vector<fs::path>& folders) {
+  static const std::set<std::string> parts{"dev", "test",  "testing",  "train",     "training",
+                                           "val", "valid", "validate", "validation"};
+  std::string names;
+  for (const fs::path& folder : folders) {
+    std::string name = folder.filename().string();
+    names += (names.empty() ? "'" : ", '") + name + "'";
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (!parts.contains(name)) return;
+  }
+  fail(root.string(), ": expected one folder of images for each class, found ", names,
+       ", which are called as the parts of a data set; give them apart (train: data: ", folders.front().string(),
+       ", validate: ...), or name real classes of these names in a .csv file");
 }
 
-std::vector<fs::path> images_below(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& e : fs::recursive_directory_iterator(folder))
-    if (e.is_regular_file() && is_image_extension(e.path()) && !hidden(e.path())) files.push_back(e.path());
-  std::sort(files.begin(), files.end());
-  return files;
+std::string first_of(const std::vector<BadFile>& left_out) {
+  return left_out.empty() ? "" : "; left out: " + std::to_string(left_out.size()) + ", the first: " + left_out.front().reason;
 }
 
-void read_folder(const fs::path& root, std::vector<NamedFile>& out) {
+void read_folder(const fs::path& root, std::vector<NamedFile>& out, std::vector<BadFile>& left_out) {
   std::vector<fs::path> folders;
   for (const fs::path& entry : entries_of(root)) {
     if (fs::is_directory(entry)) folders.push_back(entry);
@@ -46,11 +49,13 @@ void read_folder(const fs::path& root, std::vector<NamedFile>& out) {
             ": an image beside the class folders belongs to no class; move it into one");
   }
   check(!folders.empty(), root.string(), ": expected one folder of images for each class, found no folder");
+  check_no_parts(root, folders);
   for (const fs::path& folder : folders) {
-    const auto files = images_below(folder);
-    check(!files.empty(), folder.string(), ": the class '", folder.filename().string(),
-          "' has no images; remove the folder or fill it");
-    for (const fs::path& f : files) out.push_back({f, folder.filename().string(), folder.string()});
+    const FolderImages found = images_below(folder);
+    check(!found.files.empty(), folder.string(), ": the class '", folder.filename().string(),
+          "' has no images; remove the folder or fill it", first_of(found.left_out));
+    for (const fs::path& f : found.files) out.push_back({f, folder.filename().string(), folder.string()});
+    left_out.insert(left_out.end(), found.left_out.begin(), found.left_out.end());
   }
 }
 
@@ -77,11 +82,12 @@ void check_unique(const std::vector<NamedFile>& found) {
 }  // namespace
 
 LabelledData read_labelled(const std::vector<fs::path>& sources, const std::vector<std::string>& classes) {
+  LabelledData data;
   std::vector<NamedFile> found;
   for (const fs::path& source : sources) {
     std::string extension = source.extension().string();
     std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (fs::is_directory(source)) read_folder(source, found);
+    if (fs::is_directory(source)) read_folder(source, found, data.left_out);
     else {
       check(extension == ".csv", source.string(), ": expected a folder with one folder for each class, or a .csv file");
       read_table(source, found);
@@ -89,7 +95,6 @@ LabelledData read_labelled(const std::vector<fs::path>& sources, const std::vect
   }
   check(!found.empty(), "labelled data: no sources");
   check_unique(found);
-  LabelledData data;
   data.classes = classes;
   if (classes.empty()) {
     std::set<std::string> names;

@@ -12,11 +12,13 @@ namespace fovea {
 struct LabelledData {
   std::vector<std::string> classes;  // sorted by name unless given
   std::vector<Sample> samples;       // in order of class and path, or of the CSV's lines
+  std::vector<BadFile> left_out;     // of folders: see images_below; what is inside the files is not looked at here
 };
 
 // Each source is a folder with one folder of images (at any depth) for each class, or a .csv file: a header with the columns `path` and `label`,
 // paths relative to the file. With `classes` given nothing else may occur. Errors say what and where: no classes, a class without an
-// image, images beside the class folders, a label that is not one of the classes, a picture with two labels, lines that are no CSV.
+// image, images beside the class folders, folders that are called as the parts of a data set (train, validate), a label that is not one of
+// the classes, a picture with two labels, lines that are no CSV.
 LabelledData read_labelled(const std::vector<std::filesystem::path>& sources, const std::vector<std::string>& classes = {});
 
 struct Split {

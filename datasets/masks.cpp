@@ -7,6 +7,7 @@
 #include "datasets/image.hpp"
 #include "datasets/photos.hpp"
 #include "datasets/preprocess.hpp"
+#include "datasets/walk.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -57,15 +58,16 @@ MaskedPictures read_masked(const std::vector<fs::path>& folders, std::size_t cla
     const fs::path images = folder / "images", masks = folder / "masks";
     check(fs::is_directory(images) && fs::is_directory(masks), folder.string(), ": expected the folders images and masks inside");
     std::map<fs::path, fs::path> by_name;
-    for (const fs::path& mask : images_below(masks)) by_name[mask.lexically_relative(masks).replace_extension()] = mask;
-    const auto files = images_below(images);
-    check(!files.empty(), images.string(), ": no images");
-    for (const fs::path& file : files) {
+    const FolderImages found = images_below(images), found_masks = images_below(masks);
+    for (const fs::path& mask : found_masks.files) by_name[mask.lexically_relative(masks).replace_extension()] = mask;
+    check(!found.files.empty(), images.string(), ": no images");
+    for (const auto* all : {&found.left_out, &found_masks.left_out}) out.bad.insert(out.bad.end(), all->begin(), all->end());
+    for (const fs::path& file : found.files) {
       const auto mask = by_name.find(file.lexically_relative(images).replace_extension());
       try {
         check(mask != by_name.end(), file.string(), ": there is no mask of that name in ", masks.string());
         out.all.push_back(read_pair(file, mask->second, classes));
-      } catch (const Error& e) { out.bad.push_back({file, e.what()}); }
+      } catch (const std::exception& e) { out.bad.push_back(bad_file(file, e)); }
     }
   }
   return out;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <fstream>
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/augment/mix.hpp"
 #include "datasets/image.hpp"
 #include "datasets/preprocess.hpp"
+#include "datasets/walk.hpp"
 #include "modules/core/threads.hpp"
 
 namespace fovea {
@@ -64,7 +66,7 @@ std::int64_t shuffled(std::int64_t position, std::int64_t n, std::uint64_t seed,
 
 Photos::Photos(const std::vector<Sample>& samples, const PhotoOptions& options) : options_(options) {
   std::vector<cv::Mat> images(samples.size());
-  std::vector<std::string> reasons(samples.size());
+  std::vector<std::exception_ptr> failures(samples.size());
   std::atomic<std::size_t> used{0};
   parallel_blocks(static_cast<std::int64_t>(samples.size()), [&](std::int64_t b) {
     const auto i = static_cast<std::size_t>(b);
@@ -73,11 +75,13 @@ Photos::Photos(const std::vector<Sample>& samples, const PhotoOptions& options) 
       const std::size_t bytes = bytes_of(image);
       if (used.fetch_add(bytes) + bytes <= options.memory) images[i] = std::move(image);
       else used.fetch_sub(bytes);
-    } catch (const std::exception& e) { reasons[i] = e.what(); }
+    } catch (...) { failures[i] = std::current_exception(); }
   });
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (!reasons[i].empty()) {
-      bad_.push_back({samples[i].file, reasons[i]});
+    if (failures[i]) {
+      try {
+        std::rethrow_exception(failures[i]);
+      } catch (const std::exception& e) { bad_.push_back(bad_file(samples[i].file, e)); }
       continue;
     }
     samples_.push_back(samples[i]);
@@ -94,12 +98,13 @@ cv::Mat Photos::image(std::size_t index) const {
   return images_[index].empty() ? read_small(samples_[index].file, options_.shorter_side) : images_[index];
 }
 
-std::vector<Sample> unlabelled(const std::vector<fs::path>& paths) {
+std::vector<Sample> unlabelled(const std::vector<fs::path>& paths, std::vector<BadFile>* left_out) {
   std::vector<Sample> samples;
   for (const fs::path& path : paths) {
-    const std::vector<fs::path> files = path.extension() == ".txt" ? listed_in(path) : images_below(path);
-    check(!files.empty(), path.string(), ": no images");
-    for (const fs::path& f : files) samples.push_back({f, -1});
+    const FolderImages found = path.extension() == ".txt" ? FolderImages{listed_in(path), {}} : images_below(path);
+    check(!found.files.empty(), path.string(), ": no images");
+    for (const fs::path& f : found.files) samples.push_back({f, -1});
+    if (left_out) left_out->insert(left_out->end(), found.left_out.begin(), found.left_out.end());
   }
   return samples;
 }

@@ -24,7 +24,8 @@ struct PhotoOptions {
 // Every readable one of the samples, in their order, 8 bits, grey or BGR.
 class Photos {
  public:
-  // Decodes all of them on the calling thread's width, so that what cannot be read is known before the training begins.
+  // Decodes all of them on the calling thread's width, so that what cannot be read is known before the training begins. What fails for the
+  // machine's sake (out of memory, a read error) is thrown.
   explicit Photos(const std::vector<Sample>& samples, const PhotoOptions& options = {});
 
   std::size_t size() const { return samples_.size(); }
@@ -43,7 +44,7 @@ class Photos {
 
 // Every image of `paths`, without labels: of folders those below them, sorted by path; of .txt files those that they name, one a
 // line, beside the list or in `images` beside it. Error for a path without any.
-std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& paths);
+std::vector<Sample> unlabelled(const std::vector<std::filesystem::path>& paths, std::vector<BadFile>* left_out = nullptr);
 
 // Epochs in random order without repetition; batch k depends on (seed, k) alone. The input "image" is N x channels x height x width, normalised; the target "class"
 // the class indices (s64, N), soft

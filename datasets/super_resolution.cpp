@@ -6,6 +6,7 @@
 #include "datasets/image.hpp"
 #include "datasets/metrics/image_quality.hpp"
 #include "datasets/resize.hpp"
+#include "datasets/walk.hpp"
 #include "modules/core/random.hpp"
 
 namespace fovea {
@@ -44,17 +45,21 @@ Preprocess of_size(Preprocess p, int side) {
 
 }  // namespace
 
-std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scale, int patch, int* too_small) {
+std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scale, int patch, PairsLeftOut* left_out) {
   std::vector<ImagePair> pairs;
-  int left_out = 0;
-  for (const fs::path& folder : folders)
-    for (const fs::path& file : images_below(folder)) {
-      ImagePair pair = make_pair(file, scale);
-      if (std::min(pair.low.rows, pair.low.cols) >= patch) pairs.push_back({pair.name, as_bgr(pair.high), as_bgr(pair.low)});
-      else ++left_out;
-    }
-  if (too_small) *too_small = left_out;
-  check(!pairs.empty(), "training data: no image of at least ", patch * scale, "x", patch * scale, " pixels");
+  PairsLeftOut out;
+  for (const fs::path& folder : folders) {
+    const FolderImages found = images_below(folder);
+    out.bad.insert(out.bad.end(), found.left_out.begin(), found.left_out.end());
+    for (const fs::path& file : found.files) try {
+        ImagePair pair = make_pair(file, scale);
+        if (std::min(pair.low.rows, pair.low.cols) >= patch) pairs.push_back({pair.name, as_bgr(pair.high), as_bgr(pair.low)});
+        else ++out.too_small;
+      } catch (const std::exception& e) { out.bad.push_back(bad_file(file, e)); }
+  }
+  check(!pairs.empty(), "training data: no image of at least ", patch * scale, "x", patch * scale, " pixels",
+        out.bad.empty() ? "" : "; " + std::to_string(out.bad.size()) + " left out, the first: " + out.bad.front().reason);
+  if (left_out) *left_out = std::move(out);
   return pairs;
 }
 
@@ -103,16 +108,27 @@ cv::Mat to_image(const Tensor& rgb) {
 EvalSet load_eval_set(const fs::path& folder, int scale) {
   EvalSet set;
   set.name = folder.filename().empty() ? folder.parent_path().filename().string() : folder.filename().string();
+  const auto add = [&](const fs::path& file, const std::function<ImagePair()>& read) {
+    try {
+      set.pairs.push_back(read());
+    } catch (const std::exception& e) { set.left_out.push_back(bad_file(file, e)); }
+  };
+  const auto found_in = [&](const fs::path& where) {
+    FolderImages found = images_below(where);
+    set.left_out.insert(set.left_out.end(), found.left_out.begin(), found.left_out.end());
+    return std::move(found.files);
+  };
   const fs::path prepared = folder / ("x" + std::to_string(scale));
   if (!fs::is_directory(prepared / "HR")) {
-    for (const fs::path& file : images_below(folder)) set.pairs.push_back(make_pair(file, scale));
+    for (const fs::path& file : found_in(folder)) add(file, [&] { return make_pair(file, scale); });
   } else {
-    const auto high = images_below(prepared / "HR"), low = images_below(prepared / "LR");
+    const auto high = found_in(prepared / "HR"), low = found_in(prepared / "LR");
     check(high.size() == low.size(), prepared.string(), ": HR has ", high.size(), " images, LR ", low.size());
     for (std::size_t i = 0; i < high.size(); ++i)
-      set.pairs.push_back({high[i].stem().string(), read_photo(high[i]), read_photo(low[i])});
+      add(high[i], [&] { return ImagePair{high[i].stem().string(), read_photo(high[i]), read_photo(low[i])}; });
   }
-  check(!set.pairs.empty(), folder.string(), ": no images for x", scale);
+  check(!set.pairs.empty(), folder.string(), ": no images for x", scale,
+        set.left_out.empty() ? "" : "; left out: " + set.left_out.front().reason);
   for (const ImagePair& p : set.pairs)
     check(!p.low.empty() && p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name,
           ": the pair is not x", scale);

@@ -6,6 +6,7 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "datasets/bad_file.hpp"
 #include "datasets/preprocess.hpp"
 #include "modules/train/batch_source.hpp"
 
@@ -17,9 +18,14 @@ struct ImagePair {
   cv::Mat high, low;
 };
 
-// Every image below the folders, sorted by path. Images whose low-resolution side is under `patch` are left out and counted.
+// What load_pairs does not take.
+struct PairsLeftOut {
+  int too_small = 0;         // images whose low-resolution side is under the patch
+  std::vector<BadFile> bad;  // that cannot be read, or are of formats that are not
+};
+// Every image below the folders, sorted by path. Error when none is left.
 std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch,
-                                  int* too_small = nullptr);
+                                  PairsLeftOut* left_out = nullptr);
 
 // Random patches with flips and quarter turns. Batch k depends on (seed, k) alone.
 class PatchSource final : public BatchSource {
@@ -47,6 +53,7 @@ cv::Mat to_image(const Tensor& rgb);
 struct EvalSet {
   std::string name;
   std::vector<ImagePair> pairs;
+  std::vector<BadFile> left_out;
 };
 EvalSet load_eval_set(const std::filesystem::path& folder, int scale);
 

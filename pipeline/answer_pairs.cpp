@@ -2,21 +2,24 @@
 
 #include <map>
 
-#include "datasets/image.hpp"
+#include "datasets/walk.hpp"
 #include "modules/core/error.hpp"
 
 namespace fovea {
 
 namespace fs = std::filesystem;
 
-std::vector<AnswerPair> answer_pairs(const fs::path& answers, const fs::path& truth, const std::string& suffix) {
+std::vector<AnswerPair> answer_pairs(const fs::path& answers, const fs::path& truth, std::vector<BadFile>& left_out,
+                                     const std::string& suffix) {
   std::map<fs::path, fs::path> by_name;
-  for (const fs::path& file : images_below(answers)) {
+  for (const fs::path& file : images_below(answers).files) {
     fs::path name = file.lexically_relative(answers).replace_extension();
     if (!suffix.empty() && name.extension() == suffix) name.replace_extension().replace_extension();
     by_name.emplace(name, file);
   }
-  const auto wanted = images_below(truth);
+  const FolderImages found_truth = images_below(truth);
+  const auto& wanted = found_truth.files;
+  left_out.insert(left_out.end(), found_truth.left_out.begin(), found_truth.left_out.end());
   check(!wanted.empty(), truth.string(), ": no images");
   std::vector<AnswerPair> pairs;
   for (const fs::path& file : wanted) {

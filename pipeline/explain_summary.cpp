@@ -17,13 +17,6 @@ Json json_of(const fs::path& file) {
   return Json::parse(bytes.begin(), bytes.end());
 }
 
-std::vector<const Record*> done_in(const Ledger& ledger) {
-  std::vector<const Record*> done;
-  for (const auto& [key, record] : ledger.records())
-    if (record.state == Record::State::done) done.push_back(&record);
-  return done;
-}
-
 // Boxes of one image, in its own pixels: those of the explained class where the file has it, else all that are strong.
 std::vector<explain::Box> boxes_of(const Json& file, const std::string& image, const std::string& target, const Json& size) {
   std::vector<explain::Box> named, all;
@@ -57,7 +50,8 @@ Json to_json(const Scores& s) {
 
 std::string write_statistics(const fs::path& out, const Ledger& ledger, const Explainer& explainer) {
   explain::Statistics statistics;
-  for (const Record* record : done_in(ledger)) explainer.add_statistics(read_image(record->input), statistics);
+  for (const Record* record : ledger.present(Record::State::done))
+    explainer.add_statistics(read_image(record->input), statistics);
   const std::pair<const char*, std::string> files[] = {
       {"statistics.csv", statistics.csv()},
       {"statistics.json", statistics.json({{"model", explainer.model().name()}})},
@@ -70,7 +64,7 @@ std::string write_statistics(const fs::path& out, const Ledger& ledger, const Ex
 Json faithfulness_of(const fs::path& out, const Ledger& ledger, const std::string& boxes) {
   const Json file = boxes.empty() ? Json() : json_of(boxes);
   std::map<std::string, Scores> by_map;
-  for (const Record* record : done_in(ledger)) {
+  for (const Record* record : ledger.present(Record::State::done)) {
     const Json facts = json_of(out / record->output);
     if (!facts.contains("maps")) continue;
     for (const Json& m : facts["maps"]) {

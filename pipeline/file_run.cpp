@@ -5,6 +5,7 @@
 
 #include "pipeline/clock.hpp"
 #include "pipeline/interrupt.hpp"
+#include "pipeline/second_try.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -17,17 +18,16 @@ class FileRun {
   FileRun(WorkList& work, Ledger& ledger, const nlohmann::json& settings, Progress& progress)
       : work_(work), ledger_(ledger), progress_(progress), settings_(ledger.use(settings)) {
     result.total = work.count();
-    ledger.forget_unreadable_folders();
+    ledger.forget_without_output();
   }
 
-  // The next file that needs work.
+  // The next file that needs work. Once the run is stopped, what is done already is still counted among its files.
   std::optional<Frame> next() {
     while (auto item = work_.next()) {
       if (Interrupt::requested()) stop("interrupted");
       std::lock_guard lock(mutex_);
-      if (!result.stopped.empty()) return std::nullopt;
-      if (auto frame = take(*item)) return frame;
-      if (!result.stopped.empty()) return std::nullopt;
+      if (!result.stopped.empty()) keep(*item);
+      else if (auto frame = take(*item)) return frame;
     }
     return std::nullopt;
   }
@@ -36,6 +36,7 @@ class FileRun {
     std::lock_guard lock(mutex_);
     for (const StageTime& time : frame.times) result.cpu[std::string(time.stage)] += time.cpu;
     if (frame.error && frame.error->environment) return note_stop(frame.error->reason);
+    if (frame.error && frame.error->passing) return second_try_.note(frame);
     Record record = record_of(frame.input, frame.part, frame.output);
     record.stamp = stamps_.extract(frame.index).mapped();
     record.seconds = frame.seconds();
@@ -44,6 +45,12 @@ class FileRun {
     if (!append(std::move(record))) return;
     ++result.done;
     progress_.done(frame);
+  }
+
+  void try_again(Runner& runner) {
+    for (const auto& failed : second_try_.run(runner, [&](Frame& frame) { finish(frame); })) leave(failed.source, failed.reason);
+    if (result.stopped.empty()) result.stopped = first_left_;
+    result.others = ledger_.others(settings_);
   }
 
   FileRunResult result;
@@ -57,6 +64,13 @@ class FileRun {
   }
   void note_stop(const std::string& reason) {
     if (result.stopped.empty()) result.stopped = reason;
+  }
+
+  // For next time, with the reason; the run goes on.
+  void leave(const std::string& source, const std::string& reason) {
+    const std::string text = without_name(reason, source);
+    if (first_left_.empty()) first_left_ = printable(source) + ": " + text;
+    progress_.left(source, text);
   }
 
   Record record_of(const fs::path& input, const std::string& part, const fs::path& output) const {
@@ -86,17 +100,34 @@ class FileRun {
     progress_.quarantined(source, reason);
   }
 
+  void skip(Record record, const Input& input) {
+    if (ledger_.find(record.input, {})) return;  // given twice
+    record.state = Record::State::skipped;
+    record.reason = input.problem;
+    if (!append(std::move(record))) return;
+    result.skipped.push_back({input.source, input.problem});
+    progress_.skipped(input.source, input.problem);
+  }
+
+  void keep(const WorkItem& item) {
+    const Record wanted = record_of(item.input.file, item.input.part, item.output);
+    const Record* old = ledger_.find(wanted.input, wanted.output, wanted.part);
+    if (old && ledger_.up_to_date(*old, FileStamp::of(item.input.files()), settings_)) ledger_.keep(*old);
+  }
+
   // A frame when there is work; else the file is counted here.
   std::optional<Frame> take(const WorkItem& item) {
-    const FileStamp now = FileStamp::of(item.input.files());
     Record record = record_of(item.input.file, item.input.part, item.output);
-    record.stamp = now;
+    if (item.input.fault == Fault::passing) return leave(item.input.source, item.input.problem), std::nullopt;
+    const FileStamp now = record.stamp = FileStamp::of(item.input.files());
+    if (item.input.fault == Fault::skipped) return skip(std::move(record), item.input), std::nullopt;
     if (!item.input.problem.empty()) {
       quarantine(std::move(record), item.input.source, item.input.problem);
       return std::nullopt;
     }
     const Record* old = ledger_.find(record.input, record.output, record.part);
     if (old && ledger_.up_to_date(*old, now, settings_)) {
+      ledger_.keep(*old);
       if (old->state == Record::State::quarantined) {
         ++result.quarantined;
         progress_.quarantined(item.input.source, old->reason);
@@ -117,6 +148,8 @@ class FileRun {
   Progress& progress_;
   std::string settings_;
   std::mutex mutex_;
+  SecondTry second_try_;
+  std::string first_left_;  // of the inputs that failed for a reason that passes: the first, and why
   std::size_t last_index_ = 0;
   std::map<std::size_t, FileStamp> stamps_;  // of the frames in flight, taken before they are read
 };
@@ -145,6 +178,7 @@ FileRunResult run_files(WorkList& work, Ledger& ledger, const nlohmann::json& se
   progress.start(work.count());
   Runner runner(std::move(stages));
   runner.run([&] { return run.next(); }, [&](Frame& frame) { run.finish(frame); }, group);
+  run.try_again(runner);
 
   FileRunResult& result = run.result;
   const std::size_t reached = result.done + result.up_to_date + result.quarantined;

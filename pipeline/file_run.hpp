@@ -14,17 +14,26 @@
 
 namespace fovea {
 
+struct SkippedFile {
+  std::string source, reason;
+};
+
 struct FileRunResult {
   std::size_t total = 0;
   std::size_t done = 0;               // in this run
   std::size_t up_to_date = 0;         // in former runs
   std::size_t quarantined = 0;        // in this run or a former one
-  std::size_t left = 0;               // not reached
+  std::size_t left = 0;               // not reached, or failed for a reason that passes
   std::string stopped;                // why files are left; empty when none are
+  std::vector<SkippedFile> skipped;   // not part of the total: images in folders, of formats that are not read
+  Ledger::Others others;              // what the folder holds beside this run's inputs and settings
   std::string warning;                // the ledger could not be put in order (disk full); it is complete all the same
   double wall = 0;                    // seconds
   std::map<std::string, double> cpu;  // seconds by stage
-  int exit_code() const { return left > 0 ? kExitTryAgain : quarantined > 0 ? kExitQuarantined : kExitDone; }
+  // `strict`: what is skipped counts like what is quarantined.
+  int exit_code(bool strict = false) const {
+    return left > 0 ? kExitTryAgain : quarantined > 0 || (strict && !skipped.empty()) ? kExitQuarantined : kExitDone;
+  }
 };
 
 // Readers begin their messages with the file's name; who prints it has said it already.
@@ -34,7 +43,7 @@ std::string without_name(const std::string& reason, const std::string& name);
 Frame frame_of(const WorkItem& item);
 
 // `settings` is all that shapes an output: when it changes, files are done again. Ctrl-C and a full disk end the run in good
-// order. EnvironmentError when not even the ledger could be begun. `group` inputs go through the stages together.
+// order; an input that fails for a reason that passes is tried again when the others are done, then left. EnvironmentError when not even the ledger could be begun. `group` inputs go through the stages together.
 FileRunResult run_files(WorkList& work, Ledger& ledger, const nlohmann::json& settings, std::vector<StageSpec> stages,
                         Progress& progress, std::size_t group = 1);
 

@@ -73,7 +73,8 @@ struct StageTime {
 struct FrameError {
   std::string stage;
   std::string reason;
-  bool environment = false;  // the machine failed (disk full), not this input: it is left for next time
+  bool environment = false;  // the machine failed (disk full), not this input: the run ends, what is left is done next time
+  bool passing = false;      // the machine failed for this one at this moment (not enough memory): it alone is left for next time
 };
 
 struct Frame {

@@ -66,7 +66,7 @@ class Operation {
   virtual std::string text(const Frame&) const { return {}; }
   virtual nlohmann::ordered_json json(const Frame&) const { return {}; }
 
-  // Tables over everything in the ledger, earlier runs' files too, written into the folder; gives them. `complete`: no file is left.
+  // Tables over the ledger's present() records, written into the folder; gives them. `complete`: no file is left.
   virtual std::vector<std::filesystem::path> finish(const std::filesystem::path& /*out*/, const Ledger&, bool /*complete*/) {
     return {};
   }

@@ -8,6 +8,7 @@
 #include "modules/core/fingerprint.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/interrupt.hpp"
+#include "pipeline/second_try.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/in_order.hpp"
 #include "pipeline/sinks/report.hpp"
@@ -20,8 +21,7 @@ namespace {
 void check_folder(const fs::path& out) {
   if (out.empty()) return;
   check(!fs::exists(out) || fs::is_directory(out), "-o ", out.string(), ": expected a folder, this is a file");
-  check(fs::exists(out) || !is_image_extension(out), "-o ", out.string(),
-        ": expected a folder, this looks like the name of an image");
+  check(fs::exists(out) || !is_image_like(out), "-o ", out.string(), ": expected a folder, this looks like the name of an image");
 }
 
 // The last stage where nothing is written.
@@ -56,14 +56,20 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   operation.open(std::move(model), {precision_, options_.out, options_.report});
   work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(),
                 operation.mapping());
-  check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")));
+  check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")),
+        work_->skipped() == 0
+            ? ""
+            : fmt::format("; {} of formats that are not read, the first: {}", work_->skipped(), work_->first_skipped()));
   jobs_ = plan_jobs(options_.budget(), work_->count(), parse_hint(options_.hint),
                     options_.jobs.empty() ? std::nullopt : std::optional(parse_jobs(options_.jobs)));
   set_threads(options_.budget());
   cv::setNumThreads(options_.budget());
 } catch (const FolderBusy&) { throw; } catch (const EnvironmentError&) {
   throw;
-} catch (const Error& e) { throw UsageError(e.what()); }
+} catch (const Error& e) {
+  if (is_passing(e)) throw;
+  throw UsageError(e.what());
+}
 
 nlohmann::json Process::settings() const {
   nlohmann::json all = operation_.settings();
@@ -79,6 +85,7 @@ FileRunResult Process::run(Progress& progress) {
   const fs::path& out = options_.out;
   write_output(out / ".", [] {});  // makes the folder
   const FolderLock lock(out);
+  if (!lock.warning().empty()) progress.warn(lock.warning());
   for (const fs::path& folder : work_->folders()) remove_stale_temporaries(folder);
   remove_stale_temporaries(out);
   Ledger ledger(out);
@@ -99,20 +106,27 @@ void Process::write_report_page(const Ledger& ledger, const FileRunResult& resul
 int Process::print_answers(std::ostream& out, std::ostream& refused, bool json) {
   const Interrupt interrupt;
   InOrder ordered(out);
-  std::size_t index = 0, quarantined = 0;
-  const auto refuse = [&](const std::string& source, const std::string& reason) {
-    ++quarantined;
-    refused << "fovea: " << printable(source) << ": " << printable(reason) << "\n";
+  std::size_t index = 0, quarantined = 0, skipped = 0, left = 0;
+  const auto refuse = [&](std::size_t& count, const std::string& source, const std::string& reason) {
+    ++count;
+    refused << "fovea: " << printable(source) << ": " << printable(without_name(reason, source)) << "\n";
   };
   auto stages = operation_.stages(jobs_);
   stages.push_back({std::make_unique<PrintAnswers>(operation_, ordered, json), 1, 1});
   Runner runner(std::move(stages));
-  std::vector<std::pair<std::string, std::string>> unreadable;
+  std::vector<Input> unreadable;
+  SecondTry second_try;
+  const auto finish = [&](Frame& frame) {
+    if (!frame.error) return;
+    if (frame.error->passing) return second_try.note(frame);
+    refuse(quarantined, frame.source, frame.error->reason);
+    ordered.add(frame.index, "");
+  };
   runner.run(
       [&]() -> std::optional<Frame> {
-        while (auto item = Interrupt::requested() ? std::nullopt : work_->next()) {
+        while (auto item = Interrupt::requested() || ordered.failed() ? std::nullopt : work_->next()) {
           if (!item->input.problem.empty()) {
-            unreadable.emplace_back(item->input.source, item->input.problem);
+            unreadable.push_back(std::move(item->input));
             continue;
           }
           Frame frame = frame_of(*item);
@@ -121,14 +135,18 @@ int Process::print_answers(std::ostream& out, std::ostream& refused, bool json) 
         }
         return std::nullopt;
       },
-      [&](Frame& frame) {
-        if (!frame.error) return;
-        refuse(frame.source, without_name(frame.error->reason, frame.input.string()));
-        ordered.add(frame.index, "");
-      },
-      operation_.group());
-  for (const auto& [source, reason] : unreadable) refuse(source, reason);
-  return Interrupt::requested() ? kExitTryAgain : quarantined > 0 ? kExitQuarantined : kExitDone;
+      finish, operation_.group());
+  for (const auto& failed : second_try.run(runner, finish)) {
+    refuse(left, failed.source, "left for next time: " + without_name(failed.reason, failed.source));
+    ordered.add(failed.index, "");
+  }
+  for (const Input& input : unreadable)
+    refuse(input.fault == Fault::bad       ? quarantined
+           : input.fault == Fault::skipped ? skipped
+                                           : left,
+           input.source, (input.fault == Fault::skipped ? "skipped: " : "") + input.problem);
+  if (Interrupt::requested() || left > 0 || ordered.failed()) return kExitTryAgain;
+  return quarantined > 0 || (options_.strict && skipped > 0) ? kExitQuarantined : kExitDone;
 }
 
 }  // namespace fovea

@@ -19,6 +19,7 @@ struct ProcessOptions {
   std::string precision = "f32", hint = "auto", jobs = {};
   int threads = 0;  // processors; 0: all that this process may use
   bool report = false;
+  bool strict = false;  // images of formats that are not read count in the exit code
   std::istream* list = nullptr;
 
   int budget() const;  // of processors
@@ -33,7 +34,7 @@ class Process {
   // Into the folder: lock, ledger, stages, tables, report. Progress hears of every file. FolderBusy, EnvironmentError.
   FileRunResult run(Progress& progress);
   // Without a folder: each answer to `out`, as text or as one JSON object a line, in the order of the inputs; refused inputs to `refused`, a
-  // line each. Gives the exit code.
+  // line each. Ends early where `out` cannot be written. Gives the exit code.
   int print_answers(std::ostream& out, std::ostream& refused, bool json);
 
   const std::string& warning() const { return warning_; }                     // about the precision; empty when there is none

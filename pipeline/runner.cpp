@@ -8,10 +8,11 @@
 #include <charconv>
 #include <list>
 #include <mutex>
-#include <new>
 #include <opencv2/core.hpp>
 #include <semaphore>
+#include <system_error>
 
+#include "datasets/bad_file.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/core/tsan.hpp"
 #include "pipeline/clock.hpp"
@@ -80,17 +81,14 @@ void check_contracts(const std::vector<StageSpec>& stages) {
 // Runs a stage on some frames: its threads, its clocks, and its exceptions made into the frames' errors.
 void process(Stage& stage, std::span<Frame> frames) {
   const double wall = wall_seconds(), cpu = team_cpu_seconds();
-  const auto failed = [&](const std::string& reason, bool environment = false) {
-    for (Frame& frame : frames) {
-      frame.error = FrameError{std::string(stage.name()), reason, environment};
-      frame.results.clear();
-    }
-  };
   try {
     stage.process(frames);
-  } catch (const EnvironmentError& e) { failed(e.what(), true); } catch (const std::bad_alloc&) {
-    failed("not enough memory");
-  } catch (const std::exception& e) { failed(e.what()); }
+  } catch (const std::exception& e) {
+    for (Frame& frame : frames) {
+      frame.error = failure_of(stage, e);
+      frame.results.clear();
+    }
+  }
   const auto n = static_cast<double>(frames.size());
   const StageTime each{stage.name(), (wall_seconds() - wall) / n, (team_cpu_seconds() - cpu) / n};
   for (Frame& frame : frames) frame.times.push_back(each);
@@ -119,6 +117,13 @@ class OpenCvThreads {
 };
 
 }  // namespace
+
+FrameError failure_of(const Stage& stage, const std::exception& e) {
+  const bool environment = dynamic_cast<const EnvironmentError*>(&e) != nullptr, passing = !environment && is_passing(e);
+  // What the libraries say of memory speaks of their functions and lines.
+  const bool for_people = dynamic_cast<const Error*>(&e) || dynamic_cast<const std::system_error*>(&e);
+  return {std::string(stage.name()), passing && !for_people ? "not enough memory" : e.what(), environment, passing};
+}
 
 Jobs parse_jobs(const std::string& text) {
   int numbers[3];

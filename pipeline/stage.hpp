@@ -1,6 +1,7 @@
 // A stage of a pipeline and its contract, which is checked when the pipeline is built.
 #pragma once
 
+#include <exception>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -47,5 +48,8 @@ class Stage {
   virtual void process(std::span<Frame> frames) = 0;
   virtual bool takes_groups() const { return false; }
 };
+
+// What a stage threw, as a frame has it.
+FrameError failure_of(const Stage& stage, const std::exception& e);
 
 }  // namespace fovea

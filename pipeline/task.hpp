@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/bad_file.hpp"
 #include "modules/explain/score.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/model.hpp"
@@ -48,7 +49,7 @@ class Evaluator {
   virtual std::string table() const = 0;  // for people
   virtual nlohmann::ordered_json json() const = 0;
   virtual std::map<std::string, std::string> files() const { return {}; }  // name and content of files that options ask for
-  virtual std::vector<std::string> left_out() const { return {}; }         // inputs that could not be read, with the reason
+  virtual std::vector<BadFile> left_out() const { return {}; }             // what of the data was not measured
 };
 
 // Scores answers that were written before against the truth, without a model: `fovea eval <name> ...`.
@@ -61,6 +62,7 @@ class AnswerScorer {
   virtual void run() = 0;
   virtual std::string table() const = 0;
   virtual nlohmann::ordered_json json() const = 0;
+  virtual std::vector<BadFile> left_out() const { return {}; }  // what was not scored
 };
 
 // What of a network's answer an explanation explains, for one image.

@@ -9,9 +9,14 @@ namespace fovea {
 namespace fs = std::filesystem;
 
 std::vector<fs::path> data_paths(const Yaml& key, const fs::path& root) {
+  const auto path = [&](const Yaml& item) {
+    // An empty one would mean the root itself, whatever else lies there; "." says that.
+    check(!item.scalar().empty(), item.where(), ": expected a path, got nothing; remove the key where there are no such data");
+    return (root / item.scalar()).lexically_normal();
+  };
   std::vector<fs::path> all;
-  if (key.items().empty()) all.push_back((root / key.scalar()).lexically_normal());  // one alone needs no brackets
-  for (const Yaml& item : key.items()) all.push_back((root / item.scalar()).lexically_normal());
+  if (key.items().empty()) all.push_back(path(key));  // one alone needs no brackets
+  for (const Yaml& item : key.items()) all.push_back(path(item));
   return all;
 }
 
@@ -19,6 +24,11 @@ std::string bad_table(const std::vector<BadFile>& bad) {
   std::string out = "path,reason\n";
   for (const BadFile& b : bad) out += csv_quoted(b.file.string()) + "," + csv_quoted(b.reason) + "\n";
   return out;
+}
+
+std::vector<BadFile> joined(std::vector<BadFile> first, const std::vector<BadFile>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
 }
 
 void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job) {

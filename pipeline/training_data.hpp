@@ -9,11 +9,13 @@
 
 namespace fovea {
 
-// The paths that a key of a recipe names: one alone, or a list; relative to `root`.
+// The paths that a key of a recipe names: one alone, or a list; relative to `root`. Error for an empty one.
 std::vector<std::filesystem::path> data_paths(const Yaml& key, const std::filesystem::path& root);
 
 // A table of paths with their reasons.
 std::string bad_table(const std::vector<BadFile>& bad);
+
+std::vector<BadFile> joined(std::vector<BadFile> first, const std::vector<BadFile>& second);
 
 // Warns of the files of `part` ("training", "validation") that are left out, and puts their table among the job's files.
 void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job);

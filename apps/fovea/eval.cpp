@@ -10,7 +10,9 @@
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
+#include "pipeline/errors.hpp"
 #include "pipeline/exit_codes.hpp"
+#include "pipeline/sinks/progress.hpp"
 #include "pipeline/task.hpp"
 
 namespace fovea {
@@ -18,10 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kStrict = "Exit code 3 also where images of folders were skipped: formats that are not read";
+
 struct Settings {
   std::string model, precision = "f32", json;
   std::vector<std::string> data;
   int threads = 0;
+  bool strict = false;
   std::map<std::string, std::unique_ptr<Evaluator>> evaluators;  // by task, each with its options
   std::map<std::string, OptionList> options;
   OptionList all;                                          // of every task, each name once
@@ -44,6 +49,24 @@ void write_json(const std::string& file, const nlohmann::ordered_json& json) {
   if (!file.empty()) write_text(file, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
+// Known before the hours of measuring.
+void check_can_hold(const std::string& file) {
+  if (file.empty()) return;
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder)) throw UsageError("--json " + file + ": there is no folder " + folder.string());
+  if (fs::is_directory(file)) throw UsageError("--json " + file + ": expected a file, this is a folder");
+}
+
+// Says what was not measured; gives the exit code.
+int tell_left_out(const std::vector<BadFile>& left_out, bool strict) {
+  bool quarantined = false;
+  for (const BadFile& b : left_out) {
+    std::cerr << "fovea: " << (b.fault == Fault::skipped ? "skipped: " : "left out: ") << printable(b.reason) << "\n";
+    quarantined = quarantined || strict || b.fault != Fault::skipped;
+  }
+  return quarantined ? kExitQuarantined : kExitDone;
+}
+
 // Options that the model's task does not have are errors that say whose they are.
 void set_options(const Settings& s, const std::string& task) try {
   for (const auto& [name, value] : s.given) {
@@ -62,6 +85,7 @@ void set_options(const Settings& s, const std::string& task) try {
 int run_eval(Settings& s) {
   if (s.model.empty() || s.data.empty())
     throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
+  check_can_hold(s.json);
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
@@ -73,15 +97,14 @@ int run_eval(Settings& s) {
   Evaluator& evaluator = *s.evaluators.at(task);
   evaluator.open(model, {s.data.begin(), s.data.end()}, precision);
   std::cout << evaluator.title() << "\n";
-  const auto left_out = evaluator.left_out();
-  for (const std::string& reason : left_out) std::cerr << "fovea: left out: " << reason << "\n";
+  const int code = tell_left_out(evaluator.left_out(), s.strict);
   for (std::int64_t i = 0; i < evaluator.batches(); ++i) evaluator.add(i);
   std::cout << evaluator.table();
   nlohmann::ordered_json all{{"model", model.name()}, {"precision", name_of(precision)}};
   all.update(evaluator.json());
   write_json(s.json, all);
   for (const auto& [file, text] : evaluator.files()) write_text(file, text);
-  return left_out.empty() ? kExitDone : kExitQuarantined;
+  return code;
 }
 
 // Every option of every task once; what is given goes to the model's own task when that is known.
@@ -101,13 +124,16 @@ void collect_options(Settings& s) {
 struct Scoring {
   std::unique_ptr<AnswerScorer> scorer;
   std::string json;
+  bool strict = false;
 };
 
 int run_scorer(Scoring& s) {
+  check_can_hold(s.json);
   s.scorer->run();
+  const int code = tell_left_out(s.scorer->left_out(), s.strict);
   std::cout << s.scorer->table();
   write_json(s.json, s.scorer->json());
-  return kExitDone;
+  return code;
 }
 
 std::vector<Command> scorer_commands() {
@@ -119,6 +145,7 @@ std::vector<Command> scorer_commands() {
       Command c{s->scorer->name(), s->scorer->text()};
       s->scorer->add_options(c.options);
       c.options.word("--json", s->json, "Write the scores as JSON too");
+      c.options.flag("--strict", s->strict, kStrict);
       c.run = [s] { return run_scorer(*s); };
       all.push_back(std::move(c));
     }
@@ -139,6 +166,7 @@ Command eval_command() {
   c.options.word("--precision", s->precision, "f32, bf16 or auto", {"f32", "bf16", "auto"});
   c.options.integer("--threads", s->threads, 0, 1024, "0: all");
   c.options.word("--json", s->json, "Write the table as JSON too");
+  c.options.flag("--strict", s->strict, kStrict);
   for (const Option& option : s->all.all()) c.options.add(option, option.set);
   c.run = [s] { return run_eval(*s); };
   c.subcommands = scorer_commands();

@@ -1,9 +1,10 @@
 // fovea explain INPUT... --model M -o OUT
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <iostream>
 
 #include "apps/fovea/verb.hpp"
+#include "datasets/bad_file.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/explain_operation.hpp"
 #include "pipeline/stages/explain.hpp"
@@ -30,9 +31,11 @@ void print_layers(const std::string& name) try {
   const Model model = Model::load(name);
   const ThreadScope thread_scope;
   for (const explain::Layer& l : explain::layers_of(explained(model), usual_input(model)))
-    fmt::print("{:<60} {:<20} {}\n", l.name, explain::name_of(l.kind), l.shape.str());
-  std::fflush(stdout);
-} catch (const Error& e) { throw UsageError(e.what()); }
+    std::cout << fmt::format("{:<60} {:<20} {}\n", l.name, explain::name_of(l.kind), l.shape.str());
+} catch (const Error& e) {
+  if (is_passing(e)) throw;
+  throw UsageError(e.what());
+}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "apps/fovea/verb.hpp"
+#include "datasets/bad_file.hpp"
 #include "pipeline/task.hpp"
 
 namespace fovea {
@@ -40,7 +41,10 @@ std::vector<std::string> resolve_predict(std::vector<std::string> words) {
     const Task& task = task_of(Model::load(name));
     check(task.operation() != nullptr, "predict: the task of ", name, ", '", task.name(), "', runs over no files");
     words[0] = task.verb();
-  } catch (const Error& e) { throw UsageError(e.what()); }
+  } catch (const Error& e) {
+    if (is_passing(e)) throw;
+    throw UsageError(e.what());
+  }
   return words;
 }
 

@@ -1,10 +1,9 @@
 #include "apps/fovea/verb.hpp"
 
-#include <fmt/format.h>
-
 #include <iostream>
 
 #include "apps/fovea/summary.hpp"
+#include "datasets/bad_file.hpp"
 #include "pipeline/process.hpp"
 #include "pipeline/sinks/progress.hpp"
 
@@ -14,14 +13,17 @@ namespace {
 constexpr const char* kInputs =
     R"(Inputs are files, folders (all images in them; the tree is mirrored in OUT), patterns in quotes ('photos/**/*.png'),
 or - for a list of paths on standard input. PNG, JPEG, TIFF, BMP and WebP, 8 and 16 bit, grey, colour and alpha.
-Names that begin with a dot are left out of folders.
+Names that begin with a dot are left out of folders; images of other formats (PSD, EXR, raw files of cameras, ...) are skipped, and listed.
 
 A run that was stopped or killed goes on where it was when the same command is given again. Files that cannot be read are
-quarantined: reported, written into OUT/fovea-ledger.jsonl with the reason, and tried again only when they changed.
+quarantined: reported, written into OUT/fovea-ledger.jsonl with the reason, and tried again only when they changed. Where the machine
+failed and not the file (out of memory, a read error, a network disk away), it is tried again at once, then left for the next run.
+Tables and the report show the inputs and settings of the command at hand, whatever else is in OUT.
 )";
 
 constexpr const char* kExitCodes =
-    "\nExit codes: 0 all done, 3 done but some inputs were quarantined, 64 wrong usage, 75 try again (interrupted, disk full).";
+    "\nExit codes: 0 all done, 3 done but some inputs were quarantined (with --strict: or skipped), 64 wrong usage, 75 try again "
+    "(interrupted, disk full, out of memory).";
 
 // What the command line says of one run.
 struct Arguments {
@@ -33,7 +35,10 @@ struct Arguments {
 
 Model load_model(const Arguments& a) try {
   return Model::load(a.model.empty() ? a.verb.operation->default_model() : a.model);
-} catch (const Error& e) { throw UsageError(e.what()); }
+} catch (const Error& e) {
+  if (is_passing(e)) throw;
+  throw UsageError(e.what());
+}
 
 int run(Arguments& a) {
   if (a.verb.instead && a.verb.instead(a.model)) return kExitDone;
@@ -41,14 +46,14 @@ int run(Arguments& a) {
   a.process.list = &std::cin;
   Process process(*a.verb.operation, a.process, load_model(a));
   if (a.verb.operation->runs_only()) a.verb.operation->model().release_weights();
-  if (!process.warning().empty()) fmt::print(stderr, "fovea: {}\n", process.warning());
+  if (!process.warning().empty()) std::cerr << "fovea: " << process.warning() << "\n";
   if (a.out.empty()) return process.print_answers(std::cout, std::cerr, a.json);
   const auto progress = make_progress(a.quiet ? ProgressKind::quiet : a.json ? ProgressKind::json : ProgressKind::automatic);
   const FileRunResult result = process.run(*progress);
   const Summary summary{*a.verb.operation, process, result, a.out, a.process.budget()};
   if (a.json) print_json_summary(summary);
   else if (!a.quiet) print_summary(summary);
-  return result.exit_code();
+  return result.exit_code(a.process.strict);
 }
 
 void add_common_options(OptionList& o, Arguments& a) {
@@ -68,6 +73,7 @@ void add_common_options(OptionList& o, Arguments& a) {
   o.word("-j,--jobs", a.process.jobs, "Images read:computed:written at once, for example 1:2:1; wins over --hint");
   if (!a.verb.operation->always_reports())
     o.flag("--report", a.process.report, "Write OUT/report.html: every image with its answer, times");
+  o.flag("--strict", a.process.strict, "Exit code 3 also where images of folders were skipped: formats that are not read");
   o.flag("-q,--quiet", a.quiet, "Say nothing but errors");
   o.flag("--json", a.json,
          folder ? "One JSON object an event on standard output, a summary last"

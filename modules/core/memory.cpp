@@ -11,9 +11,8 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
-
-#include "modules/core/error.hpp"
 
 namespace fovea::memory {
 namespace {
@@ -58,7 +57,10 @@ void trim_locked(Pool& p, std::size_t down_to) {
 }
 
 void check_there(bool there, std::size_t size) {
-  check(there, "memory: the system refused ", size, " bytes; use smaller tiles, batches or fewer jobs");
+  if (there) return;
+  const std::string& path = PathScope::current();
+  throw OutOfMemory((path.empty() ? "" : path + ": ") + "memory: the system refused " + std::to_string(size) +
+                    " bytes; use smaller tiles, batches or fewer jobs");
 }
 
 void* fresh(Pool& p, std::size_t size) {

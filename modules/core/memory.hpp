@@ -5,7 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "modules/core/error.hpp"
+
 namespace fovea::memory {
+
+// Another time, or with less at once, it may go.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
 
 struct Stats {
   std::size_t in_use = 0;      // bytes handed out now
@@ -15,7 +23,7 @@ struct Stats {
   std::uint64_t reused = 0;    // of these, served from the cache
 };
 
-void* allocate(std::size_t bytes);  // throws Error when the system has no more
+void* allocate(std::size_t bytes);  // throws OutOfMemory when the system has no more
 void release(void* block, std::size_t bytes) noexcept;
 
 Stats stats();

@@ -7,9 +7,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "modules/core/error.hpp"
@@ -29,6 +32,11 @@ std::string reason(int error) {
     case EPERM: return "permission denied";
     case EROFS: return "the file system is read-only";
     case EFBIG: return "the file would be larger than allowed here";
+    case EIO: return "the disk or the network reported an error";
+    case ESTALE: return "the network file system lost the file";
+    case EMFILE:
+    case ENFILE: return "too many files are open";
+    case ENOMEM: return "not enough memory";
     default: return std::generic_category().message(error);
   }
 }
@@ -76,6 +84,9 @@ void write_all(int fd, std::span<const Bytes> parts, const fs::path& file) {
   }
 }
 
+// Pipes, network and user-space file systems do without.
+bool cannot_sync_here(int error) { return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP; }
+
 void write_directly(const fs::path& file, std::span<const Bytes> parts) {
   Descriptor out(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
   if (out.get() < 0) cannot("write", file, errno);
@@ -91,7 +102,43 @@ fs::path temporary_beside(const fs::path& file) {
 
 }  // namespace
 
-std::vector<std::uint8_t> read_file(const fs::path& file) {
+bool passes(int error) {
+  switch (error) {
+    case EAGAIN:
+    case EBUSY:
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case EINTR:
+    case EIO:
+    case EMFILE:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOLCK:
+    case ENOMEM:
+    case ENOTCONN:
+    case EREMOTEIO:
+    case ESHUTDOWN:
+    case ESTALE:
+    case ETIMEDOUT: return true;
+    default: return false;
+  }
+}
+
+int try_again(const std::function<int()>& call) {
+  for (const int pause : {50, 200}) {  // milliseconds
+    if (const int error = call(); !passes(error)) return error;
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+  }
+  return call();
+}
+
+namespace {
+
+std::vector<std::uint8_t> read_once(const fs::path& file) {
   Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (in.get() < 0) cannot("read", file, errno);
   struct stat info {};
@@ -111,7 +158,29 @@ std::vector<std::uint8_t> read_file(const fs::path& file) {
       bytes.resize(used);
       return bytes;
     }
-  } catch (const std::bad_alloc&) { fail(file.string(), ": cannot read: not enough memory for its ", info.st_size, " bytes"); }
+  } catch (const std::bad_alloc&) {
+    throw FileError(file.string() + ": cannot read: not enough memory for its " + std::to_string(info.st_size) + " bytes",
+                    ENOMEM);
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const fs::path& file) {
+  std::vector<std::uint8_t> bytes;
+  std::exception_ptr failure;
+  try_again([&] {
+    try {
+      bytes = read_once(file);
+      failure = nullptr;
+      return 0;
+    } catch (const FileError& e) {
+      failure = std::current_exception();
+      return e.code;
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
+  return bytes;
 }
 
 void write_file_atomically(const fs::path& file, const void* data, std::size_t size) {
@@ -133,7 +202,7 @@ void write_file_atomically(const fs::path& file, std::span<const Bytes> parts) {
   Temporary temporary{name};
   write_all(out.get(), parts, file);
   if (exists && ::fchmod(out.get(), before.st_mode & 07777) != 0) cannot("write", file, errno);
-  if (::fsync(out.get()) != 0 && errno != EINVAL) cannot("write", file, errno);
+  if (::fsync(out.get()) != 0 && !cannot_sync_here(errno)) cannot("write", file, errno);
   if (out.close() != 0) cannot("write", file, errno);
   if (::rename(name.c_str(), target.c_str()) != 0) cannot("write", file, errno);
   temporary.kept = true;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -17,7 +18,14 @@ class FileError : public Error {
   const int code;
 };
 
-// The bytes of a regular file or pipe. Throws Error with the reason: missing, a folder, no permission, read error.
+// Whether an errno tells of the machine at this moment and not of a file: out of memory or descriptors, a disk or a network that does not
+// answer. The same call may succeed later.
+bool passes(int error);
+// Calls again, twice and each time after a moment, what gives an errno that passes. Gives the last one; 0 is success.
+int try_again(const std::function<int()>& call);
+
+// The bytes of a regular file or pipe. What passes is tried again at once. Throws Error with the reason: missing, a folder, no permission, read error
+// (FileError where the system said it).
 std::vector<std::uint8_t> read_file(const std::filesystem::path& file);
 
 struct Bytes {

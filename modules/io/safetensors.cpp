@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -257,7 +258,9 @@ TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
   check_coverage(entries, data.size(), name);
   for (const auto& [key, e] : entries) file.tensors.emplace(key, decode(e, data.data() + e.begin, tensor_name(name, key)));
   return file;
-} catch (const std::bad_alloc&) { fail(name, ": not enough memory to read its ", bytes.size(), " bytes"); }
+} catch (const std::bad_alloc&) {
+  throw FileError(name + ": not enough memory to read its " + std::to_string(bytes.size()) + " bytes", ENOMEM);
+}
 
 TensorFile read_safetensors(const std::filesystem::path& file) { return parse_safetensors(read_file(file), file.string()); }
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "modules/io/files.hpp"
+
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
@@ -22,16 +24,26 @@ bool is_temporary(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
 }
 
+// Network and user-space file systems do without some calls.
+bool is_missing(int error) { return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP; }
+
 }  // namespace
 
 FolderLock::FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  check(fd_ >= 0, folder.string(), ": cannot open the output folder: ", std::generic_category().message(errno));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-  const int error = errno;
-  ::close(fd_);
-  if (error == EWOULDBLOCK)
+  const auto told = [&](const char* what, int error) {
+    return folder.string() + what + ": " + std::generic_category().message(error);
+  };
+  if (fd_ < 0) throw FileError(told(": cannot open the output folder", errno), errno);
+  const int error = ::flock(fd_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  if (error != 0 && !is_missing(error)) {
+    ::close(fd_);
+    if (error != EWOULDBLOCK) throw FileError(told(": cannot lock the output folder", error), error);
     throw FolderBusy(folder.string() + ": another run is writing into this folder; wait until it ends, or choose another one");
-  fail(folder.string(), ": cannot lock the output folder: ", std::generic_category().message(error));
+  }
+  if (error != 0) warning_ = told(": this file system has no locks; let no other run write into the folder meanwhile", error);
+  if (::fsync(fd_) != 0 && is_missing(errno))
+    warning_ +=
+        (warning_.empty() ? "" : "; ") + told(": this file system cannot sync; a power cut may lose finished files", errno);
 }
 
 FolderLock::~FolderLock() { ::close(fd_); }

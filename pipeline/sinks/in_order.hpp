@@ -21,6 +21,11 @@ class InOrder {
     }
     out_.flush();
   }
+  // Whether something could not be written.
+  bool failed() {
+    const std::lock_guard lock(mutex_);
+    return !out_;
+  }
 
  private:
   std::ostream& out_;

@@ -9,11 +9,11 @@
 #include <fstream>
 #include <system_error>
 
+#include "datasets/walk.hpp"
 #include "modules/core/fingerprint.hpp"
 #include "modules/io/files.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
-#include "pipeline/sources/walk.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -78,9 +78,7 @@ void Ledger::read() {
       if (json.contains("of")) {
         settings_[json.at("settings").get<std::string>()] = json.at("of");
       } else {
-        Record record = record_from(json);
-        std::string key = key_of(record);
-        records_[std::move(key)] = std::move(record);
+        put(record_from(json));
       }
     } catch (const Json::exception&) { continue; }
   }
@@ -124,13 +122,39 @@ bool Ledger::up_to_date(const Record& record, const FileStamp& now, const std::s
   return fs::is_regular_file(folder_ / record.output, ignored);
 }
 
-void Ledger::append(Record record) {
-  write_line(to_line(record));
-  std::string key = key_of(record);
-  records_[std::move(key)] = std::move(record);
+void Ledger::keep(const Record& record) { records_.at(key_of(record)).present = true; }
+
+std::vector<const Record*> Ledger::present(Record::State state) const {
+  std::vector<const Record*> some;
+  for (const auto& [key, record] : records_)
+    if (record.present && record.state == state) some.push_back(&record);
+  return some;
 }
 
-void Ledger::forget_unreadable_folders() {
+Ledger::Others Ledger::others(const std::string& settings) const {
+  Others all;
+  for (const auto& [key, record] : records_)
+    if (!record.present && record.state == Record::State::done) ++(record.settings == settings ? all.inputs : all.settings);
+  return all;
+}
+
+void Ledger::append(Record record) {
+  write_line(to_line(record));
+  record.present = true;
+  put(std::move(record));
+}
+
+void Ledger::put(Record record) {
+  const std::string key = key_of(record);
+  if (record.state == Record::State::done) {
+    std::string& owner = by_output_[record.output];
+    if (!owner.empty() && owner != key) records_.erase(owner);
+    owner = key;
+  }
+  records_[key] = std::move(record);
+}
+
+void Ledger::forget_without_output() {
   std::erase_if(records_, [](const auto& entry) { return entry.second.output.empty(); });
 }
 

@@ -27,17 +27,18 @@ struct FileStamp {
 };
 
 struct Record {
-  enum class State { done, quarantined };
+  enum class State { done, quarantined, skipped };  // skipped: of a format that is not read
 
   std::string input;   // absolute path, bytes
   std::string part;    // of it, where a file holds several inputs
-  std::string output;  // below the output folder; empty for a folder that could not be read
+  std::string output;  // below the output folder; empty for a folder that could not be read, and for what is skipped
   State state = State::done;
-  std::string reason;  // of a quarantine
+  std::string reason;  // of a quarantine, or why it is skipped
   FileStamp stamp;
   std::string settings;  // fingerprint, see Ledger::use
   double seconds = 0;
   std::vector<std::string> beside;  // further files written, below the output folder
+  bool present = false;             // of this run's inputs and settings; not written
 };
 
 class Ledger {
@@ -56,9 +57,21 @@ class Ledger {
   // Whether nothing needs to be done again: same content, same settings, and what was written is still there.
   bool up_to_date(const Record& record, const FileStamp& now, const std::string& settings) const;
 
+  // Counts a record among those of this run, as append() does.
+  void keep(const Record& record);
+  // What this run's inputs became under its settings, now or in a former run, in order: what tables and pages are made of.
+  std::vector<const Record*> present(Record::State state) const;
+  // What the folder holds beside that.
+  struct Others {
+    std::size_t settings = 0;  // made by another model or with other settings
+    std::size_t inputs = 0;    // of inputs that this run was not given, or did not reach
+  };
+  Others others(const std::string& settings) const;
+
+  // A record of another input with the same output is forgotten: its answer is gone.
   void append(Record record);  // EnvironmentError when the line cannot be written; the file is then as before
-  // Forgets a folder that can be read again.
-  void forget_unreadable_folders();
+  // Forgets what has no output: folders that can be read again, files that are skipped. The run lists them anew.
+  void forget_without_output();
   // Puts the lines in order, in one atomic step.
   void compact();
 
@@ -68,12 +81,14 @@ class Ledger {
 
  private:
   void read();
+  void put(Record record);
   [[noreturn]] void cannot_write(int error) const;
   void write_line(const std::string& line);
 
   std::filesystem::path folder_, file_;
   int fd_ = -1;
   std::map<std::string, Record> records_;
+  std::map<std::string, std::string> by_output_;  // key of the record that an output is of
   std::map<std::string, nlohmann::json> settings_;
 };
 

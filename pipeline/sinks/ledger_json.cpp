@@ -40,8 +40,8 @@ std::string to_line(const Record& r) {
   put_name(json, "input", r.input);
   if (!r.part.empty()) put_name(json, "part", r.part);
   put_name(json, "output", r.output);
-  json["state"] = r.state == Record::State::done ? "done" : "quarantined";
-  if (r.state == Record::State::quarantined) json["reason"] = r.reason;
+  json["state"] = r.state == Record::State::done ? "done" : r.state == Record::State::skipped ? "skipped" : "quarantined";
+  if (r.state != Record::State::done) json["reason"] = r.reason;
   json["size"] = r.stamp.size;
   json["modified_ns"] = r.stamp.modified;
   json["changed_ns"] = r.stamp.changed;
@@ -63,7 +63,8 @@ Record record_from(const Json& json) {
   r.input = get_name(json, "input");
   if (json.contains("part")) r.part = get_name(json, "part");
   r.output = get_name(json, "output");
-  r.state = json.at("state") == "done" ? Record::State::done : Record::State::quarantined;
+  const auto state = json.at("state").get<std::string>();
+  r.state = state == "done" ? Record::State::done : state == "skipped" ? Record::State::skipped : Record::State::quarantined;
   r.reason = json.value("reason", "");
   r.stamp = {json.at("size").get<std::int64_t>(), json.at("modified_ns").get<std::int64_t>(),
              json.at("changed_ns").get<std::int64_t>()};

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdio>
+#include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -18,15 +18,19 @@ namespace {
 
 class Quiet final : public Progress {
  public:
+  void warn(const std::string&) override {}
   void start(std::size_t) override {}
   void up_to_date(const std::string&) override {}
   void done(const Frame&) override {}
   void quarantined(const std::string&, const std::string&) override {}
+  void skipped(const std::string&, const std::string&) override {}
+  void left(const std::string&, const std::string&) override {}
   void stop() override {}
 };
 
 class JsonEvents final : public Progress {
  public:
+  void warn(const std::string& text) override { print({{"event", "warning"}, {"text", text}}); }
   void start(std::size_t total) override { print({{"event", "start"}, {"total", total}}); }
   void up_to_date(const std::string& source) override {
     nlohmann::ordered_json event{{"event", "up_to_date"}};
@@ -40,28 +44,29 @@ class JsonEvents final : public Progress {
     for (const StageTime& time : frame.times) event["seconds"][std::string(time.stage)] = time.wall;
     print(event);
   }
-  void quarantined(const std::string& source, const std::string& reason) override {
-    nlohmann::ordered_json event{{"event", "quarantined"}};
+  void quarantined(const std::string& source, const std::string& reason) override { tell("quarantined", source, reason); }
+  void skipped(const std::string& source, const std::string& reason) override { tell("skipped", source, reason); }
+  void left(const std::string& source, const std::string& reason) override { tell("left", source, reason); }
+  void stop() override {}
+
+ private:
+  static void tell(const char* what, const std::string& source, const std::string& reason) {
+    nlohmann::ordered_json event{{"event", what}};
     put_name(event, "input", source);
     event["reason"] = reason;
     print(event);
   }
-  void stop() override {}
-
- private:
-  static void print(const nlohmann::ordered_json& event) {
-    fmt::print("{}\n", dump(event));
-    std::fflush(stdout);
-  }
+  static void print(const nlohmann::ordered_json& event) { std::cout << dump(event) << "\n" << std::flush; }
 };
 
-// The bar, and the plain lines where there is no terminal. A thread of its own draws, so that the clock moves while one large
+// On std::cerr, which stays silent where it cannot be written: that never ends a run. The bar, and the plain lines where there is no terminal. A thread of its own draws, so that the clock moves while one large
 // image takes minutes.
 class People final : public Progress {
  public:
   explicit People(bool terminal) : terminal_(terminal) {}
   ~People() override { stop(); }
 
+  void warn(const std::string& text) override { std::cerr << "fovea: " << printable(text) << "\n"; }
   void start(std::size_t total) override {
     total_ = total;
     started_ = wall_seconds();
@@ -77,17 +82,24 @@ class People final : public Progress {
   void quarantined(const std::string& source, const std::string& reason) override {
     std::lock_guard lock(mutex_);
     ++quarantined_;
-    fmt::print(stderr, "{}quarantined: {}: {}\n", terminal_ ? "\r\x1b[K" : "", printable(source), printable(reason));
+    tell("quarantined", source, reason);
+  }
+  void skipped(const std::string&, const std::string&) override {}  // the summary lists them
+  void left(const std::string& source, const std::string& reason) override {
+    std::lock_guard lock(mutex_);
+    tell("left for next time", source, reason);
   }
   void stop() override {
     if (!ticker_.joinable()) return;
     ticker_.request_stop();
     ticker_.join();
-    if (terminal_) fmt::print(stderr, "\r\x1b[K");
-    std::fflush(stderr);
+    if (terminal_) std::cerr << "\r\x1b[K";
   }
 
  private:
+  void tell(const char* what, const std::string& source, const std::string& reason) const {
+    std::cerr << fmt::format("{}{}: {}: {}\n", terminal_ ? "\r\x1b[K" : "", what, printable(source), printable(reason));
+  }
   void count(std::size_t& which) {
     std::lock_guard lock(mutex_);
     ++which;
@@ -105,13 +117,12 @@ class People final : public Progress {
       text += fmt::format("  {}", clock_text(elapsed));
     }
     if (quarantined_ > 0) text += fmt::format("  {} quarantined", quarantined_);
-    if (!terminal_) return fmt::print(stderr, "{}\n", text);
+    if (!terminal_) return void(std::cerr << text + "\n");
     constexpr std::size_t kWidth = 30;
     const std::size_t filled = total_ > 0 ? std::min(kWidth, reached * kWidth / total_) : 0;
     std::string bar;
     for (std::size_t i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-    fmt::print(stderr, "\r\x1b[K{} {}", bar, text);
-    std::fflush(stderr);
+    std::cerr << fmt::format("\r\x1b[K{} {}", bar, text);
   }
 
   const bool terminal_;

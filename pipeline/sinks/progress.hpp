@@ -12,10 +12,13 @@ namespace fovea {
 class Progress {
  public:
   virtual ~Progress() = default;
+  virtual void warn(const std::string& text) = 0;
   virtual void start(std::size_t total) = 0;
   virtual void up_to_date(const std::string& source) = 0;  // done in a former run
   virtual void done(const Frame& frame) = 0;
   virtual void quarantined(const std::string& source, const std::string& reason) = 0;
+  virtual void skipped(const std::string& source, const std::string& reason) = 0;  // not among the total
+  virtual void left(const std::string& source, const std::string& reason) = 0;  // for next time: the machine failed, not the file
   virtual void stop() = 0;
 };
 

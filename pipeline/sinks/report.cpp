@@ -57,12 +57,15 @@ std::string articles(const fs::path& folder, const std::vector<const Record*>& d
   return all + (parts.tiles ? "</div>\n" : "");
 }
 
-std::string quarantine_table(const std::vector<const Record*>& records) {
+std::string reason_table(const char* title, const std::vector<const Record*>& records) {
   if (records.empty()) return {};
-  std::string text = "<h2>Quarantined</h2>\n<table><tr><th>input</th><th>reason</th></tr>\n";
+  std::string text = fmt::format("<h2>{}</h2>\n<table><tr><th>input</th><th>reason</th></tr>\n", title);
   for (std::size_t i = 0; i < std::min(kReportRows, records.size()); ++i)
     text += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", html(records[i]->input), html(records[i]->reason));
-  return text + "</table>\n";
+  text += "</table>\n";
+  if (records.size() > kReportRows)
+    text += fmt::format("<p class=\"soft\">and {} more: see {}</p>\n", records.size() - kReportRows, kLedgerName);
+  return text;
 }
 
 std::string time_table(const std::vector<const Record*>& done) {
@@ -91,10 +94,16 @@ std::string totals(const ReportFacts& facts, std::size_t done, std::size_t quara
 
 }  // namespace
 
+std::string others_text(const Ledger::Others& others) {
+  std::string text;
+  if (others.settings > 0) text = fmt::format("{} made by another model or with other settings", others.settings);
+  if (others.inputs > 0)
+    text += fmt::format("{}{} of inputs that this run was not given", text.empty() ? "" : ", ", others.inputs);
+  return text.empty() ? text : "left out of tables and report: answers of former runs in this folder: " + text;
+}
+
 fs::path write_report(const fs::path& folder, const Ledger& ledger, const ReportFacts& facts) {
-  std::vector<const Record*> done, quarantined;
-  for (const auto& [key, record] : ledger.records())
-    (record.state == Record::State::done ? done : quarantined).push_back(&record);
+  const auto done = ledger.present(Record::State::done), quarantined = ledger.present(Record::State::quarantined);
   std::string page = kPageHead;
   if (!facts.parts.style.empty()) page += "<style>" + facts.parts.style + "</style>\n";
   page += fmt::format("<h1>{}</h1><p class=\"soft\">{}</p>\n", html(facts.parts.title),
@@ -104,7 +113,10 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
       "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div "
       "class=\"card\">";
   page += html_list(facts.model) + "</div><div class=\"card\">" + settings_list(facts.settings) + "</div></div>\n";
-  page += facts.parts.extra + quarantine_table(quarantined);
+  if (const std::string text = others_text(facts.result.others); !text.empty())
+    page += "<p class=\"soft\">" + html(text) + "</p>\n";
+  page += facts.parts.extra + reason_table("Quarantined", quarantined) +
+          reason_table("Skipped", ledger.present(Record::State::skipped));
   if (!done.empty()) page += articles(folder, done, facts) + time_table(done);
   page += kPageScript;
   const fs::path file = folder / kReportName;

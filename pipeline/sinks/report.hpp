@@ -1,4 +1,5 @@
-// One self-contained HTML page about everything in a ledger: an article a file as the operation writes it, times, quarantines.
+// One self-contained HTML page about a run's inputs, what former runs did of them too: an article a file as the operation writes it, times,
+// quarantines, what was skipped, what else the folder holds.
 #pragma once
 
 #include <filesystem>
@@ -25,6 +26,9 @@ struct ReportFacts {
   // What is shown of one file, an <article>. Called by several threads.
   std::function<std::string(const std::filesystem::path& folder, const Record& record)> article;
 };
+
+// What of the folder tables and pages leave out, in a sentence; empty when nothing.
+std::string others_text(const Ledger::Others& others);
 
 // Articles are made from the inputs and outputs themselves, so a resumed run reports earlier runs too, and memory does not grow
 // with the folder. Gives the file. EnvironmentError when it cannot be written.

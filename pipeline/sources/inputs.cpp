@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "modules/core/error.hpp"
+#include "modules/io/files.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -47,6 +48,19 @@ std::pair<fs::path, Components> split_pattern(const fs::path& pattern) {
   return {fixed, rest};
 }
 
+Components components_of(const fs::path& path) {
+  Components parts;
+  for (const fs::path& part : path)
+    if (!part.empty() && part != "." && part != "/") parts.push_back(part.string());
+  return parts;
+}
+
+Walk::Filter filter_of(const Components& pattern) {
+  if (pattern.empty()) return {};
+  return {[pattern](const fs::path& folder) { return path_may_lead_to_match(pattern, components_of(folder)); },
+          [pattern](const fs::path& file) { return path_matches(pattern, components_of(file)); }};
+}
+
 }  // namespace
 
 Inputs::Inputs(const std::vector<std::string>& arguments, const fs::path& output, std::istream* list) : output_(output) {
@@ -71,8 +85,8 @@ std::optional<Input> Inputs::start(const Argument& argument) {
   const fs::path path = argument.text;
   const fs::path kept = argument.listed ? listed_folder(path) : fs::path();
   struct stat info {};
-  const bool there = ::stat(path.c_str(), &info) == 0;
-  const int error = errno;
+  const int error = try_again([&] { return ::stat(path.c_str(), &info) == 0 ? 0 : errno; });
+  const bool there = error == 0;
   if (there && S_ISDIR(info.st_mode)) {
     pending_.push_back({path, kept, argument.text, {}});
     return std::nullopt;
@@ -89,6 +103,7 @@ std::optional<Input> Inputs::start(const Argument& argument) {
   }
   Input input{argument.text, path, kept.empty() ? path.filename() : kept, {}, {}, {}};
   if (!there) input.problem = error == ENOENT ? "no such file or folder" : std::generic_category().message(error);
+  if (passes(error)) input.fault = Fault::passing;
   return input;
 }
 
@@ -101,11 +116,12 @@ std::optional<Input> Inputs::walk_on() {
       const auto output = file_id(output_);
       check(!output || !root_.pattern.empty() || file_id(root_.folder) != output, "the output folder is the input folder ",
             root_.shown, ": choose another one (a folder inside it is fine)");
-      walk_.emplace(root_.folder, root_.pattern, output);
+      walk_.emplace(root_.folder, filter_of(root_.pattern), output);
     }
     if (auto entry = walk_->next()) {
       const fs::path shown = entry->relative == "." ? fs::path(root_.shown) : fs::path(root_.shown) / entry->relative;
-      if (!entry->problem.empty()) return Input{shown.string(), root_.folder / entry->relative, {}, entry->problem, {}, {}};
+      if (!entry->problem.empty())
+        return Input{shown.string(), root_.folder / entry->relative, {}, entry->problem, {}, {}, entry->fault};
       return Input{shown.string(), root_.folder / entry->relative, root_.prefix / entry->relative, {}, {}, {}};
     }
     walk_.reset();

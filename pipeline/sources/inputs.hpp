@@ -7,18 +7,21 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/sources/walk.hpp"
+#include "datasets/walk.hpp"
+#include "pipeline/sources/glob.hpp"
 
 namespace fovea {
 
 struct Input {
-  std::string source;              // as people know it: the path as it was given
-  std::filesystem::path file;      // what to open
-  std::filesystem::path relative;  // where it stands in the mirrored tree; empty for a folder that could not be read
-  std::string problem;             // why nothing can be read here; empty when there is something to try
-  std::string part;                // of a file that holds several inputs: "page2", "frame17"; empty: all of it
+  std::string source;          // as people know it: the path as it was given
+  std::filesystem::path file;  // what to open
+  std::filesystem::path
+      relative;  // where it stands in the mirrored tree; empty for a folder that could not be read, and for what is skipped
+  std::string problem;  // why nothing can be read here; empty when there is something to try
+  std::string part;     // of a file that holds several inputs: "page2", "frame17"; empty: all of it
   std::vector<std::filesystem::path>
-      members;  // the files of an input that is a group of them, `file` being the first; else empty
+      members;               // the files of an input that is a group of them, `file` being the first; else empty
+  Fault fault = Fault::bad;  // whose the problem is
 
   // Everything that is read for this input.
   std::vector<std::filesystem::path> files() const {
@@ -27,7 +30,8 @@ struct Input {
 };
 
 // Names are bytes: any encoding works. A folder's tree is mirrored; a file stands at the top; what a pattern matches is mirrored
-// below the pattern's fixed part ("photos/**/*.png" below photos/). Folders and patterns pick up image extensions only.
+// below the pattern's fixed part ("photos/**/*.png" below photos/). Folders and patterns pick up
+// image extensions only; those of formats that are not read come as skipped.
 class Inputs {
  public:
   // "-" among the arguments reads `list`: a path a line (or NUL-separated, from find -print0). A relative path in a list keeps

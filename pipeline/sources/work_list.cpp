@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "modules/core/error.hpp"
+#include "pipeline/output_names.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -53,16 +54,15 @@ std::string format_of(const fs::path& output) {
 
 fs::path output_name(const fs::path& whole, const std::string& format, const std::string& part) {
   const std::string own = known_format(extension_of(whole));
-  if (format.starts_with('+')) return whole.string() + (part.empty() ? "" : "." + part) + "." + format.substr(1);
+  if (format.starts_with('+')) return fitting(whole.string() + (part.empty() ? "" : "." + part) + "." + format.substr(1));
   fs::path relative = whole;
   if (!part.empty()) {
     const std::string extension = own.empty() ? std::string() : whole.extension().string();
     relative = (own.empty() ? whole : fs::path(whole).replace_extension()).string() + "." + part + extension;
   }
-  if (format == "same") return own.empty() ? fs::path(relative.string() + ".png") : relative;
-  if (own == format) return relative;
-  fs::path name = relative;
-  return own.empty() ? fs::path(relative.string() + "." + format) : name.replace_extension(format);
+  if (own.empty()) return fitting(relative.string() + "." + (format == "same" ? "png" : format));
+  if (format == "same" || own == format) return fitting(relative);
+  return fitting(relative.replace_extension(format));
 }
 
 WorkList::WorkList(Inputs inputs, fs::path output, std::string format, InputMapping mapping)
@@ -105,7 +105,10 @@ std::optional<Input> WorkList::next_input() {
   try {
     const auto parts = mapping_.parts(*input);
     parts_.assign(parts.begin(), parts.end());
-  } catch (const Error& e) { input->problem = e.what(); }
+  } catch (const Error& e) {
+    input->problem = e.what();
+    if (is_passing(e)) input->fault = Fault::passing;
+  }
   return parts_.empty() ? input : next_input();
 }
 
@@ -124,6 +127,10 @@ std::optional<WorkItem> WorkList::read() {
 void WorkList::scan() {
   std::vector<std::uint64_t> files, outputs;
   while (auto planned = read()) {
+    if (planned->input.fault == Fault::skipped) {
+      if (skipped_++ == 0) first_skipped_ = planned->input.source;
+      continue;
+    }
     ++count_;
     if (planned->relative.empty()) continue;
     check(!same_file(planned->input.file, planned->output), "the output would replace the input ", planned->input.source,

@@ -17,12 +17,14 @@ namespace fovea {
 
 struct WorkItem {
   Input input;
-  std::filesystem::path output;    // with the output folder in front; empty for a folder that could not be read
+  std::filesystem::path
+      output;  // with the output folder in front; empty for a folder that could not be read, and for what is skipped
   std::filesystem::path relative;  // the same, below the output folder
 };
 
 // The name of an output below the output folder. `format`: png, jpg, tif, bmp, webp, or "same" (an unknown extension gets .png);
 // "+json" appends instead, so that a.jpg and a.png do not meet in one name. A part of a file names itself: "scan.page2.png".
+// What grows too long for a file system is shortened (output_names.hpp).
 std::filesystem::path output_name(const std::filesystem::path& relative, const std::string& format, const std::string& part = {});
 // The format that an output's extension stands for.
 std::string format_of(const std::filesystem::path& output);
@@ -41,7 +43,9 @@ class WorkList {
   // The same file given twice is done once.
   WorkList(Inputs inputs, std::filesystem::path output, std::string format, InputMapping mapping = {});
 
-  std::size_t count() const { return count_; }
+  std::size_t count() const { return count_; }  // without those that are skipped
+  std::size_t skipped() const { return skipped_; }
+  const std::string& first_skipped() const { return first_skipped_; }
   const std::set<std::filesystem::path>& folders() const { return folders_; }  // that outputs go to
   std::optional<WorkItem> next();
   void rewind();
@@ -60,7 +64,8 @@ class WorkList {
   std::vector<Input> groups_;  // all inputs, where files are grouped
   std::size_t at_group_ = 0;
   std::deque<Input> parts_;  // of the last file, those that were not given yet
-  std::size_t count_ = 0;
+  std::size_t count_ = 0, skipped_ = 0;
+  std::string first_skipped_;
   std::set<std::filesystem::path> folders_;
   std::unordered_set<std::string> given_twice_, passed_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "modules/io/files.hpp"
+#include "pipeline/output_names.hpp"
 #include "pipeline/sinks/bars.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/stages/save.hpp"
@@ -14,7 +15,7 @@ namespace {
 // "out/photo.jpg.json" to "out/photo.jpg.<map><ending>"
 fs::path beside(const fs::path& output, std::string map, const char* ending) {
   std::replace(map.begin(), map.end(), '/', '-');
-  return output.parent_path() / (output.stem().string() + '.' + map + ending);
+  return fitting(output.parent_path() / (output.stem().string() + '.' + map + ending));
 }
 
 // Evidence for the class is what is coloured; what speaks against it stays in the raw values.

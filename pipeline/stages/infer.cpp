@@ -52,7 +52,7 @@ void Infer::run_apart(const std::vector<Frame*>& batch) const {
   for (Frame* frame : batch) try {
       run({frame});
     } catch (const std::exception& e) {
-      frame->error = FrameError{std::string(name()), e.what(), dynamic_cast<const EnvironmentError*>(&e) != nullptr};
+      frame->error = failure_of(*this, e);
       frame->results.clear();
     }
 }

@@ -48,6 +48,30 @@ TEST_CASE("labelled: a folder a class, at any depth, in order of name; hidden fo
   CHECK(fails_with([&] { read_labelled({f.path()}, {"dog", "eel"}); }, "'cat' is none of the model's 2 classes"));
 }
 
+TEST_CASE("labelled: the parts of a data set are no classes") {
+  const test::Folder f;
+  for (const char* name : {"train/cat/a.png", "train/dog/a.png", "Validation/cat/b.png", "Validation/dog/b.png"})
+    put_image(f / name);
+  CHECK(
+      fails_with([&] { read_labelled({f.path()}); }, "found 'Validation', 'train', which are called as the parts of a data set"));
+  CHECK(read_labelled({f / "train", f / "Validation"}).classes == Names{"cat", "dog"});
+  put_image(f / "bus/a.png");  // vehicles
+  CHECK(read_labelled({f.path()}).classes == Names{"Validation", "bus", "train"});
+}
+
+TEST_CASE("labelled: formats that are not read are listed, and said where nothing else is there") {
+  const test::Folder f;
+  put_image(f / "cat/a.png");
+  put_text(f / "cat/b.exr", "x");
+  put_text(f / "dog/c.psd", "x");
+  CHECK(fails_with([&] { read_labelled({f.path()}); },
+                   "the class 'dog' has no images; remove the folder or fill it; left out: 1, the first: "));
+  put_image(f / "dog/a.png");
+  const LabelledData data = read_labelled({f.path()});
+  CHECK((data.samples.size() == 2 && data.left_out.size() == 2));
+  CHECK((data.left_out[0].file == f / "cat/b.exr" && data.left_out[0].fault == Fault::skipped));
+}
+
 TEST_CASE("labelled: folders that cannot be meant so are refused") {
   const test::Folder f;
   CHECK(fails_with([&] { read_labelled({f.path()}); }, "found no folder"));

@@ -103,12 +103,12 @@ TEST_CASE("patches: images are found below folders, in order; those too small ar
   write_png(folder / "deep" / "er" / "b.png", scene(40, 30, 2));
   write_png(folder / "deep" / "tiny.png", scene(12, 100, 3));
   write_file_atomically(folder / "notes.txt", "text", 4);
-  int too_small = -1;
-  const auto pairs = load_pairs({folder / "z", folder / "deep"}, 2, 10, &too_small);
+  PairsLeftOut left_out;
+  const auto pairs = load_pairs({folder / "z", folder / "deep"}, 2, 10, &left_out);
   REQUIRE(pairs.size() == 2);
   CHECK(pairs[0].name == "first");
   CHECK(pairs[1].name == "b");
-  CHECK(too_small == 1);
+  CHECK((left_out.too_small == 1 && left_out.bad.empty()));
   CHECK(pairs[0].high.size() == cv::Size(40, 30));  // cut to a multiple of the scale
   CHECK(pairs[0].low.size() == cv::Size(20, 15));
   CHECK(fails_with([&] { load_pairs({folder / "z"}, 2, 16); }, "no image of at least 32x32"));
@@ -116,7 +116,11 @@ TEST_CASE("patches: images are found below folders, in order; those too small ar
   CHECK(fails_with([&] { PatchSource({}, {}); }, "no images"));
   CHECK(fails_with([&] { PatchSource(pairs, {.scale = 2, .patch = 16}); }, "first is smaller than a patch of 16"));
   write_file_atomically(folder / "z" / "bad.png", "text", 4);
-  CHECK(fails_with([&] { load_pairs({folder / "z"}, 2, 10); }, "bad.png"));
+  CHECK(load_pairs({folder / "z"}, 2, 10, &left_out).size() == 1);  // one bad file ends no training
+  REQUIRE(left_out.bad.size() == 1);
+  CHECK(left_out.bad[0].reason.find("bad.png: not an image") != std::string::npos);
+  fs::remove(folder / "z" / "first.png");
+  CHECK(fails_with([&] { load_pairs({folder / "z"}, 2, 10); }, "1 left out, the first: "));
 }
 
 TEST_CASE("images become tensors and come back exactly; colours are RGB, 0 to 1") {

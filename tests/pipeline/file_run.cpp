@@ -5,11 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <new>
 #include <regex>
 #include <sstream>
+#include <tuple>
 
 #include "modules/core/error.hpp"
 #include "pipeline/interrupt.hpp"
@@ -165,6 +168,77 @@ TEST_CASE("a machine that cannot write stops the run; nothing is blamed on the i
   CHECK((full.exit_code() == kExitTryAgain && full.done == 5 && full.left > 20));
   const FileRunResult rest = run(dir / "in", dir / "out");
   CHECK((rest.up_to_date == 5 && rest.done == 27 && rest.left == 0));
+}
+
+TEST_CASE("what fails for a reason that passes is tried again, then left; the others are done", "[pipeline]") {
+  Folder dir;
+  fill(dir / "in", 20);
+  std::atomic<int> tries{0};
+  const auto fails_for = [&](int times) {
+    return [&tries, times](Frame& frame) {
+      if (frame.source.ends_with("003.png") && tries++ < times) throw FileError("003.png: cannot read: a broken disk", EIO);
+      if (frame.source.ends_with("007.png") && times > 1) throw std::bad_alloc();
+    };
+  };
+  const FileRunResult left = run(dir / "in", dir / "out", fails_for(1000));
+  CHECK((left.done == 14 && left.quarantined == 4 && left.left == 2));
+  CHECK(left.exit_code() == kExitTryAgain);
+  CHECK(left.stopped.find("003.png: ") != std::string::npos);
+  CHECK(tries == 2);
+  CHECK_FALSE(Ledger(dir / "out").find(dir / "in/odd/003.png", "odd/003.png"));  // nothing is held against it
+  tries = 0;
+  const FileRunResult again = run(dir / "in", dir / "out", fails_for(1));
+  CHECK((again.done == 2 && again.left == 0 && again.stopped.empty()));
+  CHECK(text_of(dir / "out/odd/003.png") == "content 3content 3");
+}
+
+TEST_CASE("a machine that goes on failing is not asked for every file", "[pipeline]") {
+  Folder dir;
+  for (int i = 0; i < 40; ++i) write(dir / "in" / (std::to_string(100 + i) + ".png"), "x");
+  std::atomic<int> tries{0};
+  const FileRunResult none = run(dir / "in", dir / "out", [&](Frame&) {
+    ++tries;
+    throw FileError("cannot read", ESTALE);
+  });
+  CHECK((none.done == 0 && none.left == 40 && tries == 43));
+}
+
+TEST_CASE("records of this run: its inputs, its settings, also where it was stopped", "[pipeline]") {
+  Folder dir;
+  for (int i = 0; i < 20; ++i) write(dir / "in" / (std::to_string(100 + i) + ".png"), "x");
+  run(dir / "in", dir / "out");
+  fs::remove(dir / "in/100.png");
+  const auto shown = [&](const fs::path& in, int scale, Hook hook = {}) {
+    WorkList work(Inputs({in}, dir / "out"), dir / "out", "same");
+    Ledger ledger(dir / "out");
+    const FileRunResult result =
+        run_files(work, ledger, {{"scale", scale}}, test::doubling(std::move(hook)), *make_progress(ProgressKind::quiet));
+    return std::tuple(ledger.present(Record::State::done).size(), result.others.inputs, result.others.settings);
+  };
+  CHECK(shown(dir / "in", 2) == std::tuple<std::size_t, std::size_t, std::size_t>(19, 1, 0));
+  CHECK(shown(dir / "in/101.png", 2) == std::tuple<std::size_t, std::size_t, std::size_t>(1, 19, 0));
+  CHECK(shown(dir / "in/101.png", 3) == std::tuple<std::size_t, std::size_t, std::size_t>(1, 0, 19));
+  // One has to be done again, and that ends the run: what was done before is shown all the same.
+  const auto stopped = shown(dir / "in", 2, [](Frame&) { throw EnvironmentError("the disk is full"); });
+  CHECK(stopped == std::tuple<std::size_t, std::size_t, std::size_t>(18, 1, 1));
+}
+
+TEST_CASE("images of formats that are not read are skipped and said", "[pipeline]") {
+  Folder dir;
+  write(dir / "in/a.png", "a");
+  write(dir / "in/b.psd", "b");
+  for (int round = 0; round < 2; ++round) {
+    const FileRunResult result = run(dir / "in", dir / "out");
+    CHECK((result.total == 1 && result.done + result.up_to_date == 1 && result.quarantined == 0));
+    REQUIRE(result.skipped.size() == 1);
+    CHECK(
+        (result.skipped[0].source == (dir / "in/b.psd").string() && result.skipped[0].reason.find(".psd") != std::string::npos));
+    CHECK((result.exit_code() == kExitDone && result.exit_code(true) == kExitQuarantined));
+  }
+  CHECK(Ledger(dir / "out").find(dir / "in/b.psd", "")->state == Record::State::skipped);
+  fs::remove(dir / "in/b.psd");
+  CHECK(run(dir / "in", dir / "out").skipped.empty());
+  CHECK_FALSE(Ledger(dir / "out").find(dir / "in/b.psd", ""));
 }
 
 TEST_CASE("a disk that is really full", "[pipeline]") {

@@ -115,6 +115,20 @@ TEST_CASE("patterns the shell left alone are expanded", "[pipeline]") {
   CHECK(walk({dir / "p/*.webp"}).empty());
 }
 
+TEST_CASE("folders and patterns also give what they have to skip", "[pipeline]") {
+  Folder dir;
+  for (const char* name : {"a.png", "b.psd", "sub/c.exr"}) touch(dir / name);
+  const Names found = walk({dir.path()});
+  CHECK(found ==
+        Names{"a.png", "! images with the extension .psd are not read", "! images with the extension .exr are not read"});
+  const auto inputs = all(Inputs({dir / "*.psd"}, "/nonexistent"));
+  REQUIRE(inputs.size() == 1);
+  CHECK((inputs[0].fault == Fault::skipped && inputs[0].relative.empty() && inputs[0].source == (dir / "b.psd").string()));
+  CHECK(walk({dir / "b.psd"}) == Names{"b.psd"});  // named: tried
+  WorkList work(Inputs({dir.path()}, dir / "out"), dir / "out", "same");
+  CHECK((work.count() == 1 && work.skipped() == 2 && work.first_skipped() == (dir / "b.psd").string()));
+}
+
 TEST_CASE("a list of paths comes from a stream", "[pipeline]") {
   Folder dir;
   touch(dir / "x/a b.png");

@@ -7,10 +7,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "datasets/walk.hpp"
 #include "modules/core/error.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
-#include "pipeline/sources/walk.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
 
@@ -79,6 +79,19 @@ TEST_CASE("a ledger that was not closed properly goes on", "[pipeline]") {
   CHECK(first.find("/a") < first.find("/b"));
   ledger.append(record("/d", "d", id));  // goes on after compaction
   CHECK(Ledger(dir.path()).records().size() == 4);
+}
+
+TEST_CASE("an output is of the input that it was made from last", "[pipeline]") {
+  Folder dir;
+  Ledger ledger(dir.path());
+  const std::string id = ledger.use({{"x", 1}});
+  ledger.append(record("/one/a.png", "a.png", id));
+  ledger.append(record("/two/a.png", "a.png", id));
+  CHECK_FALSE(ledger.find("/one/a.png", "a.png"));
+  CHECK(ledger.find("/two/a.png", "a.png"));
+  CHECK_FALSE(Ledger(dir.path()).find("/one/a.png", "a.png"));
+  ledger.append(record("/three/a.png", "a.png", id, Record::State::quarantined));  // wrote nothing
+  CHECK(ledger.find("/two/a.png", "a.png"));
 }
 
 TEST_CASE("compaction does not depend on the order of work", "[pipeline]") {

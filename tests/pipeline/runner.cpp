@@ -134,7 +134,7 @@ TEST_CASE("one frame's exception is that frame's error", "[pipeline]") {
   CHECK(passed == 7);
   REQUIRE(errors.size() == 3);
   CHECK((errors[3].reason == "bad" && !errors[3].environment && errors[3].stage == "probe"));
-  CHECK(errors[4].reason == "not enough memory");
+  CHECK((errors[4].reason == "not enough memory" && errors[4].passing && !errors[3].passing));
   CHECK(errors[5].environment);
 }
 

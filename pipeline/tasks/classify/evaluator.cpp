@@ -5,6 +5,7 @@
 #include <map>
 
 #include "datasets/csv.hpp"
+#include "datasets/image.hpp"
 #include "datasets/labelled.hpp"
 #include "pipeline/class_measure.hpp"
 
@@ -42,7 +43,14 @@ class ClassEvaluator final : public Evaluator {
     precision_ = precision;
     metrics_.emplace(model.classes());
     const PhotoOptions loading{.memory = 0, .shorter_side = 0};
-    photos_.emplace(teacher_.empty() ? read_labelled(data, model.classes()).samples : unlabelled(data), loading);
+    if (teacher_.empty()) {
+      LabelledData labelled = read_labelled(data, model.classes());
+      left_out_ = std::move(labelled.left_out);
+      photos_.emplace(labelled.samples, loading);
+    } else {
+      photos_.emplace(unlabelled(data, &left_out_), loading);
+    }
+    left_out_.insert(left_out_.end(), photos_->bad().begin(), photos_->bad().end());
     if (photos_->size() == 0) fail("no picture can be read; the first reason: ", photos_->bad().front().reason);
     if (!teacher_.empty()) ask_teacher();
   }
@@ -55,7 +63,7 @@ class ClassEvaluator final : public Evaluator {
   double score() const override { return metrics_->top1(); }
   std::string table() const override { return (teacher_.empty() ? class_table(*metrics_) : "") + summary(*metrics_); }
   nlohmann::ordered_json json() const override {
-    nlohmann::ordered_json all{{"left_out", photos_->bad().size()}};
+    nlohmann::ordered_json all{{"left_out", left_out_.size()}};
     all.update(metrics_->json());
     return all;
   }
@@ -64,11 +72,7 @@ class ClassEvaluator final : public Evaluator {
     return {{confusion_, confusion_picture(*metrics_, fmt::format("{}: top-1 {:.2f} % of {} pictures", model_.name(),
                                                                   100 * metrics_->top1(), metrics_->count()))}};
   }
-  std::vector<std::string> left_out() const override {
-    std::vector<std::string> reasons;
-    for (const auto& b : photos_->bad()) reasons.push_back(b.reason);
-    return reasons;
-  }
+  std::vector<BadFile> left_out() const override { return left_out_; }
 
  private:
   void ask_teacher() {
@@ -84,6 +88,7 @@ class ClassEvaluator final : public Evaluator {
   std::string teacher_, confusion_;
   int batch_ = 16;
   std::optional<Photos> photos_;
+  std::vector<BadFile> left_out_;
   std::optional<ClassificationMetrics> metrics_;
 };
 
@@ -104,8 +109,10 @@ class PredictionScorer final : public AnswerScorer {
     std::map<std::string, std::string> answers;
     for (const auto& row : csv.rows) answers[key(row.fields.at(file))] = row.fields.at(first);
     const LabelledData truth = read_labelled({truth_});
+    left_out_ = truth.left_out;
     for (const Sample& s : truth.samples) {
       const auto answer = answers.find(key(s.file.string()));
+      if (answer == answers.end() && is_bad(s.file)) continue;  // nothing could be said of it
       check(answer != answers.end(), predictions_, ": there is no answer for ", s.file.string());
       const std::string& label = truth.classes.at(static_cast<std::size_t>(s.label));
       auto& [right, all] = counts_[label];
@@ -125,8 +132,19 @@ class PredictionScorer final : public AnswerScorer {
       all["classes"][label] = {{"images", c.second}, {"recall", static_cast<double>(c.first) / static_cast<double>(c.second)}};
     return all;
   }
+  std::vector<BadFile> left_out() const override { return left_out_; }
 
  private:
+  // Whether a picture cannot be read, which is then said.
+  bool is_bad(const fs::path& file) {
+    try {
+      (void)read_image(file);
+      return false;
+    } catch (const std::exception& e) {
+      left_out_.push_back(bad_file(file, e));
+      return true;
+    }
+  }
   static std::string key(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
   double top1() const {
     std::size_t right = 0, all = 0;
@@ -135,6 +153,7 @@ class PredictionScorer final : public AnswerScorer {
   }
 
   std::string predictions_, truth_;
+  std::vector<BadFile> left_out_;
   std::map<std::string, std::pair<std::size_t, std::size_t>> counts_;  // right, all
 };
 

@@ -18,10 +18,9 @@ std::vector<Prediction> read_answer(const fs::path& file) {
 
 std::vector<Classified> read_predictions(const fs::path& folder, const Ledger& ledger) {
   std::vector<Classified> all;
-  for (const auto& [key, record] : ledger.records()) {
-    if (record.state != Record::State::done) continue;
+  for (const Record* record : ledger.present(Record::State::done)) {
     try {
-      all.push_back({&record, read_answer(folder / record.output)});
+      all.push_back({record, read_answer(folder / record->output)});
     } catch (const std::exception&) { continue; }  // removed since: the ledger does it again next time
   }
   return all;

@@ -1,4 +1,4 @@
-// Tables of what a classifier said about everything in a ledger, earlier runs' files too.
+// Tables of what a classifier said about a run's inputs, under its settings, in that run or an earlier one.
 #pragma once
 
 #include <filesystem>
@@ -21,7 +21,7 @@ struct Classified {
 // What stands in one answer's file. Throws what reading and nlohmann throw.
 std::vector<Prediction> read_answer(const std::filesystem::path& file);
 
-// What the ledger's done files say, by input. A file that cannot be read any more is left out.
+// What the run's done files say, by input. A file that cannot be read any more is left out.
 std::vector<Classified> read_predictions(const std::filesystem::path& folder, const Ledger& ledger);
 
 // file, class_1, probability_1, class_2, ...; RFC 4180, UTF-8 names as they are.

@@ -31,16 +31,19 @@ void check_divisible(const LabelledData& data, const std::string& where) {
 struct Data {
   Split split;
   std::vector<std::string> classes;
+  std::vector<BadFile> left_out, validation_left_out;
 };
 
 Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::string>& classes, std::uint64_t seed) {
   Args a = train.args();
   const double share = a.get("validate_share", 0.1, "of each class, where no data to validate with are given");
   const LabelledData data = read_labelled(data_paths(train.at("data"), root), classes);
-  Data out{{data.samples, {}}, data.classes};
+  Data out{{data.samples, {}}, data.classes, data.left_out, {}};
   if (train.has("validate")) {
     check(!train.has("validate_share"), train.where(), ": there are data under 'validate' already");
-    out.split.validation = read_labelled(data_paths(train.at("validate"), root), data.classes).samples;
+    const LabelledData validation = read_labelled(data_paths(train.at("validate"), root), data.classes);
+    out.split.validation = validation.samples;
+    out.validation_left_out = validation.left_out;
   } else {
     check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
     if (share > 0) check_divisible(data, train.at("data").where());
@@ -167,8 +170,8 @@ TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::pat
       loss_of({.label_smoothing = smoothing,
                .class_weights = class_weights(train, data.classes, class_counts(training.samples(), data.classes.size()))});
   job.validate = validation_of(validating, photos.batch, score);
-  report_bad(training.bad(), "training", job);
-  report_bad(validating->bad(), "validation", job);
+  report_bad(joined(data.left_out, training.bad()), "training", job);
+  report_bad(joined(data.validation_left_out, validating->bad()), "validation", job);
   job.files["validation.csv"] = samples_table(validating->samples(), data.classes);
   job.summary = fmt::format("{:.0f} M multiply-adds; {} classes; {} pictures to train with, {} to validate; {} steps",
                             static_cast<double>(model.multiply_adds(

@@ -14,15 +14,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<Sample> samples_of(const Yaml& y, const fs::path& root) {
+// The readable ones; the others are reported.
+Photos photos_of(const Yaml& y, const fs::path& root, const std::string& part, TrainJob& job) {
   PathScope where(y.where());
-  return unlabelled(data_paths(y, root));
+  std::vector<BadFile> left_out;
+  Photos photos(unlabelled(data_paths(y, root), &left_out));
+  report_bad(joined(std::move(left_out), photos.bad()), part, job);
+  return photos;
 }
 
 // How often a model names the teacher's class of each picture.
-Trainer::Validate agreement(const std::vector<Sample>& samples, const Model& teacher) {
+Trainer::Validate agreement(Photos validating, const Model& teacher) {
   constexpr int kBatch = 16;
-  const auto photos = std::make_shared<Photos>(samples);
+  const auto photos = std::make_shared<Photos>(std::move(validating));
   label_by(teacher, *photos, kBatch);
   return [photos](const Model& student) {
     const ClassificationMetrics m = measure(student, *photos, kBatch, DType::f32);
@@ -58,15 +62,15 @@ class DistillTask final : public Task {
     check(photos.batch > 1 && !sizes.empty() && *std::min_element(sizes.begin(), sizes.end()) >= 32, train.where(),
           ": expected batch > 1 and sizes of at least 32");
     const Model teacher = load_teacher(train.at("teacher"), root);
-    const Photos pictures(samples_of(train.at("photos"), root));
-    const Shape input{1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width};
     TrainJob job;
+    const Photos pictures = photos_of(train.at("photos"), root, "training", job);
+    const Shape input{1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width};
     job.summary = fmt::format("{:.0f} M multiply-adds; teacher {}; {} photographs",
                               static_cast<double>(model.multiply_adds(input)) / 1e6, teacher.name(), pictures.size());
     job.source = std::make_unique<ProgressiveResizing>(pictures, photos, sizes, options.steps * options.accumulate);
     check(!train.has("validate") || teacher.classes() == model.classes(), train.where(),
           ": validate compares answers, and the teacher's classes are not those of this recipe");
-    job.validate = train.has("validate") ? agreement(samples_of(train.at("validate"), root), teacher)
+    job.validate = train.has("validate") ? agreement(photos_of(train.at("validate"), root, "validation", job), teacher)
                                          : [](const Model&) { return Validation{}; };
     return job;
   }

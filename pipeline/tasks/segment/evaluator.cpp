@@ -43,11 +43,7 @@ class LabelEvaluator final : public Evaluator {
   double score() const override { return metrics_->mean_dice(); }
   std::string table() const override { return table_of(*metrics_); }
   nlohmann::ordered_json json() const override { return metrics_->json(); }
-  std::vector<std::string> left_out() const override {
-    std::vector<std::string> reasons;
-    for (const BadFile& bad : pictures_.bad) reasons.push_back(bad.reason);
-    return reasons;
-  }
+  std::vector<BadFile> left_out() const override { return pictures_.bad; }
 
  private:
   Model model_;
@@ -71,14 +67,17 @@ class MaskScorer final : public AnswerScorer {
     std::vector<std::string> names;
     for (int i = 0; i < classes_; ++i) names.push_back(std::to_string(i));
     metrics_.emplace(names);
-    for (const AnswerPair& pair : answer_pairs(answers_, truth_, ".mask"))
-      metrics_->add(read_mask(pair.answer, names.size()), read_mask(pair.truth, names.size()));
+    for (const AnswerPair& pair : answer_pairs(answers_, truth_, left_out_, ".mask")) try {
+        metrics_->add(read_mask(pair.answer, names.size()), read_mask(pair.truth, names.size()));
+      } catch (const std::exception& e) { left_out_.push_back(bad_file(pair.truth, e)); }
   }
   std::string table() const override { return table_of(*metrics_); }
   nlohmann::ordered_json json() const override { return metrics_->json(); }
+  std::vector<BadFile> left_out() const override { return left_out_; }
 
  private:
   std::string answers_, truth_;
+  std::vector<BadFile> left_out_;
   int classes_ = 1;
   std::optional<OverlapMetrics> metrics_;
 };

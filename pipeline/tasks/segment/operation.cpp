@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "modules/io/files.hpp"
+#include "pipeline/output_names.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
 #include "pipeline/stages/infer.hpp"
@@ -55,7 +56,7 @@ class Segment final : public Operation {
       std::vector<std::pair<std::string, std::string>> shares;
       for (const auto& c : answer.at("classes"))
         shares.emplace_back(c.at("class").get<std::string>(), fmt::format("{:.1f} %", 100 * c.at("share").get<double>()));
-      const fs::path overlay = output.parent_path() / (output.stem().string() + ".overlay.png");
+      const fs::path overlay = fitting(output.parent_path() / (output.stem().string() + ".overlay.png"));
       return text + "<div class=\"maps\">" + figure(record.input, "the image") + figure(overlay, "labels") +
              "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(shares) + "</div></article>\n";
     } catch (const std::exception& e) {

@@ -2,6 +2,7 @@
 
 #include "datasets/masks.hpp"
 #include "modules/io/files.hpp"
+#include "pipeline/output_names.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/stages/save.hpp"
 #include "pipeline/tasks/segment/overlay.hpp"
@@ -20,7 +21,9 @@ void write_png(Frame& frame, const fs::path& file, const cv::Mat& pixels) {
 }
 
 // "out/photo.jpg.json" to "out/photo.jpg<ending>"
-fs::path beside(const fs::path& output, const char* ending) { return output.parent_path() / (output.stem().string() + ending); }
+fs::path beside(const fs::path& output, const char* ending) {
+  return fitting(output.parent_path() / (output.stem().string() + ending));
+}
 
 }  // namespace
 

@@ -64,6 +64,11 @@ class UpscaleEvaluator final : public Evaluator {
     }
     return all;
   }
+  std::vector<BadFile> left_out() const override {
+    std::vector<BadFile> all;
+    for (const EvalSet& set : sets_) all.insert(all.end(), set.left_out.begin(), set.left_out.end());
+    return all;
+  }
 
  private:
   Model model_;
@@ -87,12 +92,19 @@ class PictureScorer final : public AnswerScorer {
     o.integer("--border", border_, 0, 64, "Pixels at each edge that are left out: the scale, by custom");
   }
   void run() override {
-    for (const AnswerPair& pair : answer_pairs(answers_, truth_)) {
-      const cv::Mat got = read_image(pair.answer).pixels, want = read_image(pair.truth).pixels;
+    for (const AnswerPair& pair : answer_pairs(answers_, truth_, left_out_)) {
+      cv::Mat got, want;
+      try {
+        got = read_image(pair.answer).pixels, want = read_image(pair.truth).pixels;
+      } catch (const std::exception& e) {
+        left_out_.push_back(bad_file(pair.truth, e));
+        continue;
+      }
       check(got.size() == want.size(), pair.name, ": expected ", want.cols, "x", want.rows, " pixels, got ", got.cols, "x",
             got.rows);
       rows_.push_back({pair.name, psnr_y(got, want, border_), ssim_y(got, want, border_), 0, 0});
     }
+    check(!rows_.empty(), truth_, ": no pair of images can be read; the first reason: ", left_out_.front().reason);
   }
   std::string table() const override {
     std::string text = fmt::format("{:<28} {:>8} {:>8}\n", "image", "PSNR-Y", "SSIM-Y");
@@ -106,6 +118,7 @@ class PictureScorer final : public AnswerScorer {
     out["mean"] = {{"psnr_y", mean.psnr}, {"ssim_y", mean.ssim}};
     return out;
   }
+  std::vector<BadFile> left_out() const override { return left_out_; }
 
  private:
   std::vector<EvalRow> all() const {
@@ -117,6 +130,7 @@ class PictureScorer final : public AnswerScorer {
   std::string answers_, truth_;
   int border_ = 0;
   std::vector<EvalRow> rows_;
+  std::vector<BadFile> left_out_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "modules/io/files.hpp"
+#include "pipeline/output_names.hpp"
 #include "pipeline/sinks/heatmap.hpp"
 #include "pipeline/stages/save.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 
 fs::path map_file(const fs::path& output, std::string map, const char* ending) {
   std::replace(map.begin(), map.end(), '/', '-');
-  return output.parent_path() / (output.filename().string() + '.' + map + ending);
+  return fitting(output.parent_path() / (output.filename().string() + '.' + map + ending));
 }
 
 }  // namespace

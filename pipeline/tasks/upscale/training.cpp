@@ -62,13 +62,19 @@ TrainJob upscale_training(const Yaml& recipe, const Model& model, const fs::path
   options = read_train_options(train, {"data", "validate", "patch", "batch"});
   const int scale = upscale_facts(model).scale;
   const Keys task = read_keys(train, options, scale, upscale_preprocess(model), root);
-  int too_small = 0;
-  std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &too_small);
+  PairsLeftOut left_out;
+  std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &left_out);
   std::vector<EvalSet> sets;
-  for (const fs::path& folder : task.sets) sets.push_back(load_eval_set(folder, scale));
+  std::vector<BadFile> validation_left_out;
+  for (const fs::path& folder : task.sets) {
+    sets.push_back(load_eval_set(folder, scale));
+    validation_left_out = joined(std::move(validation_left_out), sets.back().left_out);
+  }
   TrainJob job;
+  report_bad(left_out.bad, "training", job);
+  report_bad(validation_left_out, "validation", job);
   job.summary = fmt::format("{:.1f} k multiply-adds an input pixel; {} images ({} too small left out)",
-                            static_cast<double>(model.multiply_adds({1, 3, 64, 64})) / 4096e3, pairs.size(), too_small);
+                            static_cast<double>(model.multiply_adds({1, 3, 64, 64})) / 4096e3, pairs.size(), left_out.too_small);
   job.source = std::make_unique<PatchSource>(std::move(pairs), task.patches);
   job.loss = loss_called(options.loss, train.where());
   job.validate = [sets](const Model& m) { return validate(m, sets); };

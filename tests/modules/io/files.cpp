@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <fstream>
 #include <string>
 
@@ -103,4 +104,16 @@ TEST_CASE("a disk that fills up leaves the old file and no temporary one", "[io]
 TEST_CASE("a full disk is named as the reason", "[io]") {
   if (!fs::exists("/dev/full")) SKIP_TEST("/dev/full is not there");
   CHECK(error_of([&] { write_file_atomically("/dev/full", "text", 4); }).find("the disk is full") != std::string::npos);
+}
+
+TEST_CASE("what passes is tried again, what does not is not", "[io]") {
+  int calls = 0;
+  CHECK(try_again([&] { return ++calls < 3 ? EIO : 0; }) == 0);
+  CHECK(calls == 3);
+  CHECK(try_again([&] { return ++calls, ESTALE; }) == ESTALE);
+  CHECK(calls == 6);
+  CHECK(try_again([&] { return ++calls, ENOENT; }) == ENOENT);
+  CHECK(calls == 7);
+  for (const int error : {ENOMEM, EMFILE, ENFILE, ETIMEDOUT, ENOTCONN}) CHECK(passes(error));
+  for (const int error : {0, EACCES, EISDIR, ENAMETOOLONG, ENOSPC}) CHECK_FALSE(passes(error));
 }

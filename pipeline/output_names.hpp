@@ -1,0 +1,12 @@
+// Names of files that are made by adding to the name of another file.
+#pragma once
+
+#include <filesystem>
+
+namespace fovea {
+
+// The path where its last name is no longer than file systems take (255 bytes). Else that name's beginning, "~", a hash of the whole name without
+// its last extension, and its ending: different names stay different, the same name always becomes the same.
+std::filesystem::path fitting(const std::filesystem::path& file);
+
+}  // namespace fovea
