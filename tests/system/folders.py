@@ -13,7 +13,7 @@ from program import QUARANTINED, Page, events, grey_png, ledger, summary, table
 RECIPE = """fovea: 1
 model: {backbone: {type: resnet18, stem: cifar, widths: [8, 8, 8, 8], layers: [1, 1, 1, 1]}, head: {type: classify}}
 preprocess: {size: 32}
-train: {task: classify, data: data, validate: data, batch: 4, steps: 2, threads: 1, seed: SEED, optimizer: {type: sgd, lr: 0.01}}
+train: {task: classify, data: data, validate: data, batch: 4, steps: 2, threads: 1, seed: SEED, optimizer: {type: adamw, lr: 0.001}}
 """
 UPSCALER = """fovea: 1
 model: {head: {type: a2n_light, scale: 2, width: 8, blocks: 1}}
