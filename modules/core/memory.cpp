@@ -11,7 +11,6 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <new>
 #include <vector>
 
 #include "modules/core/error.hpp"

@@ -99,9 +99,9 @@ Tensor decode(const Entry& e, const std::uint8_t* bytes, const std::string& wher
 }
 
 // At most three levels and no name twice (which of the two would count?).
-json parse_header(std::string_view text, const std::string& name) {
+json parse_header(const char* begin, const char* end, const std::string& name) {
   constexpr JsonLimits limits{.bytes = kMaxHeader, .depth = 3, .values = kMaxHeader / 8};
-  json header = parse_json(text, name + ": damaged header", limits);
+  json header = parse_json({begin, end}, name + ": damaged header", limits);
   check(header.is_object(), name, ": damaged header: expected a JSON object, got ", header.type_name());
   return header;
 }
@@ -223,7 +223,7 @@ TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
         " after its length");
   const char* text = reinterpret_cast<const char*>(bytes.data()) + 8;
   check(length > 0 && *text == '{', name, ": not a safetensors file: expected a header that begins with {");
-  const json header = parse_header({text, static_cast<std::size_t>(length)}, name);
+  const json header = parse_header(text, text + length, name);
 
   TensorFile file;
   std::map<std::string, Entry> entries;
