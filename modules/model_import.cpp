@@ -1,8 +1,8 @@
 #include "modules/model_import.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "modules/core/json.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/nn/catalogue.hpp"
 #include "modules/nn/registry.hpp"
@@ -15,14 +15,11 @@ constexpr const char* kClasses = "classes";
 std::vector<std::string> classes_in(const TensorFile& file) {
   const auto it = file.metadata.find(kClasses);
   if (it == file.metadata.end()) return {};
-  const auto list = nlohmann::json::parse(it->second, nullptr, false);
-  if (!list.is_array() || list.size() < 2) return {};
-  std::vector<std::string> names;
-  for (const auto& name : list) {
-    if (!name.is_string()) return {};
-    names.push_back(name.get<std::string>());
-  }
-  return names;
+  try {
+    std::vector<std::string> names;
+    for (const JsonValue& name : JsonValue::parse(it->second, kClasses).items()) names.push_back(name.text());
+    return names.size() < 2 ? std::vector<std::string>() : names;
+  } catch (const Error&) { return {}; }  // the key may mean anything to whoever wrote the file
 }
 
 // Whether a head of that type has the option `classes`.

@@ -84,7 +84,11 @@ void Weights::with_making(const std::function<void(bool released)>& make) {
   }
   struct Behind {  // also when making fails
     Weights& weights;
-    ~Behind() { weights.give_back(); }
+    ~Behind() {
+      try {
+        weights.give_back();
+      } catch (const std::bad_alloc&) {}  // they stay where they are
+    }
   };
   const std::unique_lock alone(mutex_);
   if (away()) read_again();
@@ -114,6 +118,7 @@ std::string Weights::fingerprint() const {
 void Weights::give_back() {
   if (!as_loaded()) return;  // the file could not give these
   facts_ = facts_of_values();
+  left_.reserve(left_.size() + params_->entries().size());
   for (const ParamStore::Entry& e : params_->entries()) {
     left_.push_back({storage_of(e)->id, storage_of(e)->version, e.value.dtype()});
     e.value.state()->value = {};

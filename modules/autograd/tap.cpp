@@ -2,63 +2,12 @@
 
 #include <utility>
 
+#include "modules/core/glob.hpp"
+
 namespace fovea {
 namespace {
 
 thread_local TapScope* current_scope = nullptr;
-
-bool match(std::string_view g, std::string_view p);
-
-// {a,b}: any alternative followed by the rest. Alternatives are plain globs without braces of their own.
-bool match_braces(std::string_view g, std::string_view p) {
-  const auto close = g.find('}');
-  check(close != std::string_view::npos, "glob: '{' without '}' in '", g, "'");
-  std::string_view list = g.substr(1, close - 1);
-  const std::string rest(g.substr(close + 1));
-  while (true) {
-    const auto comma = list.find(',');
-    if (match(std::string(list.substr(0, comma)) + rest, p)) return true;
-    if (comma == std::string_view::npos) return false;
-    list.remove_prefix(comma + 1);
-  }
-}
-
-bool match_class(std::string_view g, std::string_view p) {
-  const auto close = g.find(']');
-  check(close != std::string_view::npos, "glob: '[' without ']' in '", g, "'");
-  if (p.empty()) return false;
-  bool inside = false;
-  for (std::size_t i = 1; i < close; ++i) {
-    if (i + 2 < close && g[i + 1] == '-') {
-      inside |= g[i] <= p[0] && p[0] <= g[i + 2];
-      i += 2;
-    } else {
-      inside |= g[i] == p[0];
-    }
-  }
-  return inside && match(g.substr(close + 1), p.substr(1));
-}
-
-bool match_star(std::string_view g, std::string_view p) {
-  const bool deep = g.substr(0, 2) == "**";
-  std::string_view rest = g.substr(deep ? 2 : 1);
-  // "**.x" also matches "x" at the top.
-  if (deep && !rest.empty() && rest[0] == '.' && match(rest.substr(1), p)) return true;
-  for (std::size_t i = 0; i <= p.size(); ++i) {
-    if (match(rest, p.substr(i))) return true;
-    if (i < p.size() && !deep && p[i] == '.') return false;
-  }
-  return false;
-}
-
-bool match(std::string_view g, std::string_view p) {
-  if (g.empty()) return p.empty();
-  if (g[0] == '*') return match_star(g, p);
-  if (g[0] == '{') return match_braces(g, p);
-  if (g[0] == '[') return match_class(g, p);
-  if (p.empty() || (g[0] != p[0] && !(g[0] == '?' && p[0] != '.'))) return false;
-  return match(g.substr(1), p.substr(1));
-}
 
 std::string full_name(std::string_view name) {
   const std::string& path = PathScope::current();
@@ -67,7 +16,16 @@ std::string full_name(std::string_view name) {
 
 }  // namespace
 
-bool glob_match(std::string_view glob, std::string_view path) { return !glob.empty() && match(glob, path); }
+bool glob_match(std::string_view glob, std::string_view path) {
+  // One pattern meets many names, one after another.
+  thread_local std::string text;
+  thread_local Glob compiled;
+  if (text != glob) {
+    compiled = Glob(glob);
+    text = glob;
+  }
+  return compiled.matches(path);
+}
 
 TapScope::TapScope(std::string keep, std::map<std::string, Var> feeds, bool gradients)
     : keep_(std::move(keep)), feeds_(std::move(feeds)), gradients_(gradients), previous_(std::exchange(current_scope, this)) {}

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "modules/core/room.hpp"
 #include "modules/core/threads.hpp"
 
 namespace fovea::dnn {
@@ -96,6 +97,7 @@ std::shared_ptr<const Primitive> cached_primitive(const Key& key, const std::fun
       return it->second->second;
     }
   }
+  memory::check_room();
   auto made = std::make_shared<const Primitive>(create());  // outside the lock: creation takes milliseconds
   std::lock_guard lock(cache.mutex);
   if (cache.by_key.count(key.str())) return made;
@@ -125,6 +127,7 @@ HeldMemory reordered_weights(const Tensor& w, const dnnl::memory::desc& from, co
   }
   auto copy = std::make_shared<Storage>(to.get_size());
   dnnl::memory source = as_memory(from, w), target(to, engine(), copy->data);
+  memory::check_room();
   dnnl::reorder(source, target).execute(stream(), source, target);
   stream().wait();
   std::lock_guard lock(cache.mutex);

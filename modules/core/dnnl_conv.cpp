@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "modules/core/room.hpp"
 #include "modules/core/threads.hpp"
 
 namespace fovea::dnn {
@@ -268,6 +269,7 @@ bool conv_backward_weights(const Conv& c, const Tensor& x, const Tensor& gy, Ten
   execute(*found, std::move(args));
   if (!same) {
     dnnl::memory target = user;
+    memory::check_room();
     dnnl::reorder(made, target).execute(stream(), made, target);
     stream().wait();
   }

@@ -1,6 +1,7 @@
 #include "modules/core/dnnl_prepared.hpp"
 
 #include "modules/core/dnnl_conv.hpp"
+#include "modules/core/room.hpp"
 
 namespace fovea::dnn {
 namespace {
@@ -30,6 +31,7 @@ class Prepared final : public PreparedConv {
   Tensor reorder(const Tensor& w) const override {
     Tensor copy = Tensor::empty({static_cast<std::int64_t>(primitive_->weights.get_size())}, DType::u8);
     dnnl::memory from = as_memory(problem_.user_weights(), w), to(primitive_->weights, engine(), copy.raw());
+    memory::check_room();
     dnnl::reorder(from, to).execute(stream(), from, to);
     stream().wait();
     return copy;

@@ -116,7 +116,12 @@ void release(void* block, std::size_t bytes) noexcept {
     std::free(block);
     return;
   }
-  p.free[size].push_back(block);
+  try {
+    p.free[size].push_back(block);
+  } catch (const std::bad_alloc&) {  // the system has none left, not even to remember this one
+    if (const auto it = p.free.find(size); it != p.free.end() && it->second.empty()) p.free.erase(it);
+    return std::free(block);
+  }
   p.stats.cached += size;
 }
 

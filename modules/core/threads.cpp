@@ -1,15 +1,16 @@
 #include "modules/core/threads.hpp"
 
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <string>
 
+#include "modules/core/cgroup.hpp"
 #include "modules/core/tsan.hpp"
 
 #if defined(__x86_64__)
@@ -28,18 +29,16 @@ int affinity_count() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-// cgroup v2: "max 100000" or "150000 100000"; v1: two files, quota -1 for none.
-double cgroup_quota() {
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2) {
-    std::string quota;
-    double period = 0;
-    if (v2 >> quota >> period && quota != "max" && period > 0) return std::atof(quota.c_str()) / period;
-    return 0;
-  }
-  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double quota = 0, period = 0;
-  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
-  return 0;
+// The threads of OpenMP's pool are not there in a child of fork(), and whoever waits for them waits for ever.
+std::atomic<bool> forked{false};
+
+void watch_forks() {
+  static const int once = ::pthread_atfork(nullptr, nullptr, [] {
+    forked = true;
+    width = 1;
+    omp_set_num_threads(1);
+  });
+  static_cast<void>(once);
 }
 
 constexpr unsigned kFlush = 0x8040;  // FTZ | DAZ
@@ -104,7 +103,8 @@ int cpu_budget() {
 }
 
 void set_threads(int count) {
-  width = count <= 0 ? cpu_budget() : count;
+  width = forked ? 1 : count <= 0 ? cpu_budget() : count;
+  if (width > 1) watch_forks();
   omp_set_num_threads(width);
 }
 

@@ -188,7 +188,7 @@ std::string Statistics::json(const std::map<std::string, std::string>& facts) co
                           {"distance", number(r.values.distance)},
                           {"kl_from_uniform", number(r.values.from_uniform)},
                           {"js_to_other_heads", number(r.values.to_others)}});
-  return j.dump(2) + "\n";
+  return j.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace fovea::explain

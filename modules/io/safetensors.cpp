@@ -7,9 +7,8 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <nlohmann/json.hpp>
-#include <set>
 
+#include "modules/core/json.hpp"
 #include "modules/io/files.hpp"
 
 namespace fovea {
@@ -100,26 +99,12 @@ Tensor decode(const Entry& e, const std::uint8_t* bytes, const std::string& wher
   return t;
 }
 
-// JSON as the header may be: at most three levels and no name twice (which of the two would count?).
+// At most three levels and no name twice (which of the two would count?).
 json parse_header(const char* begin, const char* end, const std::string& name) {
-  std::vector<std::set<std::string>> keys;
-  auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    using Event = json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start)
-      check(depth <= 2, name, ": damaged header: JSON nested deeper than a safetensors header is");
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      check(keys.back().insert(key).second, name, ": damaged header: \"", key, "\" is there twice");
-    }
-    return true;
-  };
-  try {
-    json header = json::parse(begin, end, watch);
-    check(header.is_object(), name, ": damaged header: expected a JSON object, got ", header.type_name());
-    return header;
-  } catch (const json::exception& e) { fail(name, ": damaged header: it is not JSON: ", e.what()); }
+  constexpr JsonLimits limits{.bytes = kMaxHeader, .depth = 3, .values = kMaxHeader / 8};
+  json header = parse_json({begin, end}, name + ": damaged header", limits);
+  check(header.is_object(), name, ": damaged header: expected a JSON object, got ", header.type_name());
+  return header;
 }
 
 const json& member(const json& object, const char* key, const std::string& where) {

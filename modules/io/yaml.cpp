@@ -1,5 +1,6 @@
 #include "modules/io/yaml.hpp"
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -47,14 +48,10 @@ class YamlReader {
 
 Yaml Yaml::parse(const std::string& text, const std::string& where) {
   check(text.size() <= kMaxBytes, where, ": ", text.size(), " bytes are too many for a recipe");
-  // yaml-cpp recurses on nesting: brackets are counted before it sees them.
-  int depth = 0;
-  for (const char c : text) {
-    depth += (c == '[' || c == '{') - (c == ']' || c == '}');
-    check(depth <= kMaxDepth, where, ": brackets are nested deeper than ", kMaxDepth);
-  }
   try {
     return YamlReader(where).read(YAML::Load(text), 0);
+  } catch (const YAML::DeepRecursion&) {  // where yaml-cpp itself stops, below what the stack holds
+    fail(where, ": too deep or too large for a recipe");
   } catch (const YAML::Exception& e) { fail(where, ":", e.mark.line + 1, ":", e.mark.column + 1, ": ", e.msg); }
 }
 

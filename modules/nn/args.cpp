@@ -5,18 +5,38 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace fovea {
 namespace {
 
+// The number that the whole text is; NaN where it is none.
+double number_in(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::invalid_argument || end != text.data() + text.size()) return std::nan("");
+  return error == std::errc::result_out_of_range ? std::numeric_limits<double>::infinity() : value;
+}
+
 template <class T>
 T parse(const std::string& where, const std::string& name, const std::string& text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  check(error == std::errc() && end == text.data() + text.size(), where, ": ", name, ": expected a number, got '", text, "'");
-  check(std::isfinite(static_cast<double>(value)), where, ": ", name, ": expected a finite number, got '", text, "'");
-  return value;
+  const double number = number_in(text);
+  check(!std::isnan(number), where, ": ", name, ": expected a number, got '", text, "'");
+  check(std::isfinite(number), where, ": ", name, ": expected a finite number, got '", text, "'");
+  if constexpr (std::is_same_v<T, double>) {
+    return number;
+  } else {
+    constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
+    check(number >= low && number <= high, where, ": ", name, ": expected a whole number from ", low, " to ", high, ", got '",
+          text, "'");
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    check(error == std::errc() && end == text.data() + text.size(), where, ": ", name, ": expected a whole number, got '", text,
+          "'", std::trunc(number) == number ? fmt::format("; write it as {:.0f}", number) : "");
+    return value;
+  }
 }
 
 }  // namespace

@@ -37,6 +37,8 @@ std::vector<std::string> read_classes(Args& args, std::size_t least) {
     names.clear();
     for (int i = 0; i < count; ++i) names.push_back(std::to_string(i));
   }
+  for (const std::string& name : names)
+    check(!name.empty(), args.where(), ": classes: expected names, or one number of nameless classes; got nothing");
   check(names.size() >= least, args.where(), ": classes: expected at least ", least == 1 ? "one" : "two", ", got ", names.size());
   return names;
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "modules/core/room.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/plan/passes/passes.hpp"
 #include "modules/plan/plan_state.hpp"
@@ -58,7 +59,9 @@ std::unique_ptr<Run> Plan::State::take() {
 
 void Plan::State::give(std::unique_ptr<Run> run) {
   std::lock_guard lock(mutex_);
-  free_.push_back(std::move(run));
+  try {
+    free_.push_back(std::move(run));
+  } catch (const std::bad_alloc&) {}  // called by a destructor; the next run makes its own
 }
 
 Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) const {
@@ -68,6 +71,9 @@ Plan::Result Plan::run(const Tensors& inputs, std::vector<double>* seconds) cons
     check(inputs[i].shape() == s.inputs[i] && is_floating(inputs[i].dtype()), "plan: input ", i, ": expected ", s.inputs[i],
           " of floating numbers, got ", inputs[i].shape(), " of ", name_of(inputs[i].dtype()));
   const ThreadScope thread_scope(s.threads);
+  check(fovea::threads() == s.threads, "plan: made for ", s.threads,
+        " threads, and a process made by fork() computes on one: compile the plan again in this process");
+  memory::check_room();  // oneDNN makes some kernels at their first run
   const Borrowed borrowed(s);
   Run& run = *borrowed;
   run.begin(inputs, s.constants.current());

@@ -3,18 +3,22 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
 #include "modules/core/dnnl.hpp"
+#include "modules/core/json.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/core/warning.hpp"
 
 namespace fovea::plan {
 namespace {
@@ -68,30 +72,49 @@ nlohmann::json json_of(const Choice& c) {
   return {{"choice", c.name}, {"unclear", c.unclear}};
 }
 
-std::optional<Choice> choice_from(const nlohmann::json& j) {
-  if (j.is_string()) return Choice{j.get<std::string>()};
-  if (!j.is_object() || !j.contains("choice") || !j["choice"].is_string()) return std::nullopt;
-  if (!j.contains("unclear") || !j["unclear"].is_number_unsigned()) return std::nullopt;
-  return Choice{j["choice"].get<std::string>(), static_cast<int>(std::min<std::uint64_t>(j["unclear"].get<std::uint64_t>(), kMostUnclear))};
+Choice choice_from(const JsonValue& j) {
+  if (!j.has("choice")) return {j.text()};
+  return {j.at("choice").text(), std::min(j.at("unclear").whole<int>(), kMostUnclear)};
 }
 
-// The content of the file, an object for each machine; empty where there is no file or it is not understood.
+// The content of the file, an object for each machine; empty where there is no file. A damaged one counts as absent.
 nlohmann::json read_file() {
   const auto from = file();
   std::error_code ignored;
   if (!from || !fs::is_regular_file(*from, ignored)) return nlohmann::json::object();
-  std::ifstream in(*from);
-  const nlohmann::json all = nlohmann::json::parse(in, nullptr, false);  // not an exception: a value that is no object
-  return all.is_object() ? all : nlohmann::json::object();
+  constexpr JsonLimits limits{.depth = 8};
+  try {
+    check(fs::file_size(*from, ignored) <= limits.bytes, from->string(), ": too large");
+    std::ifstream in(*from, std::ios::binary);
+    const JsonValue all = JsonValue::parse(std::string(std::istreambuf_iterator<char>(in), {}), from->string(), limits);
+    for (const auto& [name, choices] : all.members())
+      if (name == machine())
+        for (const auto& [key, choice] : choices.members()) choice_from(choice);
+    return all.raw();
+  } catch (const Error& e) {
+    warn(std::string(e.what()) + "; it counts as absent, what it should tell is measured again");
+    return nlohmann::json::object();
+  }
 }
 
 // Of this machine.
 Choices choices_of(const nlohmann::json& all) {
   Choices choices;
-  if (!all.contains(machine()) || !all[machine()].is_object()) return choices;
-  for (const auto& [key, choice] : all[machine()].items())
-    if (const auto known = choice_from(choice)) choices[key] = *known;
+  if (const auto mine = all.find(machine()); mine != all.end())
+    for (const auto& [key, choice] : JsonValue(*mine, "tuning").members()) choices[key] = choice_from(choice);
   return choices;
+}
+
+// Temporary files of processes that were killed while they wrote.
+void remove_abandoned(const fs::path& file) {
+  const std::string head = file.filename().string() + ".";
+  std::error_code error, ignored;
+  for (fs::directory_iterator at(file.parent_path(), error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(head) || name.find_first_not_of("0123456789", head.size()) != std::string::npos) continue;
+    const int process = std::atoi(name.c_str() + head.size());
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove(at->path(), ignored);
+  }
 }
 
 // Adds the choices to those in the file, which may be of several machines where a home directory is shared. Written to a temporary file that
@@ -106,13 +129,16 @@ void write_choices(const Choices& choices) {
   for (const auto& [key, choice] : merged) all[machine()][key] = json_of(choice);
   std::error_code ignored;
   fs::create_directories(to->parent_path(), ignored);
+  remove_abandoned(*to);
   const fs::path temporary = to->string() + "." + std::to_string(::getpid());
   {
     std::ofstream out(temporary);
     out << all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     if (!out.flush()) return void(fs::remove(temporary, ignored));
   }
-  fs::rename(temporary, *to, ignored);
+  std::error_code failed;
+  fs::rename(temporary, *to, failed);
+  if (failed) fs::remove(temporary, ignored);
 }
 
 struct Known {

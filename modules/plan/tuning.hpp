@@ -1,7 +1,7 @@
 // Auto-tuning: measures several ways to compute the same thing and remembers the fastest, in the process and in the file "tuning.json" in
 // $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea. Choices are kept apart by processor model, number of processors and the
 // versions of Fovea and oneDNN. A choice that was measured while other work disturbed it is measured again by the next processes, up to three
-// times. Where the file cannot be read or written, the only consequence is that each process measures again.
+// times. Where the file cannot be read or written, the only consequence is that each process measures again; of a damaged one, warn() tells.
 #pragma once
 
 #include <functional>

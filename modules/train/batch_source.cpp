@@ -9,10 +9,17 @@ namespace fovea {
 Prefetcher::Prefetcher(const BatchSource& source, std::int64_t first, int threads, int ahead)
     : source_(source), to_make_(first), to_give_(first), ahead_(ahead) {
   check(threads > 0 && ahead > 0, "loader: expected at least one thread and one batch ahead");
-  for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  } catch (...) {  // the system gives no more threads
+    stop();
+    throw;
+  }
 }
 
-Prefetcher::~Prefetcher() {
+Prefetcher::~Prefetcher() { stop(); }
+
+void Prefetcher::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
@@ -29,13 +36,16 @@ void Prefetcher::work() {
     if (stop_) return;
     const std::int64_t number = to_make_++;
     lock.unlock();
-    Made made;
+    Batch batch;
+    std::exception_ptr error;
     try {
-      made.batch = source_.batch(number);
-    } catch (...) { made.error = std::current_exception(); }
+      batch = source_.batch(number);
+    } catch (...) { error = std::current_exception(); }
     lock.lock();
-    stop_ = stop_ || made.error;
-    ready_[number] = std::move(made);
+    try {
+      ready_[number] = {std::move(batch), error};
+    } catch (...) { broken_ = std::current_exception(); }
+    stop_ = stop_ || error || broken_;
     changed_.notify_all();
   }
 }
@@ -43,7 +53,8 @@ void Prefetcher::work() {
 Batch Prefetcher::next() {
   const auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return ready_.count(to_give_) > 0; });
+  changed_.wait(lock, [&] { return broken_ || ready_.count(to_give_) > 0; });
+  if (broken_) std::rethrow_exception(broken_);
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Made& made = ready_[to_give_];
   if (made.error) std::rethrow_exception(made.error);

@@ -44,6 +44,7 @@ class Prefetcher {
     std::exception_ptr error;
   };
   void work();
+  void stop();
 
   const BatchSource& source_;
   std::int64_t to_make_, to_give_;
@@ -51,6 +52,7 @@ class Prefetcher {
   bool stop_ = false;  // no new batches: destroyed, or one failed
   double waited_ = 0;
   std::map<std::int64_t, Made> ready_;
+  std::exception_ptr broken_;  // a batch could not even be handed over: out of memory
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::thread> workers_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace fovea {
 namespace {
@@ -49,13 +50,18 @@ std::string axis(const Series& s, double x, const char* anchor, const char* colo
 std::string training_curve(const std::vector<nlohmann::json>& records) {
   Series loss, score;
   double last = 1;
+  // What is not finite is null once it was written as JSON.
+  const auto number = [](const nlohmann::json& r, const char* key) -> std::optional<double> {
+    if (!r.is_object() || !r.contains(key) || !r.at(key).is_number()) return std::nullopt;
+    const auto value = r.at(key).get<double>();
+    return std::isfinite(value) ? std::optional(value) : std::nullopt;
+  };
   for (const auto& r : records) {
-    const double step = r.at("step");
-    last = std::max(last, step);
-    if (r.contains("loss") && r["loss"].get<double>() > 0) loss.points.emplace_back(step, std::log10(r["loss"].get<double>()));
-    // A perfect score is infinite, and null once it was written as JSON.
-    if (r.contains("score") && r["score"].is_number() && std::isfinite(r["score"].get<double>()))
-      score.points.emplace_back(step, r["score"].get<double>());
+    const auto step = number(r, "step"), error = number(r, "loss"), reached = number(r, "score");
+    if (!step) continue;
+    last = std::max(last, *step);
+    if (error && *error > 0) loss.points.emplace_back(*step, std::log10(*error));
+    if (reached) score.points.emplace_back(*step, *reached);
   }
   loss.fit();
   score.fit();

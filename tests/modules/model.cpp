@@ -250,5 +250,7 @@ TEST_CASE("model: parts in the wrong place and features that are not there") {
   CHECK(fails_with(with("{type: resnet18, layers: [2, 2]}", classify),
                    "layers and widths must have one number a stage, got 2 and 4"));
   CHECK(fails_with(with("{type: resnet18}", "{type: classify, classes: [alone]}"), "expected at least two, got 1"));
+  for (const char* head : {"{type: classify, classes: }", "{type: classify, classes: [a, '']}", "{type: segment, classes: }"})
+    CHECK(fails_with(with("{type: resnet18}", head), "classes: expected names"));
   CHECK(fails_with(with("{type: resnet_18}", classify), "did you mean 'resnet18'?"));
 }

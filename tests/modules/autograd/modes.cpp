@@ -11,32 +11,6 @@ using namespace fovea;
 using fovea::test::fails_with;
 using V = std::vector<double>;
 
-TEST_CASE("glob_match") {
-  CHECK(glob_match("a.b", "a.b"));
-  CHECK_FALSE(glob_match("", ""));
-  CHECK_FALSE(glob_match("", "a"));
-  CHECK(glob_match("*.b", "a.b"));
-  CHECK_FALSE(glob_match("*", "a.b"));
-  CHECK(glob_match("**", "a.b.c"));
-  CHECK(glob_match("**.spatial", "spatial"));
-  CHECK(glob_match("**.spatial", "backbone.layer1.0.spatial"));
-  CHECK_FALSE(glob_match("**.spatial", "backbone.notspatial"));
-  CHECK(glob_match("a.**.d", "a.b.c.d"));
-  CHECK(glob_match("a.**.d", "a.d"));
-  CHECK(glob_match("layer?", "layer3"));
-  CHECK_FALSE(glob_match("layer?", "layer."));
-  CHECK(glob_match("backbone.layer{3,4}.*.pre_add", "backbone.layer4.1.pre_add"));
-  CHECK_FALSE(glob_match("backbone.layer{3,4}.*.pre_add", "backbone.layer2.1.pre_add"));
-  CHECK(glob_match("layer[2-4]", "layer3"));
-  CHECK_FALSE(glob_match("layer[2-4]", "layer5"));
-  CHECK(glob_match("{a,b}.{c,d}", "b.d"));
-  CHECK_FALSE(glob_match("a", "ab"));
-  CHECK_FALSE(glob_match("ab", "a"));
-  CHECK(glob_match("{conv1,bn1}.**", "bn1.weight"));
-  CHECK(fails_with([] { glob_match("{a,b", "a"); }, "'{' without '}'"));
-  CHECK(fails_with([] { glob_match("[a", "a"); }, "'[' without ']'"));
-}
-
 TEST_CASE("taps: kept by name, replaced by feeds") {
   const Var x(Tensor::full({2}, 3), true);
   auto network = [&] {

@@ -134,6 +134,19 @@ TEST_CASE("yaml: deep nesting is refused, in any spelling, and never overflows t
   CHECK(!parses(steps));
 }
 
+TEST_CASE("yaml: brackets in comments, names and texts are no nesting") {
+  CHECK(parses("# " + times(100, "[") + "\na: 1\n"));
+  CHECK(parses("a[: 1  # {\n"));
+  std::string names;
+  for (int i = 0; i < 100; ++i)
+    names += "photo[" + std::to_string(i) + "{: 'it''s [ {'\nq" + std::to_string(i) + ": \"\\\"[{\"\n";
+  const Yaml y = parse(names);
+  CHECK(y.at("photo[7{").scalar() == "it's [ {");
+  CHECK(y.at("q9").scalar() == "\"[{");
+  CHECK(parse("a: |\n" + times(50, "  [[{{\n")).at("a").scalar().size() == 250);
+  CHECK(parse("data: photos [old\nat: backbone.layer[1-4].*\n").at("data").scalar() == "photos [old");
+}
+
 TEST_CASE("yaml: aliases cannot multiply without end or hold themselves") {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 20; ++i) {

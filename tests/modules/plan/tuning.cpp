@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "modules/core/random.hpp"
+#include "modules/core/warning.hpp"
 #include "modules/ops/conv2d.hpp"
 #include "modules/plan/plan.hpp"
 #include "tests/support/catch.hpp"
@@ -135,6 +136,33 @@ TEST_CASE("tuning: a broken, foreign or unwritable file costs a measurement, not
   fs::create_directory(file.path());  // neither read nor replaced
   plan::forget_tuning();
   CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+}
+
+TEST_CASE("tuning: a damaged file is told, and nothing but the file is left in its folder") {
+  OwnFile file;
+  Counted one;
+  std::vector<std::string> told;
+  const auto before = on_warning([&](const std::string& text) { told.push_back(text); });
+  plan::fastest("a sleep", one.candidates());
+  CHECK(told.empty());
+  for (const std::string& text : {std::string(200000, '['), std::string("{\"a\":"), std::string(17 << 20, ' ')}) {
+    const std::size_t so_far = told.size();
+    file.write(text);
+    plan::forget_tuning();
+    CHECK(plan::fastest("a sleep", one.candidates()) == "fast");
+    REQUIRE(told.size() == so_far + 1);
+    CHECK(told.back().find(file.path().string()) == 0);
+    CHECK(told.back().find("counts as absent") != std::string::npos);
+  }
+  std::ofstream(file.path().string() + ".999999999") << "of a process that was killed";
+  fs::remove(file.path());
+  fs::create_directory(file.path());  // the rename fails
+  plan::forget_tuning();
+  plan::fastest("a sleep", one.candidates());
+  on_warning(before);
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(file.path().parent_path())) names.push_back(entry.path().filename());
+  CHECK(names == std::vector<std::string>{"tuning.json"});
 }
 
 TEST_CASE("tuning: what other machines have measured stays in the file") {

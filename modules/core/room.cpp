@@ -1,0 +1,22 @@
+#include "modules/core/room.hpp"
+
+#include <sys/mman.h>
+
+#include "modules/core/error.hpp"
+
+namespace fovea::memory {
+namespace {
+
+// A kernel's buffer is 256 KiB and grows; a convolution has up to some dozens of kernels, and several threads may make one at once.
+constexpr std::size_t kRoom = std::size_t{48} << 20;
+
+}  // namespace
+
+void check_room() {
+  void* room = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  check(room != MAP_FAILED, "memory: the system refuses ", kRoom >> 20,
+        " MiB for generated code; allow the process more, or use smaller tiles, batches or fewer jobs");
+  ::munmap(room, kRoom);
+}
+
+}  // namespace fovea::memory
