@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <functional>
 #include <opencv2/core.hpp>
+#include <optional>
 #include <vector>
 
+#include "datasets/degrade.hpp"
 #include "modules/train/batch_source.hpp"
 
 namespace fovea {
@@ -20,17 +22,21 @@ struct ImagePair {
 std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch,
                                   int* too_small = nullptr);
 
-// Random patches with flips and quarter turns. Batch k depends on (seed, k) alone.
+// Random patches with flips and quarter turns. Batch k depends on (seed, k) alone. With `degrade` the small patch is made from the large picture
+// as that says; what surrounds the patch goes along, so that its edges are those of a piece of a picture and JPEG's blocks lie anywhere.
 class PatchSource final : public BatchSource {
  public:
   struct Options {
     int scale = 2, patch = 48, batch = 16;  // patch: side in low-resolution pixels
     std::uint64_t seed = 0;
+    std::optional<Degrade> degrade = {};
   };
   PatchSource(std::vector<ImagePair> pairs, const Options& options);
   Batch batch(std::int64_t number) const override;  // RGB, 0..1
 
  private:
+  cv::Mat degraded_patch(const ImagePair& pair, cv::Rect patch, int orientation, Random& random) const;
+
   std::vector<ImagePair> pairs_;
   std::vector<double> cumulative_;  // images are drawn by area, so that every pixel is as likely
   Options options_;
