@@ -7,6 +7,7 @@
 
 #include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/list_training.hpp"
 #include "modules/model.hpp"
 #include "modules/nn/catalogue.hpp"
 #include "pipeline/exit_codes.hpp"
@@ -146,13 +147,13 @@ int run_describe(const Settings& s) {
 }  // namespace
 
 void add_list(CLI::App& app, Run& run) {
-  CLI::App& command =
-      *app.add_subcommand("list", "What there is for recipes: attention blocks, backbones, necks, heads; the slots of a recipe");
+  CLI::App& command = *app.add_subcommand(
+      "list", "What there is for recipes: attention blocks, backbones, necks, heads, keys of a training; the slots of a recipe");
   auto s = std::make_shared<Settings>();
-  command.add_option("what", s->what, "attention, backbones, necks, heads or slots")
+  command.add_option("what", s->what, "attention, backbones, necks, heads, training or slots")
       ->required()
-      ->check(CLI::IsMember({"attention", "backbones", "necks", "heads", "slots"}));
-  command.add_option("which", s->recipe, "slots: a recipe or model; else the name of one entry");
+      ->check(CLI::IsMember({"attention", "backbones", "necks", "heads", "training", "slots"}));
+  command.add_option("which", s->recipe, "slots: a recipe or model; training: a task; else the name of one entry");
   command.add_option("--channels", s->channels, "Of the map that parameters and arithmetic are counted for")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
@@ -161,6 +162,7 @@ void add_list(CLI::App& app, Run& run) {
   command.callback([s, &run] {
     run = [s] {
       if (s->what == "slots") return list_slots(*s);
+      if (s->what == "training") return list_training(s->recipe, s->json);
       s->block = s->recipe;
       return list_entries(*s);
     };
