@@ -57,12 +57,19 @@ void read_strong(Args& args, Augment& a) {
 
 Augment read_augment(const Yaml& y) {
   Args args = y.args();
+  const Augment a = read_augment(args);
+  args.done();
+  return a;
+}
+
+Augment read_augment(Args& args) {
   Augment a;
-  a.crop = args.get("crop", a.crop, "random resized crop; without it pictures are fitted as in validation");
-  range(args, "crop_scale", a.scale_low, a.scale_high, "share of the area");
+  a.crop = args.get("crop", a.crop,
+                    "random resized crop, also where there is no `augment`; without it pictures are fitted as in validation");
+  range(args, "crop_scale", a.scale_low, a.scale_high, "share of the area (torchvision: [0.08, 1])");
   check(a.scale_high <= 1, args.where(), ": crop_scale: expected shares up to 1");
   range(args, "crop_ratio", a.ratio_low, a.ratio_high, "width / height");
-  a.flip = share(args, "flip", a.flip, "probability of a mirror image");
+  a.flip = share(args, "flip", a.flip, "probability of a mirror image, also where there is no `augment`");
   a.flip_vertical = share(args, "flip_vertical", a.flip_vertical, "probability of turning upside down");
   a.brightness = share(args, "brightness", a.brightness, "jitter");
   a.contrast = share(args, "contrast", a.contrast, "jitter");
@@ -71,7 +78,6 @@ Augment read_augment(const Yaml& y) {
   check(a.hue <= 0.5, args.where(), ": hue: expected at most 0.5, half a turn either way");
   a.grey = share(args, "grey", a.grey, "probability of losing all colour");
   read_strong(args, a);
-  args.done();
   return a;
 }
 

@@ -32,6 +32,7 @@ struct Augment {
 // Keys: crop, crop_scale, crop_ratio, flip, flip_vertical, brightness, contrast, saturation, hue, grey, rand_augment,
 // magnitude, erase, mixup, cutmix, mix_probability. Error for others.
 Augment read_augment(const Yaml& y);
+Augment read_augment(Args& args);  // leaves the others to the caller
 
 // u8 grey or BGR of any size in, u8 BGR of p's size out.
 cv::Mat augmented(const cv::Mat& image, const Preprocess& p, const Augment& a, Random& random);

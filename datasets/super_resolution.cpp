@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kSurroundings = 8;  // low-resolution pixels around a patch that degrade with it, at least
+constexpr int kJpegBlock = 16;    // of colour at half resolution
+
 cv::Mat as_bgr(const cv::Mat& image) {
   if (image.channels() == 3) return image;
   cv::Mat bgr;
@@ -72,6 +75,20 @@ PatchSource::PatchSource(std::vector<ImagePair> pairs, const Options& options) :
   for (const ImagePair& p : pairs_) cumulative_.push_back(total += static_cast<double>(p.low.total()));
 }
 
+// The picture is turned first: kernels, blocks and colour's coarser grid then have any direction to what it shows.
+cv::Mat PatchSource::degraded_patch(const ImagePair& pair, cv::Rect patch, int orientation, Random& random) const {
+  const auto margin = [&] { return kSurroundings + static_cast<int>(random.below(kJpegBlock)); };
+  const int left = margin(), top = margin(), right = margin(), bottom = margin(), s = options_.scale;
+  const cv::Rect window = cv::Rect(patch.x - left, patch.y - top, left + patch.width + right, top + patch.height + bottom) &
+                          cv::Rect(0, 0, pair.low.cols, pair.low.rows);
+  const cv::Rect large(window.x * s, window.y * s, window.width * s, window.height * s);
+  cv::Rect inside(patch.x - window.x, patch.y - window.y, patch.width, patch.height);
+  if (orientation & 1) inside.x = window.width - inside.x - inside.width;
+  if (orientation & 2) inside.y = window.height - inside.y - inside.height;
+  if (orientation & 4) std::swap(inside.x, inside.y), std::swap(inside.width, inside.height);
+  return degraded(oriented(pair.high, large, orientation), s, *options_.degrade, random)(inside);
+}
+
 Batch PatchSource::batch(std::int64_t number) const {
   const int s = options_.scale, p = options_.patch;
   Random random(options_.seed, static_cast<std::uint64_t>(number) + 1);
@@ -85,7 +102,10 @@ Batch PatchSource::batch(std::int64_t number) const {
     const int x = static_cast<int>(random.below(pair.low.cols - p + 1)),
               y = static_cast<int>(random.below(pair.low.rows - p + 1));
     const int orientation = static_cast<int>(random.below(8));
-    normalise_into(batch.input(), i, oriented(pair.low, {x, y, p, p}, orientation), of_size(options_.preprocess, p));
+    const bool worse = options_.degrade && random.uniform() < options_.degrade->share;
+    normalise_into(batch.input(), i,
+                   worse ? degraded_patch(pair, {x, y, p, p}, orientation, random) : oriented(pair.low, {x, y, p, p}, orientation),
+                   of_size(options_.preprocess, p));
     normalise_into(batch.target(), i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation), of_size(options_.preprocess, p * s));
   }
   return batch;
@@ -129,9 +149,13 @@ EvalSet load_eval_set(const fs::path& folder, int scale) {
   }
   check(!set.pairs.empty(), folder.string(), ": no images for x", scale,
         set.left_out.empty() ? "" : "; left out: " + set.left_out.front().reason);
+  const int least = kSsimWindow + 2 * scale;  // a border of `scale` pixels is cut off
   for (const ImagePair& p : set.pairs)
     check(!p.low.empty() && p.high.cols == p.low.cols * scale && p.high.rows == p.low.rows * scale, folder.string(), ": ", p.name,
           ": the pair is not x", scale);
+  for (const ImagePair& p : set.pairs)
+    check(std::min(p.high.cols, p.high.rows) >= least, folder.string(), ": ", p.name, ": ", p.high.cols, "x", p.high.rows,
+          " pixels are too few to measure; expected ", least, "x", least, " at least");
   return set;
 }
 

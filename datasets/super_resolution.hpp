@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <functional>
 #include <opencv2/core.hpp>
+#include <optional>
 #include <vector>
 
 #include "datasets/bad_file.hpp"
+#include "datasets/degrade.hpp"
 #include "datasets/preprocess.hpp"
 #include "modules/train/batch_source.hpp"
 
@@ -27,18 +29,22 @@ struct PairsLeftOut {
 std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch,
                                   PairsLeftOut* left_out = nullptr);
 
-// Random patches with flips and quarter turns. Batch k depends on (seed, k) alone.
+// Random patches with flips and quarter turns. Batch k depends on (seed, k) alone. With `degrade` the small patch is made from the large picture
+// as that says; what surrounds the patch goes along, so that its edges are those of a piece of a picture and JPEG's blocks lie anywhere.
 class PatchSource final : public BatchSource {
  public:
   struct Options {
     int scale = 2, patch = 48, batch = 16;  // patch: side in low-resolution pixels
     std::uint64_t seed = 0;
     Preprocess preprocess = Preprocess::none(3);  // the network's range and order of colours, of patches and targets alike
+    std::optional<Degrade> degrade = {};
   };
   PatchSource(std::vector<ImagePair> pairs, const Options& options);
   Batch batch(std::int64_t number) const override;
 
  private:
+  cv::Mat degraded_patch(const ImagePair& pair, cv::Rect patch, int orientation, Random& random) const;
+
   std::vector<ImagePair> pairs_;
   std::vector<double> cumulative_;  // images are drawn by area, so that every pixel is as likely
   Options options_;

@@ -20,6 +20,12 @@
 
 namespace fovea {
 
+// A file that a training reads, and what a table or a folder's name says about it.
+struct TrainingFile {
+  std::filesystem::path path;
+  std::string label = {};
+};
+
 // What a training needs of its task.
 struct TrainJob {
   // How wrong the outputs are about a batch: a scalar.
@@ -30,6 +36,8 @@ struct TrainJob {
   Trainer::Validate validate;
   std::string summary;  // of the data, for the user
   std::vector<std::string> warnings = {};
+  // Numbers for the log beside the loss, about the batches that are trained on ("accuracy"); empty: none.
+  std::function<std::map<std::string, double>(const NamedVars& outputs, const Batch& batch)> numbers = nullptr;
   std::map<std::string, std::string> files = {};  // to be written beside the checkpoints: what was put aside, what validates
 };
 
@@ -84,6 +92,11 @@ class Task {
   // Reads the task's keys of `train:`. Error where the task cannot be trained (unless it overrides this).
   virtual TrainJob training(const Yaml& recipe, const Model& model, const std::filesystem::path& root,
                             TrainOptions& options) const;
+
+  // The task's own keys of `train:`, as its training reads them.
+  virtual std::vector<KeyGroup> keys() const { return {}; }
+  // Every file that the recipe's training and its validation read, in their order: their names and contents are part of what a training is.
+  virtual std::vector<TrainingFile> files(const Yaml& /*recipe*/, const std::filesystem::path& /*root*/) const { return {}; }
 
   virtual std::unique_ptr<Evaluator> evaluator() const { return nullptr; }  // null: it cannot be measured
   virtual std::vector<std::unique_ptr<AnswerScorer>> scorers() const { return {}; }

@@ -20,6 +20,14 @@ std::vector<fs::path> data_paths(const Yaml& key, const fs::path& root) {
   return all;
 }
 
+std::vector<std::string> names_of(const std::vector<KeyGroup>& groups) {
+  std::vector<std::string> names;
+  for (const KeyGroup& group : groups)
+    if (group.path == "train")
+      for (const auto& key : group.keys) names.push_back(key.name);
+  return names;
+}
+
 std::string bad_table(const std::vector<BadFile>& bad) {
   std::string out = "path,reason\n";
   for (const BadFile& b : bad) out += csv_quoted(b.file.string()) + "," + csv_quoted(b.reason) + "\n";

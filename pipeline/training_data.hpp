@@ -12,6 +12,9 @@ namespace fovea {
 // The paths that a key of a recipe names: one alone, or a list; relative to `root`. Error for an empty one.
 std::vector<std::filesystem::path> data_paths(const Yaml& key, const std::filesystem::path& root);
 
+// The names of a task's keys right below `train:`.
+std::vector<std::string> names_of(const std::vector<KeyGroup>& groups);
+
 // A table of paths with their reasons.
 std::string bad_table(const std::vector<BadFile>& bad);
 

@@ -39,7 +39,7 @@ int main(int argc, char** argv) try {
   Yaml recipe = Yaml::parse(kRecipe, "recipe");
   recipe.set("train.data", "'" + std::filesystem::absolute(pictures).string() + "'");
   const std::atomic<bool> stop{false};
-  train(recipe, {"/", out / "training"}, stop);
+  train(recipe, {"/", out / "training", Start::overwrite}, stop);
 
   const Model model = Model::load((out / "training/best.safetensors").string());
   std::printf("score %.3f\n", measured(model, out / "training/validation.csv"));

@@ -7,6 +7,7 @@
 
 #include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/list_training.hpp"
 #include "modules/model.hpp"
 #include "modules/nn/catalogue.hpp"
 #include "pipeline/exit_codes.hpp"
@@ -147,15 +148,17 @@ int run_describe(const Settings& s) {
 
 Command list_command() {
   auto s = std::make_shared<Settings>();
-  Command c{"list", "What there is for recipes: attention blocks, backbones, necks, heads; the slots of a recipe"};
-  c.options.word("what", s->what, "attention, backbones, necks, heads or slots", {"attention", "backbones", "necks", "heads", "slots"});
+  Command c{"list", "What there is for recipes: attention blocks, backbones, necks, heads, keys of a training; the slots of a recipe"};
+  c.options.word("what", s->what, "attention, backbones, necks, heads, training or slots",
+                 {"attention", "backbones", "necks", "heads", "training", "slots"});
   c.options.require();
-  c.options.word("which", s->recipe, "slots: a recipe or model; else the name of one entry");
+  c.options.word("which", s->recipe, "slots: a recipe or model; training: a task; else the name of one entry");
   c.options.integer("--channels", s->channels, 1, 65536, "Of the map that parameters and arithmetic are counted for");
   c.options.integer("--side", s->side, 1, 4096, "Its height and width");
   c.options.flag("--json", s->json, "As JSON");
   c.run = [s] {
     if (s->what == "slots") return list_slots(*s);
+    if (s->what == "training") return list_training(s->recipe, s->json);
     s->block = s->recipe;
     return list_entries(*s);
   };

@@ -19,6 +19,7 @@
 #include "pipeline/interrupt.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/stages/explain.hpp"
+#include "pipeline/train_identity.hpp"
 #include "pipeline/train_run.hpp"
 
 namespace fovea {
@@ -29,7 +30,8 @@ namespace fs = std::filesystem;
 constexpr const char* kExamples =
     R"(Trains the recipe's network once for each block and seed, with the block in the given slots, and writes study.txt, study.csv and study.svg.
 A block is NAME, NAME:option=value, or NAME@SLOTS to put it somewhere else than --at; `none` is the network without. Every training has
-its folder under OUT; what is done is not done again when the command is given again.
+its folder under OUT; what is done is not done again when the command is given again. Where the recipe, the data or fovea changed since, the training
+is made again, what differs is named, and what was there is kept beside it, with `.old-` behind its name.
 
 Example:
   fovea study study.yaml --blocks none,se,eca,cbam:reduction=8,deform_conv@backbone.layer3.*.conv2 --seeds 3 -o study
@@ -38,7 +40,7 @@ Exit codes: 0 all done, 64 wrong usage, 75 stopped, go on by giving the command 
 struct Settings {
   std::string recipe, out = "study", data_root = ".", at = "backbone.**.pre_add";
   std::vector<std::string> blocks, overrides;
-  int seeds = 3, pictures = 24;
+  int seeds = 3, pictures = 24, threads = 0;
 };
 
 void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
@@ -93,21 +95,50 @@ StudyResult best_of(const fs::path& log) {
 std::optional<StudyResult> result_in(const fs::path& folder) {
   std::ifstream in(folder / "result.json");
   const auto json = nlohmann::json::parse(in, nullptr, false);
-  if (!json.is_object() || !json.contains("score")) return std::nullopt;
+  if (!json.is_object() || !json.contains("score") || !json.contains("pictures")) return std::nullopt;
   return json.get<StudyResult>();
 }
 
+void write_result(const fs::path& folder, const StudyResult& result) {
+  write_text(folder / "result.json", nlohmann::json(result).dump(2) + "\n");
+}
+
+// Puts aside what another recipe, other data or other code left where a training is to stand, and says what differs. Results are kept: they
+// took long.
+void make_room(const fs::path& folder, const TrainIdentity& now) {
+  if (!is_used(folder) && !fs::exists(folder / "result.json")) return;
+  const auto then = read_identity(folder);
+  std::string why;
+  if (then)
+    for (const std::string& d : differences(*then, now, false)) why += (why.empty() ? "" : "; ") + d;
+  else why = "nothing says what it was trained on";
+  if (why.empty()) return;
+  fs::path aside;
+  for (int i = 1; aside.empty() || fs::exists(aside); ++i) aside = folder.string() + ".old-" + std::to_string(i);
+  fs::rename(folder, aside);
+  std::cerr << fmt::format("{}: trained again, because of {}; what it was is kept as {}\n", folder.string(), why,
+                           aside.filename().string());
+}
+
 // Trains, or goes on, unless the result is there. Nothing where it was stopped.
-std::optional<StudyResult> run_one(const Yaml& recipe, const Settings& s, const fs::path& folder) {
-  if (auto done = result_in(folder)) return done;
-  TrainRun run{s.data_root, folder, fs::exists(folder / "last.safetensors")};
+std::optional<StudyResult> run_one(const Yaml& recipe, const Settings& s, const fs::path& folder, const TrainIdentity& identity) {
+  make_room(folder, identity);
+  if (auto done = result_in(folder)) {
+    if (done->pictures == s.pictures) return done;
+    done->maps = false, done->insertion = done->deletion = 0, done->pictures = s.pictures;
+    if (s.pictures > 0) measure_maps(folder, s.pictures, *done);
+    write_result(folder, *done);
+    return done;
+  }
+  TrainRun run{s.data_root, folder, is_used(folder) ? Start::resume : Start::fresh};
   run.progress = print_progress;
   run.warn = [](const std::string& line) { std::cerr << "fovea: " << line << "\n"; };
   if (!train(recipe, run, Interrupt::flag())) return std::nullopt;
   StudyResult result = best_of(folder / "log.jsonl");
   result.seconds = seconds_of(folder / "log.jsonl");
+  result.pictures = s.pictures;
   if (s.pictures > 0) measure_maps(folder, s.pictures, result);
-  write_text(folder / "result.json", nlohmann::json(result).dump(2) + "\n");
+  write_result(folder, result);
   fs::remove(folder / "last.safetensors");
   return result;
 }
@@ -138,8 +169,13 @@ Study prepare(const Settings& s, std::vector<StudyRow>& rows, std::vector<Model>
   Study study{read_recipe(s.recipe, s.overrides), {}};
   check(!study.recipe.at("model").has("attention"), s.recipe,
         ": a study puts the blocks in itself: leave `attention` out of its model");
+  if (s.threads > 0) study.recipe.set("train.threads", std::to_string(s.threads));
   complete_recipe(study.recipe, s.data_root);
+  std::map<std::string, std::string> folders;
   for (const std::string& text : s.blocks) {
+    const auto [other, alone] = folders.emplace(folder_of(text), text);
+    check(alone, "--blocks: '", text, "' ",
+          other->second == text ? "is given twice" : "and '" + other->second + "' would share the folder '" + other->first + "'");
     study.blocks.push_back(parse_study_block(text, s.at));
     models.push_back(Model::from_recipe(study_recipe(study.recipe, study.blocks.back(), 0).str()));
     const Model& model = models.back();
@@ -156,13 +192,16 @@ int run_study(const Settings& s) {
   fs::create_directories(s.out);
   const FolderLock lock(s.out);
   const Interrupt interrupt;
+  TrainIdentity identity = identity_of(study.recipe, s.data_root);  // all trainings have its data; their recipes differ
   const int all = s.seeds * static_cast<int>(study.blocks.size());
   int done = 0;
   for (int seed = 0; seed < s.seeds; ++seed)
     for (std::size_t i = 0; i < study.blocks.size(); ++i) {
       std::cerr << fmt::format("training {}/{}: {}, seed {}\n", ++done, all, study.blocks[i].label, seed);
       const fs::path folder = fs::path(s.out) / folder_of(study.blocks[i].label) / ("seed-" + std::to_string(seed));
-      auto result = run_one(study_recipe(study.recipe, study.blocks[i], seed), s, folder);
+      const Yaml recipe = study_recipe(study.recipe, study.blocks[i], seed);
+      identity.recipe = recipe.str();
+      auto result = run_one(recipe, s, folder, identity);
       if (!result) {
         std::cerr << "stopped; give the command again to go on\n";
         return kExitTryAgain;
@@ -214,13 +253,13 @@ Yaml study_recipe(const Yaml& recipe, const StudyBlock& block, int seed) {
 }
 
 void to_json(nlohmann::json& j, const StudyResult& r) {
-  j = {{"score", r.score}, {"metrics", r.metrics}, {"seconds", r.seconds}};
+  j = {{"score", r.score}, {"metrics", r.metrics}, {"seconds", r.seconds}, {"pictures", r.pictures}};
   if (r.maps) j["insertion"] = r.insertion, j["deletion"] = r.deletion;
 }
 
 void from_json(const nlohmann::json& j, StudyResult& r) {
-  r = {j.at("score"),          j.at("metrics"), j.at("seconds"), j.value("insertion", 0.0), j.value("deletion", 0.0),
-       j.contains("insertion")};
+  r = {j.at("score"),           j.at("metrics"),       j.at("seconds"), j.value("insertion", 0.0), j.value("deletion", 0.0),
+       j.contains("insertion"), j.value("pictures", 0)};
 }
 
 Command study_command() {
@@ -242,6 +281,8 @@ Command study_command() {
   c.options.word("--at", s->at, "Slots that the blocks go into");
   c.options.integer("--seeds", s->seeds, 1, 1000, "Trainings of each block");
   c.options.integer("--pictures", s->pictures, 0, 1000000, "Validation pictures for insertion and deletion; 0: leave them out");
+  c.options.integer("--threads", s->threads, 1, 4096, "Processors to train on, instead of the recipe's train.threads");
+  c.options.hide_default();
   c.options.word("--data-root", s->data_root, "Folder that the recipe's data are relative to");
   c.options.word("-o,--out", s->out, "Folder for the trainings and the tables");
   c.run = [s] { return run_study(*s); };

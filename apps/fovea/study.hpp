@@ -32,6 +32,7 @@ struct StudyResult {
   double seconds = 0;                     // of its steps
   double insertion = 0, deletion = 0;     // of Grad-CAM maps, where `maps`
   bool maps = false;
+  int pictures = 0;  // that were asked for maps
 };
 void to_json(nlohmann::json& j, const StudyResult& r);
 void from_json(const nlohmann::json& j, StudyResult& r);

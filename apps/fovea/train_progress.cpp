@@ -15,8 +15,10 @@ void print_progress(const Trainer::Progress& p) {
     return;
   }
   const double left = p.steps_per_second > 0 ? static_cast<double>(p.steps - p.step) / p.steps_per_second : 0;
-  const std::string line = fmt::format("step {}/{}  loss {:.5f}  lr {:.2e}  {:.2f} steps/s  {:.0f} min left", p.step, p.steps,
-                                       p.loss, p.lr, p.steps_per_second, left / 60);
+  std::string numbers;
+  for (const auto& [name, value] : p.numbers) numbers += fmt::format("  {} {:.4f}", name, value);
+  const std::string line = fmt::format("step {}/{}  loss {:.5f}{}  lr {:.2e}  {:.2f} steps/s  {:.0f} min left", p.step, p.steps,
+                                       p.loss, numbers, p.lr, p.steps_per_second, left / 60);
   if (!terminal) {
     std::cerr << line << "\n";
     return;

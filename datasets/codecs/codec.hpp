@@ -35,6 +35,9 @@ Buffer encode_tiff(const Image& image, const EncodeOptions& options);
 Buffer encode_webp(const Image& image, const EncodeOptions& options);
 Buffer encode_bmp(const Image& image, const EncodeOptions& options);
 
+// With colour at half resolution (4:2:0) at any quality; encode_jpeg keeps its resolution from 90 on.
+Buffer encode_jpeg_420(const Image& image, int quality);
+
 // Orientation in an EXIF block (a TIFF header and its first folder, "Exif\0\0" before it allowed); 1 where there is none.
 int exif_orientation(View exif);
 

@@ -142,7 +142,7 @@ struct Compressor {
   Compressor& operator=(const Compressor&) = delete;
 };
 
-bool write(Compressor& w, const cv::Mat& pixels, const Buffer& icc, int quality) {
+bool write(Compressor& w, const cv::Mat& pixels, const Buffer& icc, int quality, bool half_colour) {
   if (setjmp(w.errors.jump)) return false;
   jpeg_create_compress(&w.c);
   jpeg_mem_dest(&w.c, &w.bytes, &w.size);
@@ -152,7 +152,7 @@ bool write(Compressor& w, const cv::Mat& pixels, const Buffer& icc, int quality)
   w.c.in_color_space = pixels.channels() == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
   jpeg_set_defaults(&w.c);
   jpeg_set_quality(&w.c, quality, TRUE);
-  if (quality >= 90) w.c.comp_info[0].h_samp_factor = w.c.comp_info[0].v_samp_factor = 1;  // colour at full resolution
+  if (!half_colour) w.c.comp_info[0].h_samp_factor = w.c.comp_info[0].v_samp_factor = 1;  // colour at full resolution
   jpeg_start_compress(&w.c, TRUE);
   if (!icc.empty()) jpeg_write_icc_profile(&w.c, icc.data(), static_cast<unsigned>(icc.size()));
   while (w.c.next_scanline < w.c.image_height) {
@@ -161,6 +161,12 @@ bool write(Compressor& w, const cv::Mat& pixels, const Buffer& icc, int quality)
   }
   jpeg_finish_compress(&w.c);
   return true;
+}
+
+Buffer encoded(const Image& image, int quality, bool half_colour) {
+  Compressor w;
+  check(write(w, image.pixels, image.icc, quality, half_colour), "JPEG: cannot be written: ", w.errors.message);
+  return Buffer(w.bytes, w.bytes + w.size);
 }
 
 }  // namespace
@@ -186,9 +192,9 @@ Decoded decode_jpeg(View bytes, const std::string& name) {
 }
 
 Buffer encode_jpeg(const Image& image, const EncodeOptions& options) {
-  Compressor w;
-  check(write(w, image.pixels, image.icc, options.jpeg_quality), "JPEG: cannot be written: ", w.errors.message);
-  return Buffer(w.bytes, w.bytes + w.size);
+  return encoded(image, options.jpeg_quality, options.jpeg_quality < 90);
 }
+
+Buffer encode_jpeg_420(const Image& image, int quality) { return encoded(image, quality, true); }
 
 }  // namespace fovea::codec

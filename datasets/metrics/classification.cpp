@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modules/core/not_finite.hpp"
+
 namespace fovea {
 namespace {
 
@@ -22,7 +24,8 @@ void ClassificationMetrics::add(const Tensor& logits, const Tensor& labels) {
   check(logits.rank() == 2 && logits.dim(1) == n && labels.shape() == Shape{logits.dim(0)}, "metrics: expected logits N x ", n,
         " and N labels, got ", logits.shape(), " and ", labels.shape());
   const auto values = logits.values(), truth = labels.values();
-  for (const double v : values) check(std::isfinite(v), "metrics: a logit is not finite");
+  for (const double v : values)
+    if (!std::isfinite(v)) throw NotFinite("metrics: a logit is not finite");
   for (const double t : truth) check(t >= 0 && t < static_cast<double>(n), "metrics: label ", t, " of ", n, " classes");
   for (std::size_t r = 0; r < truth.size(); ++r) {
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(r * classes_.size());

@@ -1,15 +1,13 @@
 #include "datasets/metrics/image_quality.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <opencv2/imgproc.hpp>
 
 #include "modules/core/error.hpp"
 
 namespace fovea {
 namespace {
-
-constexpr int kWindow = 11;
 
 cv::Mat cropped_y(const cv::Mat& image, int border, const char* what) {
   check(border >= 0 && 2 * border < image.cols && 2 * border < image.rows, what, ": a border of ", border, " leaves nothing of ",
@@ -22,10 +20,10 @@ void check_pair(const cv::Mat& a, const cv::Mat& b, const char* what) {
 }
 
 cv::Mat blurred(const cv::Mat& m) {
-  const cv::Mat kernel = cv::getGaussianKernel(kWindow, 1.5, CV_64F);
+  const cv::Mat kernel = cv::getGaussianKernel(kSsimWindow, 1.5, CV_64F);
   cv::Mat out;
   cv::sepFilter2D(m, out, CV_64F, kernel, kernel);
-  const int half = kWindow / 2;
+  const int half = kSsimWindow / 2;
   return out(cv::Rect(half, half, m.cols - 2 * half, m.rows - 2 * half));
 }
 
@@ -53,15 +51,15 @@ double psnr_y(const cv::Mat& a, const cv::Mat& b, int border) {
   check_pair(a, b, "psnr_y");
   const cv::Mat ya = cropped_y(a, border, "psnr_y"), yb = cropped_y(b, border, "psnr_y");
   const double squares = cv::norm(ya, yb, cv::NORM_L2SQR);
-  if (squares == 0) return std::numeric_limits<double>::infinity();
-  return 10 * std::log10(255.0 * 255.0 * static_cast<double>(ya.total()) / squares);
+  if (squares == 0) return kMostPsnr;
+  return std::min(kMostPsnr, 10 * std::log10(255.0 * 255.0 * static_cast<double>(ya.total()) / squares));
 }
 
 double ssim_y(const cv::Mat& a, const cv::Mat& b, int border) {
   check_pair(a, b, "ssim_y");
   const cv::Mat x = cropped_y(a, border, "ssim_y"), y = cropped_y(b, border, "ssim_y");
-  check(x.cols >= kWindow && x.rows >= kWindow, "ssim_y: expected at least 11x11 pixels inside the border, got ", x.cols, "x",
-        x.rows);
+  check(x.cols >= kSsimWindow && x.rows >= kSsimWindow, "ssim_y: expected at least 11x11 pixels inside the border, got ", x.cols,
+        "x", x.rows);
   const double c1 = 0.01 * 255 * 0.01 * 255, c2 = 0.03 * 255 * 0.03 * 255;
   const cv::Mat mx = blurred(x), my = blurred(y);
   const cv::Mat mxx = mx.mul(mx), myy = my.mul(my), mxy = mx.mul(my);

@@ -10,11 +10,14 @@ namespace fovea {
 cv::Mat rgb_to_y(const cv::Mat& bgr);
 
 // Peak signal-to-noise ratio in dB of two 8-bit images of one size, peak 255, on Y, `border` pixels cut off each side.
-// Infinity for equal images.
+// At most kMostPsnr, which equal images get: the field's usual bound, so that means, comparisons and files of scores stay numbers when one picture
+// (a flat one, say) is met exactly.
+inline constexpr double kMostPsnr = 100;
 double psnr_y(const cv::Mat& a, const cv::Mat& b, int border = 0);
 
 // Structural similarity (Wang et al. 2004) on Y: 11x11 Gaussian window, sigma 1.5, K1 0.01, K2 0.03, L 255, mean over the positions
-// where the window lies inside. After the border is cut, 11x11 pixels at least.
+// where the window lies inside. After the border is cut, kSsimWindow pixels at least each way.
+inline constexpr int kSsimWindow = 11;
 double ssim_y(const cv::Mat& a, const cv::Mat& b, int border = 0);
 
 }  // namespace fovea

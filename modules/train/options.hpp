@@ -1,6 +1,8 @@
 // The `train:` part of a recipe that does not depend on the task.
 #pragma once
 
+#include <functional>
+
 #include "modules/core/dtype.hpp"
 #include "modules/io/yaml.hpp"
 #include "modules/nn/optim.hpp"
@@ -24,6 +26,16 @@ struct TrainOptions {
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
 };
+
+// Keys of a recipe's mapping with their defaults, for people: what the function that reads them asks for, so that nothing is missing.
+struct KeyGroup {
+  std::string path;  // "train.optimizer"
+  std::vector<Args::Described> keys;
+};
+KeyGroup keys_read(const std::string& path, const std::function<void(Args&)>& read);
+
+// All that does not depend on the task.
+std::vector<KeyGroup> train_option_keys();
 
 // Reads and checks `train:`; keys that belong to the task are left to it (`task_keys`).
 TrainOptions read_train_options(const Yaml& train, std::vector<std::string> task_keys);

@@ -169,9 +169,11 @@ TEST_CASE("validation sets: prepared pairs, or photographs alone") {
   CHECK(fails_with([&] { load_eval_set(folder / "Set", 3); }, "c: the pair is not x3"));
   write_png(folder / "dots" / "d.png", scene(2, 2, 6));
   CHECK(fails_with([&] { load_eval_set(folder / "dots", 3); }, "d: the pair is not x3"));
+  write_png(folder / "low" / "l.png", scene(90, 14, 6));  // found out before a training, not at its first validation
+  CHECK(fails_with([&] { load_eval_set(folder / "low", 2); }, "l: 90x14 pixels are too few to measure; expected 15x15"));
 }
 
-TEST_CASE("evaluation: bicubic scores as bicubic, and a perfect image without limit") {
+TEST_CASE("evaluation: bicubic scores as bicubic, and a perfect image the most there is") {
   const test::Folder folder;
   write_png(folder / "photos" / "p.png", scene(64, 48, 7));
   const EvalSet set = load_eval_set(folder / "photos", 2);
@@ -181,6 +183,13 @@ TEST_CASE("evaluation: bicubic scores as bicubic, and a perfect image without li
   CHECK(bicubic.rows[0].psnr == bicubic.rows[0].bicubic_psnr);
   CHECK(bicubic.mean().ssim == Approx(bicubic.rows[0].bicubic_ssim));
   const EvalTable perfect = evaluate_upscaling(set, 2, [&](const cv::Mat&) { return set.pairs[0].high; });
-  CHECK(perfect.rows[0].psnr > 90);
+  CHECK(perfect.rows[0].psnr == 100);
   CHECK(perfect.rows[0].ssim == Approx(1));
+
+  // One flat picture, which even bicubic meets exactly, leaves the mean a number.
+  write_png(folder / "photos" / "q.png", cv::Mat(40, 40, CV_8UC3, cv::Scalar::all(90)));
+  const EvalSet both = load_eval_set(folder / "photos", 2);
+  const EvalRow mean = evaluate_upscaling(both, 2, [&](const cv::Mat& low) { return imresize(low, low.size() * 2); }).mean();
+  CHECK(mean.psnr == Approx((bicubic.rows[0].psnr + 100) / 2));
+  CHECK(mean.psnr == mean.bicubic_psnr);
 }

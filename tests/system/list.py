@@ -40,6 +40,18 @@ def test(fovea, readme):
     (se,) = json.loads(fovea.said("list", "attention", "se", "--json", "--channels", 64, "--side", 8))
     assert {o["name"] for o in se["options"]} >= {"reduction"} and se["parameters"] < blocks["se"]["parameters"], se
 
+    groups = json.loads(fovea.said("list", "training", "--json"))
+    text, page = fovea.said("list", "training"), readme.read_text()
+    for group in groups:
+        for key in group["keys"]:
+            assert key["text"] and re.search(rf"^  {key['name']} ", text, re.M), key
+            row = f"| `{group['path']}.{key['name']}` | {key['default'] or '-'} |"
+            assert row in page, f"README lacks: {row} {key['text']} |"
+    assert {"train", "train.optimizer", "train.schedule", "train.teacher", "train.augment", "train.degrade"} <= {g["path"] for g in groups}
+    segment = fovea.said("list", "training", "segment")
+    assert "crop " in segment and "label_smoothing" not in segment, segment
+    fovea.refuses("did you mean 'classify'", "list", "training", "clasify", code=1)
+
     with program.scratch("list") as folder:
         recipe = folder / "recipe.yaml"
         recipe.write_text(RECIPE)

@@ -34,7 +34,8 @@ def test(fovea):
                 (folder / "pictures" / name / f"{i}.png").write_bytes(program.grey_png(low, high, f"{name}{i}"))
         recipe, out = folder / "recipe.yaml", folder / "out"
         recipe.write_text(RECIPE)
-        common = ["study", recipe, "--data-root", folder, "--seeds", SEEDS, "--pictures", 2, "--no-tune", "-o"]
+        bare = ["study", recipe, "--data-root", folder, "--no-tune", "--seeds"]
+        common = [*bare, SEEDS, "--pictures", 2, "-o"]
         command = [*common, out, "--blocks", ",".join(BLOCKS)]
         first = fovea.run(*command)
         rows = {row["block"]: row for row in table(out / "study.csv")}
@@ -60,6 +61,25 @@ def test(fovea):
         assert written == {f: (f.stat().st_mtime_ns, f.read_bytes()) for f in results}, "trained again"
         again = {row["block"]: row for row in table(out / "study.csv")}
         assert [r["score"] for r in again.values()] == [r["score"] for r in rows.values()], again
+
+        # Fewer pictures to look at are looked at again, without a training.
+        looked = fovea.run(*bare, SEEDS, "--pictures", 1, "-o", out, "--blocks", ",".join(BLOCKS)).stderr
+        assert "step" not in looked, looked
+        assert all(json.loads(f.read_text())["pictures"] == 1 for f in results)
+
+        # Another recipe or other data: nothing old stands beside what is new, what differs is named, and nothing is lost.
+        one = [*bare, 1, "--pictures", 0, "--blocks", "none", "-o", folder / "one"]
+        fovea.run(*one)
+        said = fovea.run(*one, "train.epochs=3").stderr
+        assert "trained again, because of the recipe: train.epochs was 6, is 3" in said, said
+        kept = folder / "one" / "none" / "seed-0.old-1"
+        assert (kept / "result.json").exists() and "seed-0.old-1" in said, said
+        (folder / "pictures" / "dark" / "late.png").write_bytes(program.grey_png(0, 90, "late"))
+        said = fovea.run(*one, "train.epochs=3").stderr
+        assert "trained again, because of the data: 1 file (pictures/dark/late.png) came" in said, said
+        assert "trained again" not in fovea.run(*one, "train.epochs=3", "train.log_every=7", "--threads", 2).stderr
+        for twice, message in (("se,se", "given twice"), ("se:reduction=4,se:reduction:4", "would share the folder")):
+            fovea.refuses(message, *common, folder / "twice", "--blocks", twice, code=1)
 
         refused = [*common, folder / "refused", "--blocks"]
         for blocks, message in (("no_such", "no_such"), ("se:no_such=1", "no_such"), ("se:reduction", "option=value"),

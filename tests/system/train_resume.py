@@ -31,6 +31,7 @@ train:
   seed: 5
   threads: 1
   loaders: 2
+  degrade: {blur: [0.2, 2], resize: [area, bilinear, bicubic], noise: [0, 10], poisson: [0, 10], jpeg: [30, 100]}
   ema: 0.99
   clip: 1
   log_every: 20
@@ -89,6 +90,12 @@ def main():
         command = [fovea, "train", str(recipe), "--data-root", str(folder)]
         finish(command + ["-o", str(calm)])
 
+        for flags, message in (([], "holds another training"), (["--resume", "train.patch=12"], "train.patch was 16, is 12"),
+                               (["--resume", "--overwrite"], "excludes")):
+            wrong = start(command + ["-o", str(calm)] + flags)
+            errors = wrong.communicate()[1]
+            assert wrong.returncode != 0 and message in errors, f"{flags}: exit code {wrong.returncode}:\n{errors}"
+
         for kill in range(KILLS):
             step = STEPS * (kill + 1) // (KILLS + 1) // 20 * 20
             killed_at(command + ["-o", str(torn)] + (["--resume"] if kill else []), torn / "log.jsonl", step, rng)
@@ -103,6 +110,20 @@ def main():
         assert any(n.startswith("optimizer.") for n in tensors(calm / "last.safetensors"))
         assert any(n.startswith("average.") for n in tensors(calm / "last.safetensors"))
         assert logged(calm) == logged(torn), "logs differ"
+
+        other = start(command + ["-o", str(torn), "--overwrite"])
+        try:
+            log = torn / "log.jsonl"
+            until = time.monotonic() + 300
+            while not (log.exists() and 0 < log.read_text().count("\n") < 6):
+                assert other.poll() is None and time.monotonic() < until, "it did not begin again"
+                time.sleep(0.002)
+            second = start(command + ["-o", str(torn), "--resume"])
+            errors = second.communicate()[1]
+            assert second.returncode == 75 and "another run is writing into this folder" in errors, f"{second.returncode}: {errors}"
+        finally:
+            other.kill()
+            other.communicate()
         print(f"ok: {STEPS} steps, {KILLS} kills, equal weights, averages and optimiser state")
     finally:
         shutil.rmtree(folder)

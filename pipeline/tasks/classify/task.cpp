@@ -34,6 +34,10 @@ class ClassifyTask final : public Task {
                     TrainOptions& options) const override {
     return classify_training(recipe, model, root, options);
   }
+  std::vector<KeyGroup> keys() const override { return classify_keys(); }
+  std::vector<TrainingFile> files(const Yaml& recipe, const std::filesystem::path& root) const override {
+    return classify_files(recipe, root);
+  }
   std::unique_ptr<Evaluator> evaluator() const override { return class_evaluator(); }
   std::vector<std::unique_ptr<AnswerScorer>> scorers() const override {
     std::vector<std::unique_ptr<AnswerScorer>> all;

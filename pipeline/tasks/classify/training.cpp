@@ -15,9 +15,44 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kKeys{"data",  "validate",  "validate_share", "batch",           "epochs",
-                                     "sizes", "augment",   "balance",        "label_smoothing", "class_weights",
-                                     "score", "memory_mb", "shorter_side"};
+// What a recipe's `train:` says about classification, beside lists and mappings.
+struct Keys {
+  double validate_share = 0.1, epochs = 0, label_smoothing = 0;
+  int batch = 32, memory_mb = 2048, shorter_side = 0;
+  bool balance = false;
+  std::string score = "top1";
+  std::vector<int> sizes;
+};
+
+Keys read_keys(Args& a) {
+  Keys k;
+  a.elsewhere("data", "folders with a folder of pictures for each class, or .csv tables of path and label; required");
+  a.elsewhere("validate", "likewise; without it a share of each class is held out");
+  k.validate_share = a.get("validate_share", k.validate_share, "of each class, where no data to validate with are given");
+  k.batch = a.get("batch", k.batch, "pictures a step");
+  k.epochs =
+      a.get("epochs", k.epochs, "how often every picture is seen, instead of steps; each is then validated; 0: count steps");
+  k.sizes = a.list("sizes", k.sizes, "sides of the training's pictures, each for an equal part of it; none: the network's own");
+  a.elsewhere("augment", "random changes of the pictures; crop and mirror image also without it: see train.augment");
+  k.balance = a.get("balance", k.balance, "draw every class as often, however many pictures it has");
+  k.label_smoothing = a.get("label_smoothing", k.label_smoothing, "share of the label that is spread over all classes");
+  a.elsewhere("class_weights", "of the loss: balanced, or a weight for each class's name");
+  k.score = a.get("score", k.score.c_str(), "what makes a model the best: top1, macro_f1 or balanced_accuracy");
+  k.memory_mb = a.get("memory_mb", k.memory_mb, "for decoded pictures; those beyond it are decoded each time");
+  k.shorter_side = a.get("shorter_side", k.shorter_side, "pictures are shrunk to this when loaded; 0: not");
+  return k;
+}
+
+void check_keys(const Keys& k, const std::string& where) {
+  check(k.score == "top1" || k.score == "macro_f1" || k.score == "balanced_accuracy", where,
+        ": score: expected top1, macro_f1 or balanced_accuracy, got '", k.score, "'");
+  check(k.memory_mb >= 0, where, ": memory_mb: expected a number from 0, got ", k.memory_mb);
+  check(k.validate_share >= 0 && k.validate_share < 1, where, ": validate_share: expected a number in [0, 1), got ",
+        k.validate_share);
+  check(k.batch > 0, where, ": batch: expected at least 1, got ", k.batch);
+  check(k.label_smoothing >= 0 && k.label_smoothing < 1, where, ": label_smoothing: expected a number in [0, 1), got ",
+        k.label_smoothing);
+}
 
 // A share of a single picture is nothing: its class would never be validated, and nobody would know.
 void check_divisible(const LabelledData& data, const std::string& where) {
@@ -34,9 +69,8 @@ struct Data {
   std::vector<BadFile> left_out, validation_left_out;
 };
 
-Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::string>& classes, std::uint64_t seed) {
-  Args a = train.args();
-  const double share = a.get("validate_share", 0.1, "of each class, where no data to validate with are given");
+Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::string>& classes, double share,
+               std::uint64_t seed) {
   const LabelledData data = read_labelled(data_paths(train.at("data"), root), classes);
   Data out{{data.samples, {}}, data.classes, data.left_out, {}};
   if (train.has("validate")) {
@@ -45,7 +79,6 @@ Data read_data(const Yaml& train, const fs::path& root, const std::vector<std::s
     out.split.validation = validation.samples;
     out.validation_left_out = validation.left_out;
   } else {
-    check(share >= 0 && share < 1, train.where(), ": validate_share: expected a number in [0, 1), got ", share);
     if (share > 0) check_divisible(data, train.at("data").where());
     out.split = split(data.samples, share, seed);
   }
@@ -82,6 +115,21 @@ TrainJob::Loss loss_of(const CrossEntropyOptions& options) {
   };
 }
 
+// Share of the batch whose most probable class is its label; of mixed labels the share of them that this class has.
+std::map<std::string, double> accuracy_of(const NamedVars& outputs, const Batch& batch) {
+  const Tensor logits = outputs.at("logits").value().to(DType::f32).contiguous(Layout::row_major),
+               target = batch.targets.at("class");
+  const std::int64_t n = logits.dim(0), classes = logits.dim(1);
+  double right = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float* row = logits.data<float>() + i * classes;
+    const std::int64_t best = std::max_element(row, row + classes) - row;
+    if (target.dtype() == DType::s64) right += target.data<std::int64_t>()[i] == best;
+    else right += static_cast<double>(target.data<float>()[i * classes + best]);
+  }
+  return {{"accuracy", right / static_cast<double>(n)}};
+}
+
 Trainer::Validate validation_of(const std::shared_ptr<Photos>& photos, int batch, const std::string& score) {
   return [photos, batch, score](const Model& model) {
     if (photos->size() == 0) return Validation{};
@@ -98,9 +146,7 @@ Trainer::Validate validation_of(const std::shared_ptr<Photos>& photos, int batch
 }
 
 // Epochs become steps; without them the recipe counts steps itself.
-void count_epochs(const Yaml& train, std::size_t images, int batch, TrainOptions& options) {
-  Args a = train.args();
-  const double epochs = a.get("epochs", 0.0, "how often every picture is seen, instead of steps");
+void count_epochs(const Yaml& train, double epochs, std::size_t images, int batch, TrainOptions& options) {
   if (!train.has("epochs")) return;
   check(epochs > 0 && epochs <= 1e6 && !train.has("steps"), train.where(), ": expected either steps or epochs > 0");
   const double each = static_cast<double>(images) / (static_cast<double>(batch) * options.accumulate);
@@ -134,20 +180,30 @@ void name_classes(Yaml& recipe, const fs::path& root) {
   recipe.set("model.head.classes", names);
 }
 
+std::vector<KeyGroup> classify_keys() {
+  return {keys_read("train", [](Args& a) { read_keys(a); }), keys_read("train.augment", [](Args& a) { read_augment(a); })};
+}
+
+std::vector<TrainingFile> classify_files(const Yaml& recipe, const fs::path& root) {
+  std::vector<TrainingFile> files;
+  for (const char* key : {"data", "validate"}) {
+    if (!recipe.at("train").has(key)) continue;
+    const LabelledData data = read_labelled(data_paths(recipe.at("train").at(key), root));
+    for (const Sample& s : data.samples) files.push_back({s.file, data.classes.at(static_cast<std::size_t>(s.label))});
+  }
+  return files;
+}
+
 TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
   const Yaml& train = recipe.at("train");
-  options = read_train_options(train, kKeys);
+  options = read_train_options(train, names_of(classify_keys()));
   check(!train.has("loss") || options.loss == "cross_entropy", train.where(), ": loss: expected cross_entropy, got '",
         options.loss, "'");
   Args a = train.args();
-  const std::string score = a.get("score", "top1", "what makes a model the best: top1, macro_f1 or balanced_accuracy");
-  check(score == "top1" || score == "macro_f1" || score == "balanced_accuracy", train.where(),
-        ": score: expected top1, macro_f1 or balanced_accuracy, got '", score, "'");
-  const int memory = a.get("memory_mb", 2048, "for decoded pictures");
-  check(memory >= 0, train.where(), ": memory_mb: expected a number from 0, got ", memory);
-  const PhotoOptions loading{static_cast<std::size_t>(memory) << 20,
-                             a.get("shorter_side", 0, "pictures are shrunk to this when loaded; 0: not")};
-  const Data data = read_data(train, root, model.classes(), options.seed);
+  const Keys keys = read_keys(a);
+  check_keys(keys, train.where());
+  const PhotoOptions loading{static_cast<std::size_t>(keys.memory_mb) << 20, keys.shorter_side};
+  const Data data = read_data(train, root, model.classes(), keys.validate_share, options.seed);
   const Photos training(data.split.training, loading);
   const auto validating = std::make_shared<Photos>(data.split.validation, loading);
   check_classes(training, data.classes, train.at("data").where());
@@ -155,21 +211,19 @@ TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::pat
   PhotoSource::Options photos;
   photos.preprocess = model.preprocess();
   if (train.has("augment")) photos.augment = read_augment(train.at("augment"));
-  photos.batch = a.get("batch", 32, "pictures a step");
-  photos.balance = a.get("balance", false, "draw every class as often, however many pictures it has");
+  photos.batch = keys.batch;
+  photos.balance = keys.balance;
   photos.classes = static_cast<std::int64_t>(data.classes.size());
   photos.seed = options.seed;
-  check(photos.batch > 0, train.where(), ": batch: expected at least 1, got ", photos.batch);
-  count_epochs(train, training.size(), photos.batch, options);
+  count_epochs(train, keys.epochs, training.size(), photos.batch, options);
   check(options.patience == 0 || validating->size() > 0, train.where(), ": patience needs pictures to validate with");
 
-  const double smoothing = a.get("label_smoothing", 0.0, "share of the label that is spread over all classes");
-  check(smoothing >= 0 && smoothing < 1, train.where(), ": label_smoothing: expected a number in [0, 1), got ", smoothing);
   TrainJob job;
   job.loss =
-      loss_of({.label_smoothing = smoothing,
+      loss_of({.label_smoothing = keys.label_smoothing,
                .class_weights = class_weights(train, data.classes, class_counts(training.samples(), data.classes.size()))});
-  job.validate = validation_of(validating, photos.batch, score);
+  job.numbers = accuracy_of;
+  job.validate = validation_of(validating, photos.batch, keys.score);
   report_bad(joined(data.left_out, training.bad()), "training", job);
   report_bad(joined(data.validation_left_out, validating->bad()), "validation", job);
   job.files["validation.csv"] = samples_table(validating->samples(), data.classes);
@@ -178,8 +232,7 @@ TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::pat
                                 {1, photos.preprocess.channels, photos.preprocess.height, photos.preprocess.width})) /
                                 1e6,
                             data.classes.size(), training.size(), validating->size(), options.steps);
-  job.source = std::make_unique<ProgressiveResizing>(
-      training, photos, a.list("sizes", std::vector<int>{}, "sides, each for an equal part"), options.steps * options.accumulate);
+  job.source = std::make_unique<ProgressiveResizing>(training, photos, keys.sizes, options.steps * options.accumulate);
   return job;
 }
 

@@ -34,6 +34,20 @@ Trainer::Validate agreement(Photos validating, const Model& teacher) {
   };
 }
 
+struct Keys {
+  int batch = 32;
+  std::vector<int> sizes;  // none: the network's own
+};
+Keys read_keys(Args& a) {
+  a.elsewhere("photos", "folders of photographs, or lists of files; required");
+  a.elsewhere("validate", "likewise: how often both name the same class selects the best");
+  Keys k;
+  k.batch = a.get("batch", k.batch, "pictures a step");
+  k.sizes = a.list("sizes", k.sizes, "sides of the training's pictures, each for an equal part of it; none: the network's own");
+  a.elsewhere("augment", "random changes of the pictures; some also without it: see train.augment");
+  return k;
+}
+
 class DistillTask final : public Task {
  public:
   std::string name() const override { return "distill"; }
@@ -47,18 +61,29 @@ class DistillTask final : public Task {
     recipe.set("model.head.classes", nlohmann::json(teacher.classes()).dump());
   }
 
+  std::vector<KeyGroup> keys() const override {
+    return {keys_read("train", [](Args& a) { read_keys(a); }), keys_read("train.augment", [](Args& a) { read_augment(a); })};
+  }
+  std::vector<TrainingFile> files(const Yaml& recipe, const fs::path& root) const override {
+    std::vector<TrainingFile> files;
+    for (const char* key : {"photos", "validate"})
+      if (recipe.at("train").has(key))
+        for (const Sample& s : unlabelled(data_paths(recipe.at("train").at(key), root))) files.push_back({s.file});
+    return files;
+  }
+
   TrainJob training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) const override {
     const Yaml& train = recipe.at("train");
-    options = read_train_options(train, {"photos", "validate", "batch", "sizes", "augment"});
+    options = read_train_options(train, names_of(keys()));
     check(recipe.has("preprocess"), recipe.where(), ": expected a key 'preprocess': size, mean and std of the pictures");
     PhotoSource::Options photos;
     photos.preprocess = model.preprocess();
     if (train.has("augment")) photos.augment = read_augment(train.at("augment"));
     photos.seed = options.seed;
     Args args = train.args();
-    photos.batch = args.get("batch", 32, "pictures a step");
-    const auto sizes = args.list("sizes", std::vector<int>{photos.preprocess.height},
-                                 "sides of the training's pictures, each for an equal part of it");
+    const auto [batch, given] = read_keys(args);
+    photos.batch = batch;
+    const auto sizes = given.empty() ? std::vector<int>{photos.preprocess.height} : given;
     check(photos.batch > 1 && !sizes.empty() && *std::min_element(sizes.begin(), sizes.end()) >= 32, train.where(),
           ": expected batch > 1 and sizes of at least 32");
     const Model teacher = load_teacher(train.at("teacher"), root);

@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/masks.hpp"
+#include "modules/core/not_finite.hpp"
 
 namespace fovea {
 namespace {
@@ -32,7 +33,8 @@ std::vector<cv::Mat> on_network(const Tensor& logits) {
   const float* row = dense.data<float>();
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x, row += classes) {
-      check(std::all_of(row, row + classes, [](float v) { return std::isfinite(v); }), "the model gave NaN or infinity");
+      if (!std::all_of(row, row + classes, [](float v) { return std::isfinite(v); }))
+        throw NotFinite("the model gave NaN or infinity");
       to_probabilities(row, p);
       for (std::size_t c = 0; c < classes; ++c) maps[c].at<float>(y, x) = p[c];
     }

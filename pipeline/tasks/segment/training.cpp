@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "datasets/csv.hpp"
+#include "datasets/image.hpp"
 #include "modules/nn/losses.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/softmax.hpp"
@@ -38,6 +41,33 @@ Var dice_loss(const Var& logits, const Tensor& mask) {
   return soft_dice_loss(probabilities, Var(one_hot_map(mask, logits.dim(1))));
 }
 
+MaskSource::Options read_crops(Args& a) {
+  MaskSource::Options o;
+  a.elsewhere("data", "folders with images and masks inside; required");
+  a.elsewhere("validate", "folders of the same kind; the mean Dice selects the best");
+  o.crop = a.get("crop", o.crop, "side of the random crops");
+  o.batch = a.get("batch", o.batch, "crops a step");
+  o.flip = a.get("flip", o.flip, "mirror left and right at random; on unless said otherwise");
+  o.flip_vertical = a.get("flip_vertical", o.flip_vertical, "mirror top and bottom at random");
+  return o;
+}
+
+// Share of the pixels with a label that get it.
+std::map<std::string, double> accuracy_of(const NamedVars& outputs, const Batch& batch) {
+  const Tensor logits = outputs.at("logits").value().to(DType::f32).contiguous(Layout::channels_last);
+  const Tensor& mask = batch.targets.at("mask");
+  const std::int64_t classes = logits.dim(1), pixels = mask.size();
+  const float* row = logits.data<float>();
+  const auto* label = mask.data<std::int64_t>();
+  double right = 0, counted = 0;
+  for (std::int64_t i = 0; i < pixels; ++i, row += classes) {
+    if (label[i] == kIgnoredLabel) continue;
+    const std::int64_t best = classes == 1 ? row[0] > 0 : std::max_element(row, row + classes) - row;
+    right += best == label[i], ++counted;
+  }
+  return {{"accuracy", counted > 0 ? right / counted : 1}};
+}
+
 TrainJob::Loss loss_called(const std::string& name, const std::string& where) {
   const bool dice = name == "dice" || name == "dice_cross_entropy", labels = name != "dice";
   check(dice || name == "cross_entropy", where, ": loss: expected cross_entropy, dice or dice_cross_entropy, got '", name, "'");
@@ -70,23 +100,36 @@ std::string validation_table(const MaskedPictures& pictures) {
 
 }  // namespace
 
+std::vector<KeyGroup> segment_keys() {
+  return {keys_read("train", [](Args& a) { read_crops(a); })};
+}
+
+std::vector<TrainingFile> segment_files(const Yaml& recipe, const fs::path& root) {
+  std::vector<TrainingFile> files;
+  for (const char* key : {"data", "validate"}) {
+    if (!recipe.at("train").has(key)) continue;
+    for (const fs::path& folder : data_paths(recipe.at("train").at(key), root))
+      for (const char* part : {"images", "masks"})
+        for (const fs::path& file : images_below(folder / part).files) files.push_back({file});
+  }
+  return files;
+}
+
 TrainJob segment_training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
   const Yaml& train = recipe.at("train");
-  options = read_train_options(train, {"data", "validate", "crop", "batch", "flip", "flip_vertical"});
+  options = read_train_options(train, names_of(segment_keys()));
   if (!train.has("loss")) options.loss = "cross_entropy";
   Args a = train.args();
-  MaskSource::Options source{.preprocess = model.preprocess(),
-                             .crop = a.get("crop", 128, "side of the random crops"),
-                             .batch = a.get("batch", 8, "crops a step"),
-                             .flip = a.get("flip", true, "mirror left and right at random"),
-                             .flip_vertical = a.get("flip_vertical", false, "mirror top and bottom at random"),
-                             .seed = options.seed};
+  MaskSource::Options source = read_crops(a);
+  source.preprocess = model.preprocess();
+  source.seed = options.seed;
   MaskedPictures training = read_masked(data_paths(train.at("data"), root), model.classes().size());
   auto validating = std::make_shared<MaskedPictures>();
   if (train.has("validate")) *validating = read_masked(data_paths(train.at("validate"), root), model.classes().size());
   check(options.patience == 0 || !validating->all.empty(), train.where(), ": patience needs pictures to validate with");
   TrainJob job;
   job.loss = loss_called(options.loss, train.where());
+  job.numbers = accuracy_of;
   report_bad(training.bad, "training", job);
   report_bad(validating->bad, "validation", job);
   if (!validating->all.empty()) job.files["validation.csv"] = validation_table(*validating);

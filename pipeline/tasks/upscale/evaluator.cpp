@@ -23,6 +23,14 @@ std::string line(const EvalRow& r) {
   return fmt::format("{:<28} {:>8.2f} {:>8.4f} {:>9.2f} {:>9.4f}\n", r.image, r.psnr, r.ssim, r.bicubic_psnr, r.bicubic_ssim);
 }
 
+// What the reader of a table must know of scores at the bound.
+std::string capped_note(const std::vector<EvalRow>& rows, const char* whose) {
+  const auto capped = std::count_if(rows.begin(), rows.end(), [](const EvalRow& r) { return r.psnr >= kMostPsnr; });
+  if (capped == 0) return "";
+  return fmt::format("{} of the {} images {} met exactly{}: PSNR without bound counts as {:.0f} dB\n", capped, rows.size(),
+                     capped == 1 ? "is" : "are", whose, kMostPsnr);
+}
+
 class UpscaleEvaluator final : public Evaluator {
  public:
   std::string data_text() const override { return "folders with x2/HR, x2/LR ... inside, or photographs"; }
@@ -52,7 +60,7 @@ class UpscaleEvaluator final : public Evaluator {
     for (const auto& [name, table] : tables_) {
       text += fmt::format("{:<28} {:>8} {:>8} {:>9} {:>9}\n", name, "PSNR-Y", "SSIM-Y", "(bicubic", "SSIM-Y)");
       for (const EvalRow& r : table.rows) text += line(r);
-      text += line(table.mean());
+      text += line(table.mean()) + capped_note(table.rows, " by the model");
     }
     return text;
   }
@@ -109,7 +117,7 @@ class PictureScorer final : public AnswerScorer {
   std::string table() const override {
     std::string text = fmt::format("{:<28} {:>8} {:>8}\n", "image", "PSNR-Y", "SSIM-Y");
     for (const EvalRow& r : all()) text += fmt::format("{:<28} {:>8.2f} {:>8.4f}\n", r.image, r.psnr, r.ssim);
-    return text;
+    return text + capped_note(rows_, "");
   }
   nlohmann::ordered_json json() const override {
     nlohmann::ordered_json out;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "modules/core/error.hpp"
+#include "modules/core/not_finite.hpp"
 #include "modules/core/threads.hpp"
 
 namespace fovea {
@@ -242,7 +243,7 @@ void store_core(Image& output, const Image& input, cv::Rect core, int scale, con
       for (auto y = static_cast<int>(begin); y < end; ++y)
         if (!writer.row(y)) finite = false;
     });
-    check(finite, "upscale: the network gave values that are not finite");
+    if (!finite) throw NotFinite("upscale: the network gave values that are not finite");
   });
 }
 

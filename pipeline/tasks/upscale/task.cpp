@@ -21,6 +21,10 @@ class UpscaleTask final : public Task {
                     TrainOptions& options) const override {
     return upscale_training(recipe, model, root, options);
   }
+  std::vector<KeyGroup> keys() const override { return upscale_keys(); }
+  std::vector<TrainingFile> files(const Yaml& recipe, const std::filesystem::path& root) const override {
+    return upscale_files(recipe, root);
+  }
   std::unique_ptr<Evaluator> evaluator() const override { return upscale_evaluator(); }
   std::vector<std::unique_ptr<AnswerScorer>> scorers() const override {
     std::vector<std::unique_ptr<AnswerScorer>> all;

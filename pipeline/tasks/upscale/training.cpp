@@ -17,13 +17,26 @@ struct Keys {
   PatchSource::Options patches;
 };
 
+PatchSource::Options read_patches(Args& a) {
+  PatchSource::Options o;
+  a.elsewhere("data", "folders of photographs; required");
+  a.elsewhere("validate", "folders with x2/HR, x2/LR ... inside, or of photographs; the first one's PSNR selects the best");
+  o.patch = a.get("patch", o.patch, "side in low-resolution pixels");
+  o.batch = a.get("batch", o.batch, "patches a step, mirrored and turned at random");
+  a.elsewhere("degrade", "what happens to the small patches; without it they are shrunk bicubically: see train.degrade");
+  return o;
+}
+
 Keys read_keys(const Yaml& train, const TrainOptions& options, int scale, const Preprocess& preprocess, const fs::path& root) {
   Keys task;
   task.data = data_paths(train.at("data"), root);
   if (train.has("validate")) task.sets = data_paths(train.at("validate"), root);
   Args a = train.args();
-  task.patches = {scale, a.get("patch", 48, "side in low-resolution pixels"), a.get("batch", 16, "patches a step"), options.seed,
-                  preprocess};
+  task.patches = read_patches(a);
+  task.patches.scale = scale;
+  task.patches.seed = options.seed;
+  task.patches.preprocess = preprocess;
+  if (train.has("degrade")) task.patches.degrade = read_degrade(train.at("degrade"));
   check(task.patches.patch > 0 && task.patches.batch > 0, train.where(), ": expected patch and batch > 0");
   return task;
 }
@@ -57,9 +70,23 @@ Validation validate(const Model& model, const std::vector<EvalSet>& sets) {
 
 }  // namespace
 
+std::vector<KeyGroup> upscale_keys() {
+  return {keys_read("train", [](Args& a) { read_patches(a); }), keys_read("train.degrade", [](Args& a) { read_degrade(a); })};
+}
+
+std::vector<TrainingFile> upscale_files(const Yaml& recipe, const fs::path& root) {
+  std::vector<TrainingFile> files;
+  for (const char* key : {"data", "validate"}) {
+    if (!recipe.at("train").has(key)) continue;
+    for (const fs::path& folder : data_paths(recipe.at("train").at(key), root))
+      for (const fs::path& file : images_below(folder).files) files.push_back({file});
+  }
+  return files;
+}
+
 TrainJob upscale_training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
   const Yaml& train = recipe.at("train");
-  options = read_train_options(train, {"data", "validate", "patch", "batch"});
+  options = read_train_options(train, names_of(upscale_keys()));
   const int scale = upscale_facts(model).scale;
   const Keys task = read_keys(train, options, scale, upscale_preprocess(model), root);
   PairsLeftOut left_out;

@@ -1,9 +1,12 @@
 // A tiny training: the loss falls, the seed decides everything, and a stopped run resumes bit for bit.
 #include "modules/train/trainer.hpp"
 
+#include <chrono>
 #include <cmath>
 #include <fstream>
+#include <thread>
 
+#include "modules/core/not_finite.hpp"
 #include "modules/io/files.hpp"
 #include "modules/io/safetensors.hpp"
 #include "modules/nn/losses.hpp"
@@ -51,20 +54,27 @@ struct Run {
   Waves source = {};
   std::vector<double> losses = {};
   double validated = 0;
+  std::string data = {};
+  std::int64_t bad_validation = -1;  // the number of the validation at which the model's answers are not finite
+  std::chrono::milliseconds slow_step{0}, slow_validation{0};
+  std::vector<std::string> notes = {};
 
   // Stops once `stop_after` steps are done. Returns whether it got to the end.
   bool go(std::int64_t stop_after = 1 << 30, bool resume = false) {
     const Yaml recipe = Yaml::parse(kHead + train, "recipe");
     const TrainOptions options = read_train_options(recipe.at("train"), {});
-    Trainer trainer(Model::from_recipe(recipe.str(), options.seed), options, out);
-    if (resume) trainer.resume();
+    Trainer trainer(Model::from_recipe(recipe.str(), options.seed), options, out, data);
+    if (resume) notes = trainer.resume();
     std::atomic<bool> stop{false};
-    std::int64_t steps = 0;
+    std::int64_t steps = 0, validations = 0;
     const auto loss = [&](const Model& m, const Batch& batch) {
       if (++steps == stop_after) stop = true;
+      std::this_thread::sleep_for(slow_step);
       return l1_loss(m.forward(Var(batch.input())), Var(batch.target()));
     };
     const auto validate = [&](const Model& m) {
+      std::this_thread::sleep_for(slow_validation);
+      if (validations++ == bad_validation) throw NotFinite("metrics: a logit is not finite");
       const Batch b = source.batch(1000);
       const auto got = m.run(b.input()).values(), want = b.target().values();
       double error = 0;
@@ -177,7 +187,7 @@ TEST_CASE("training: a checkpoint of another recipe, a cut one, none, and other 
   CHECK(!run.go(6));
   Run other = run;
   other.train.replace(other.train.find("lr: 0.005"), 9, "lr: 0.006");
-  CHECK(test::fails_with([&] { other.go(1, true); }, "another recipe"));
+  CHECK(test::fails_with([&] { other.go(1, true); }, "another recipe: train.optimizer.lr was 0.005, is 0.006. Use a new folder"));
 
   const auto whole = read_file(run.out / "last.safetensors");
   for (const std::size_t size : {std::size_t{0}, std::size_t{7}, whole.size() / 2, whole.size() - 1}) {
@@ -199,8 +209,143 @@ TEST_CASE("training: numbers that are not finite stop it before they reach weigh
   const test::Folder folder;
   Run run{folder / "run"};
   run.source.poison = INFINITY;
-  CHECK(test::fails_with([&] { run.go(); }, "not finite at step 3"));
+  const std::string said = test::message_of([&] { run.go(); });
+  CHECK(said.find("the loss or its gradient is not finite at step 3, at a learning rate of 0.005") != std::string::npos);
+  CHECK(said.find("There is no checkpoint yet") != std::string::npos);
+  CHECK(said.find("optimizer.lr: 0.0005") != std::string::npos);
   CHECK(!fs::exists(run.out / "last.safetensors"));
+}
+
+TEST_CASE("training: divergence that validation finds names step, rate and what to try, and leaves the last good checkpoint") {
+  const test::Folder folder;
+  Run run{folder / "run"};
+  run.train =
+      "  steps: 24\n  threads: 1\n  log_every: 4\n  validate_every: 8\n  checkpoint_every: 100\n  optimizer: {type: sgd, lr: "
+      "0.02}\n";
+  run.bad_validation = 1;
+  const std::string said = test::message_of([&] { run.go(); });
+  INFO(said);
+  for (const char* part : {"at step 16", "rate of 0.02", "last good checkpoint, of step 8", "last.safetensors",
+                           "best.safetensors", "optimizer.lr: 0.002", "clip: 1", "schedule.warmup: 10"})
+    CHECK(said.find(part) != std::string::npos);
+  for (const auto& [name, value] : read_safetensors(run.out / "last.safetensors").tensors)
+    for (const double v : value.values()) REQUIRE(std::isfinite(v));
+  CHECK(Model::load((run.out / "best.safetensors").string()).metadata().at("fovea.step") == "8");
+  run.bad_validation = -1;
+  CHECK(run.go(1 << 30, true));
+}
+
+TEST_CASE("training: weights that are not finite never become a checkpoint") {
+  const test::Folder folder;
+  Run run{folder / "run"};
+  run.train = "  steps: 24\n  threads: 1\n  checkpoint_every: 1\n  optimizer: {type: sgd, lr: 1e39}\n";
+  CHECK(test::fails_with([&] { run.go(); }, "the training has diverged"));
+  if (!fs::exists(run.out / "last.safetensors")) return;
+  for (const auto& [name, value] : read_safetensors(run.out / "last.safetensors").tensors)
+    for (const double v : value.values()) REQUIRE(std::isfinite(v));
+}
+
+TEST_CASE("training: a fresh run leaves a used folder as it is") {
+  const test::Folder folder;
+  Run run{folder / "run"};
+  CHECK(run.go());
+  const auto best = read_file(run.out / "best.safetensors"), log = read_file(run.out / "log.jsonl");
+  CHECK(test::fails_with([&] { run.go(); }, "holds the last.safetensors of another training"));
+  fs::remove(run.out / "last.safetensors");
+  CHECK(test::fails_with([&] { run.go(); }, "holds the best.safetensors of another training"));
+  CHECK(read_file(run.out / "best.safetensors") == best);
+  CHECK(read_file(run.out / "log.jsonl") == log);
+}
+
+TEST_CASE("training: what changes no result may change on resume; more steps continue as if there had always been so many") {
+  const test::Folder folder;
+  const std::string common =
+      "  seed: 3\n  ema: 0.9\n  threads: 1\n  validate_every: 6\n  optimizer: {type: adamw, lr: 0.005}\n  schedule: {type: step, "
+      "every: 5}\n";
+  Run whole{folder / "whole", "  steps: 24\n  log_every: 4\n" + common},
+      grown{folder / "grown", "  steps: 12\n  log_every: 4\n" + common};
+  CHECK(whole.go());
+  CHECK(grown.go());
+  grown.train = "  steps: 24\n  log_every: 3\n  checkpoint_every: 2\n  loaders: 2\n" + common;
+  CHECK(grown.go(1 << 30, true));
+  REQUIRE(grown.notes.size() == 1);
+  CHECK(grown.notes[0].find("ends at step 24 instead of 12") != std::string::npos);
+  CHECK(grown.notes[0].find("do not depend on that") != std::string::npos);
+  const TensorFile x = read_safetensors(whole.out / "last.safetensors"), y = read_safetensors(grown.out / "last.safetensors");
+  for (const auto& [name, value] : x.tensors) {
+    INFO(name);
+    CHECK(y.tensors.at(name).values() == value.values());
+  }
+  const auto weights = [](const fs::path& out) {
+    return read_safetensors(out / "best.safetensors").tensors.at("conv_first.weight").values();
+  };
+  CHECK(weights(whole.out) == weights(grown.out));
+
+  grown.train = "  steps: 20\n" + common;
+  CHECK(test::fails_with([&] { grown.go(1, true); }, "at step 24 already, and this recipe ends at step 20"));
+  grown.train = "  steps: 24\n" + common + "  clip: 1\n";
+  CHECK(test::fails_with([&] { grown.go(1, true); }, "train.clip was not there, is 1"));
+
+  Run cosine{folder / "cosine"};  // its rates depend on the end: it goes on, and that is said
+  CHECK(cosine.go());
+  cosine.train.replace(cosine.train.find("steps: 24"), 9, "steps: 48");
+  CHECK(cosine.go(1 << 30, true));
+  REQUIRE(cosine.notes.size() == 1);
+  CHECK(cosine.notes[0].find("the rate at step 24 is 0.00") != std::string::npos);
+  CHECK(cosine.notes[0].find("instead of 0,") != std::string::npos);
+}
+
+TEST_CASE(
+    "training: a checkpoint made with other data is refused; a best score that an older run lost does not keep it from going "
+    "on") {
+  const test::Folder folder;
+  Run run{folder / "run"};
+  run.data = "abc";
+  CHECK(!run.go(10));
+  run.data = "abd";
+  CHECK(test::fails_with([&] { run.go(1, true); }, "made with other data"));
+  run.data = "abc";
+  TensorFile file = read_safetensors(run.out / "last.safetensors");
+  auto state = nlohmann::json::parse(file.metadata.at("fovea.train"));
+  state["best"] = nullptr;  // what JSON makes of infinity
+  file.metadata["fovea.train"] = state.dump();
+  write_safetensors(run.out / "last.safetensors", file);
+  CHECK(run.go(1 << 30, true));
+}
+
+TEST_CASE("training: steps a second are those of the steps, whatever else happens between two lines of the log") {
+  const test::Folder folder;
+  Run run{folder / "run"};
+  run.train = "  steps: 12\n  threads: 1\n  log_every: 6\n  validate_every: 4\n  checkpoint_every: 1\n";
+  run.slow_step = std::chrono::milliseconds(5);
+  run.slow_validation = std::chrono::milliseconds(600);
+  CHECK(run.go());
+  int lines = 0;
+  for (const auto& r : log_of(run.out)) {
+    if (!r.contains("steps_per_second")) continue;
+    ++lines;
+    CHECK(r.at("steps_per_second").get<double>() <= 200);  // each takes 5 ms at least
+    CHECK(r.at("steps_per_second").get<double>() > 10);    // with the validations it would be below
+  }
+  CHECK(lines == 2);
+}
+
+TEST_CASE("training: numbers beside the loss are averaged over the batches between two lines of the log") {
+  const test::Folder folder;
+  const Yaml recipe = Yaml::parse(
+      std::string(kHead) + "  steps: 4\n  accumulate: 2\n  threads: 1\n  log_every: 2\n  validate_every: 4\n", "recipe");
+  Trainer trainer(Model::from_recipe(recipe.str()), read_train_options(recipe.at("train"), {}), folder / "run");
+  int calls = 0;
+  const Waves source;
+  trainer.run(
+      source,
+      [&](const Model& m, const Batch& b) {
+        return Trainer::Outcome(l1_loss(m.forward(Var(b.input())), Var(b.target())), {{"accuracy", calls++ / 8.0}});
+      },
+      [](const Model&) { return Validation{}; }, [](const Trainer::Progress&) {}, std::atomic<bool>{false});
+  const auto log = log_of(folder / "run");
+  CHECK(log.at(0).at("accuracy").get<double>() == Approx((0 + 1 + 2 + 3) / 4.0 / 8));
+  CHECK(log.at(1).at("accuracy").get<double>() == Approx((4 + 5 + 6 + 7) / 4.0 / 8));
 }
 
 TEST_CASE("training: fine-tuning starts from given weights where names and shapes agree") {
