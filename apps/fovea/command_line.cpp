@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/fovea/commands.hpp"
+#include "modules/core/budget.hpp"
 #include "modules/plan/plan.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/exit_codes.hpp"
@@ -78,6 +79,17 @@ void add_tuning(CLI::App& app) {
       ->envname("FOVEA_NO_TUNE");
 }
 
+// For every command that builds a network, which is all of them.
+void add_memory(CLI::App& app) {
+  app.add_option_function<std::uint64_t>("--max-memory", set_memory_limit,
+                                         "What a network may take, as in 8G: parameters and values. Unless given: 4G for what a recipe asks "
+                                         "by itself, all that there is for pictures and batches of your own")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber)
+      ->type_name("SIZE")
+      ->envname("FOVEA_MAX_MEMORY");
+}
+
 // `chosen` becomes what the command does, where the user chose it. `command` outlives the program's command line.
 void add_command(CLI::App& program, const Command& command, std::function<int()>& chosen) {
   CLI::App& app = *program.add_subcommand(command.name, command.text);
@@ -85,6 +97,7 @@ void add_command(CLI::App& program, const Command& command, std::function<int()>
   for (const Option& option : command.options.all())
     if (auto* made = add_option(app, option, command.inputs); option.required) made->required();
   if (command.tunes) add_tuning(app);
+  add_memory(app);
   for (const Command& sub : command.subcommands) add_command(app, sub, chosen);
   // This one runs after that of a subcommand, which has its own to do.
   app.callback([&app, &command, &chosen] {

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "modules/core/budget.hpp"
+
 namespace fovea::memory {
 namespace {
 
@@ -81,6 +83,7 @@ void* fresh(Pool& p, std::size_t size) {
 void* allocate(std::size_t bytes) {
   Pool& p = pool();
   const std::size_t size = size_class(bytes);
+  ShapeBudget::take(size);
   void* block = nullptr;
   bool nan = false;
   {
