@@ -12,6 +12,7 @@
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/in_order.hpp"
 #include "pipeline/sinks/report.hpp"
+#include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/save.hpp"
 
 namespace fovea {
@@ -54,8 +55,7 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   check(!options_.out.empty() || !options_.report, "--report: needs a folder for it: -o OUT");
   check_folder(options_.out);
   operation.open(std::move(model), {precision_, options_.out, options_.report});
-  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(),
-                operation.mapping());
+  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(), mapping());
   check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")),
         work_->skipped() == 0
             ? ""
@@ -69,6 +69,11 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
 } catch (const Error& e) {
   if (is_passing(e)) throw;
   throw UsageError(e.what());
+}
+
+InputMapping Process::mapping() const {
+  InputMapping own = operation_.mapping();
+  return options_.pages == "all" && !own.parts && !own.group ? page_mapping() : own;
 }
 
 nlohmann::json Process::settings() const {
@@ -117,6 +122,8 @@ int Process::print_answers(std::ostream& out, std::ostream& refused, bool json) 
   std::vector<Input> unreadable;
   SecondTry second_try;
   const auto finish = [&](Frame& frame) {
+    for (const std::string& text : frame.notes)
+      refused << "fovea: " << printable(frame.source) << ": " << printable(text) << "\n";
     if (!frame.error) return;
     if (frame.error->passing) return second_try.note(frame);
     refuse(quarantined, frame.source, frame.error->reason);

@@ -19,7 +19,8 @@ struct ProcessOptions {
   std::string precision = "f32", hint = "auto", jobs = {};
   int threads = 0;  // processors; 0: all that this process may use
   bool report = false;
-  bool strict = false;  // images of formats that are not read count in the exit code
+  bool strict = false;          // images of formats that are not read count in the exit code
+  std::string pages = "first";  // of a file that holds several pictures; or "all"
   std::istream* list = nullptr;
 
   int budget() const;  // of processors
@@ -43,6 +44,7 @@ class Process {
 
  private:
   nlohmann::json settings() const;
+  InputMapping mapping() const;
   void write_report_page(const Ledger& ledger, const FileRunResult& result);
 
   Operation& operation_;

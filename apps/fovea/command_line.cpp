@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/fovea/commands.hpp"
+#include "datasets/image.hpp"
 #include "modules/core/budget.hpp"
 #include "modules/plan/plan.hpp"
 #include "pipeline/errors.hpp"
@@ -105,6 +106,11 @@ void add_command(CLI::App& program, const Command& command, std::function<int()>
   });
 }
 
+std::string version_text() {
+  const std::string missing = missing_formats();
+  return "fovea " FOVEA_VERSION "\nreads " + readable_formats() + (missing.empty() ? "" : "\nbuilt without " + missing);
+}
+
 std::vector<Command> all_commands() {
   std::vector<Command> all = task_commands();
   for (Command (*make)() : {train_command, eval_command, export_command, import_command, explain_command, list_command, study_command,
@@ -117,7 +123,7 @@ std::vector<Command> all_commands() {
 
 int run_command_line(std::vector<std::string> words) {
   CLI::App program{"Vision models that show where they look.", "fovea"};
-  program.set_version_flag("--version", "fovea " FOVEA_VERSION);
+  program.set_version_flag("--version", version_text());
   program.require_subcommand(1);
   program.footer("`fovea COMMAND --help` explains a command.");
   const std::vector<Command> commands = all_commands();

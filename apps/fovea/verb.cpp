@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kInputs =
     R"(Inputs are files, folders (all images in them; the tree is mirrored in OUT), patterns in quotes ('photos/**/*.png'),
-or - for a list of paths on standard input. PNG, JPEG, TIFF, BMP and WebP, 8 and 16 bit, grey, colour and alpha.
+or - for a list of paths on standard input. `fovea --version` names the formats that are read; 8 and 16 bit, grey, colour and alpha.
 Names that begin with a dot are left out of folders; images of other formats (PSD, EXR, raw files of cameras, ...) are skipped, and listed.
 
 A run that was stopped or killed goes on where it was when the same command is given again. Files that cannot be read are
@@ -73,6 +73,8 @@ void add_common_options(OptionList& o, Arguments& a) {
   o.word("-j,--jobs", a.process.jobs, "Images read:computed:written at once, for example 1:2:1; wins over --hint");
   if (!a.verb.operation->always_reports())
     o.flag("--report", a.process.report, "Write OUT/report.html: every image with its answer, times");
+  o.word("--pages", a.process.pages, "Of files with several pictures (TIFF, animated PNG): first, or all, with an output for each page",
+         {"first", "all"});
   o.flag("--strict", a.process.strict, "Exit code 3 also where images of folders were skipped: formats that are not read");
   o.flag("-q,--quiet", a.quiet, "Say nothing but errors");
   o.flag("--json", a.json,

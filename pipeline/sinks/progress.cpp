@@ -47,6 +47,12 @@ class JsonEvents final : public Progress {
   void quarantined(const std::string& source, const std::string& reason) override { tell("quarantined", source, reason); }
   void skipped(const std::string& source, const std::string& reason) override { tell("skipped", source, reason); }
   void left(const std::string& source, const std::string& reason) override { tell("left", source, reason); }
+  void note(const std::string& source, const std::string& text) override {
+    nlohmann::ordered_json event{{"event", "note"}};
+    put_name(event, "input", source);
+    event["text"] = text;
+    print(event);
+  }
   void stop() override {}
 
  private:
@@ -88,6 +94,10 @@ class People final : public Progress {
   void left(const std::string& source, const std::string& reason) override {
     std::lock_guard lock(mutex_);
     tell("left for next time", source, reason);
+  }
+  void note(const std::string& source, const std::string& text) override {
+    std::lock_guard lock(mutex_);
+    tell("note", source, text);
   }
   void stop() override {
     if (!ticker_.joinable()) return;

@@ -19,6 +19,7 @@ class Progress {
   virtual void quarantined(const std::string& source, const std::string& reason) = 0;
   virtual void skipped(const std::string& source, const std::string& reason) = 0;  // not among the total
   virtual void left(const std::string& source, const std::string& reason) = 0;  // for next time: the machine failed, not the file
+  virtual void note(const std::string& /*source*/, const std::string& /*text*/) {}  // of a file that is done
   virtual void stop() = 0;
 };
 
