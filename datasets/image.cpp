@@ -1,12 +1,13 @@
 #include "datasets/image.hpp"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
+#include <fstream>
 #include <new>
 #include <opencv2/imgproc.hpp>
 #include <string_view>
 
-#include "datasets/codecs/codec.hpp"
+#include "datasets/codecs/formats.hpp"
 
 namespace fovea {
 namespace codec {
@@ -18,6 +19,12 @@ void check_size(std::int64_t width, std::int64_t height, const std::string& name
         height, " pixels, at most 2^30 are read; cut or shrink it first");
   check(width * height <= most, name, ": truncated or damaged: ", width, "x", height,
         " pixels cannot come from a file this small");
+}
+
+bool has_text(View bytes, std::size_t at, std::string_view text) {
+  return bytes.size() >= at && bytes.size() - at >= text.size() &&
+         std::equal(text.begin(), text.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                    [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
 }
 
 cv::Mat grey_and_alpha(const Image& image) {
@@ -32,49 +39,8 @@ namespace {
 
 using codec::Buffer;
 using codec::Decoded;
-using codec::View;
-
-struct Format {
-  const char* name;        // for people
-  const char* extensions;  // each between blanks, the first is canonical
-  Decoded (*decode)(View, const std::string&);
-  Buffer (*encode)(const Image&, const EncodeOptions&);
-  bool deep, alpha;  // holds 16 bit, alpha
-};
-constexpr Format kFormats[] = {{"PNG", " png ", codec::decode_png, codec::encode_png, true, true},
-                               {"JPEG", " jpg jpeg jpe jfif ", codec::decode_jpeg, codec::encode_jpeg, false, false},
-                               {"TIFF", " tif tiff ", codec::decode_tiff, codec::encode_tiff, true, true},
-                               {"BMP", " bmp dib ", codec::decode_bmp, codec::encode_bmp, false, false},
-                               {"WebP", " webp ", codec::decode_webp, codec::encode_webp, false, true}};
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-const Format* by_extension(const std::string& extension) {
-  if (extension.empty() || extension.find(' ') != std::string::npos) return nullptr;
-  const std::string word = " " + lower(extension) + " ";
-  const auto* found = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) {
-    return std::string_view(f.extensions).find(word) != std::string_view::npos;
-  });
-  return found == std::end(kFormats) ? nullptr : found;
-}
-
-bool has(const Buffer& bytes, std::size_t at, std::string_view text) {
-  return bytes.size() >= at + text.size() &&
-         std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, text.size()) == text;
-}
-
-const Format* by_content(const Buffer& b) {
-  using std::string_view_literals::operator""sv;
-  if (has(b, 0, "\x89PNG\r\n\x1a\n")) return &kFormats[0];
-  if (has(b, 0, "\xff\xd8\xff")) return &kFormats[1];
-  if (has(b, 0, "II*\0"sv) || has(b, 0, "MM\0*"sv) || has(b, 0, "II+\0"sv) || has(b, 0, "MM\0+"sv)) return &kFormats[2];
-  if (has(b, 0, "RIFF") && has(b, 8, "WEBP")) return &kFormats[4];
-  if (has(b, 0, "BM")) return &kFormats[3];
-  return nullptr;
-}
+using codec::Format;
+using codec::has_text;
 
 void turn(cv::Mat& pixels, int orientation) {
   cv::Mat out;
@@ -95,7 +61,14 @@ void turn(cv::Mat& pixels, int orientation) {
 }
 
 // A profile for inks or for grey says nothing about colours: decoders of other programs refuse or misread such files.
-bool fits(const Buffer& icc, bool grey) { return icc.size() >= 128 && has(icc, 16, grey ? "GRAY" : "RGB "); }
+bool fits(const Buffer& icc, bool grey) { return icc.size() >= 128 && has_text(icc, 16, grey ? "GRAY" : "RGB "); }
+
+void check_holds(const Format& format, cv::Size size, int depth, int channels) {
+  check(format.deep || depth == CV_8U, format.name, " cannot hold 16 bit pixels: use png or tif, or convert to 8 bit");
+  check(format.alpha || channels != 4, format.name, " cannot hold alpha: use png, tif, bmp or webp, or drop it");
+  check(format.largest_side == 0 || std::max(size.width, size.height) <= format.largest_side, format.name, " cannot hold ",
+        size.width, "x", size.height, " pixels: at most ", format.largest_side, " a side; use png or tif");
+}
 
 void check_encodable(const Image& image, const Format& format) {
   const cv::Mat& p = image.pixels;
@@ -104,8 +77,33 @@ void check_encodable(const Image& image, const Format& format) {
         ": cannot be written: expected 8 or 16 bit pixels; scale and convert first");
   check(p.channels() == 1 || p.channels() == 3 || p.channels() == 4, format.name,
         ": cannot be written: expected 1, 3 or 4 channels, got ", p.channels());
-  check(format.deep || p.depth() == CV_8U, format.name, " cannot hold 16 bit pixels: use png or tif, or convert to 8 bit");
-  check(format.alpha || p.channels() != 4, format.name, " cannot hold alpha: use png, tif or webp, or drop it");
+  check_holds(format, p.size(), p.depth(), p.channels());
+}
+
+bool readable(const Format& format) { return format.decode; }
+bool optional(const Format& format) { return *format.library; }
+
+std::string names_of(bool (*wanted)(const Format&)) {
+  std::string names;
+  for (const Format& format : codec::formats())
+    if (wanted(format)) names += (names.empty() ? "" : ", ") + std::string(format.name);
+  return names;
+}
+
+// Behind the name of a format that is not read.
+std::string reason_of(const Format& format) {
+  return *format.library ? std::string(" (this program was built without ") + format.library + ")" : std::string();
+}
+
+const Format* format_by_name(const std::filesystem::path& file) {
+  const std::string extension = file.extension().string();
+  return extension.size() > 1 ? codec::by_extension(extension.substr(1)) : nullptr;
+}
+
+const Format& writable(const std::string& format) {
+  const Format* known = codec::by_extension(format);
+  check(known && known->encode, "image format \"", format, "\" cannot be written: expected png, jpg, tif, bmp or webp");
+  return *known;
 }
 
 // What the libraries underneath throw becomes an Error with the file's name.
@@ -118,25 +116,42 @@ auto guarded(const std::string& name, F&& f) {
   } catch (const cv::Exception& e) { fail(name, ": ", e.err); }
 }
 
+const Format& readable_format(const Buffer& bytes, const std::string& name) {
+  check(!bytes.empty(), name, ": the file is empty");
+  const Format* format = codec::by_content(bytes);
+  check(format != nullptr, name, ": not an image: expected ", names_of(readable));
+  if (!format->decode) codec::unsupported(name, format->name, reason_of(*format), "; expected ", names_of(readable));
+  return *format;
+}
+
 }  // namespace
 
-Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name) {
-  check(!bytes.empty(), name, ": the file is empty");
-  const Format* format = by_content(bytes);
-  check(format != nullptr, name, ": not an image: expected PNG, JPEG, TIFF, BMP or WebP");
+Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name, std::optional<std::size_t> page) {
+  const Format& format = readable_format(bytes, name);
   return guarded(name, [&] {
-    Decoded decoded = format->decode(bytes, name);
+    const std::size_t pages = format.count_pages ? format.count_pages(bytes, name) : 1;
+    check(page.value_or(0) < std::max<std::size_t>(pages, 1), name, ": has ", pages, " pages, no page ", page.value_or(0) + 1);
+    Decoded decoded = page && pages > 1 ? format.decode_page(bytes, name, *page) : format.decode(bytes, name);
+    if (!page && pages > 1) decoded.image.notes.push_back("the first of " + std::to_string(pages) + " pages is read");
     turn(decoded.image.pixels, decoded.orientation);
     if (!fits(decoded.image.icc, decoded.image.grey)) decoded.image.icc.clear();
     return std::move(decoded.image);
   });
 }
 
-Image read_image(const std::filesystem::path& file) { return decode_image(read_file(file), file.string()); }
+Image read_image(const std::filesystem::path& file, std::optional<std::size_t> page) {
+  return decode_image(read_file(file), file.string(), page);
+}
+
+std::size_t count_pages(const std::filesystem::path& file) {
+  const std::vector<std::uint8_t> bytes = read_file(file);
+  const Format& format = readable_format(bytes, file.string());
+  return guarded(file.string(),
+                 [&] { return format.count_pages ? std::max<std::size_t>(format.count_pages(bytes, file.string()), 1) : 1; });
+}
 
 std::vector<std::uint8_t> encode_image(const Image& image, const std::string& format, const EncodeOptions& options) {
-  const Format* known = by_extension(format);
-  check(known != nullptr, "image format \"", format, "\" is not known: expected png, jpg, tif, bmp or webp");
+  const Format* known = &writable(format);
   check_encodable(image, *known);
   return guarded(known->name, [&] {
     Image plain{image.pixels, image.pixels.channels() == 1 || image.grey, image.icc};
@@ -146,9 +161,37 @@ std::vector<std::uint8_t> encode_image(const Image& image, const std::string& fo
   });
 }
 
+void check_can_hold(const std::string& format, cv::Size size, int type) {
+  check_holds(writable(format), size, CV_MAT_DEPTH(type), CV_MAT_CN(type));
+}
+
 bool is_image_extension(const std::filesystem::path& file) {
-  const std::string extension = file.extension().string();
-  return extension.size() > 1 && by_extension(extension.substr(1)) != nullptr;
+  const Format* format = format_by_name(file);
+  return format && format->decode;
+}
+
+std::string unread_picture(const std::filesystem::path& file) {
+  if (is_image_extension(file)) return {};
+  if (const Format* format = format_by_name(file)) return format->name + reason_of(*format);
+  std::array<char, 32> first{};
+  std::ifstream in(file, std::ios::binary);
+  in.read(first.data(), first.size());
+  const codec::View bytes(reinterpret_cast<const std::uint8_t*>(first.data()), static_cast<std::size_t>(in.gcount()));
+  const Format* format = codec::by_content(bytes);
+  // Two letters or four bytes of no meaning are found in files of other kinds, too.
+  if (!format || format->weak_signature) return {};
+  return format->decode ? std::string(format->name) + " under a name that says something else"
+                        : format->name + reason_of(*format);
+}
+
+std::string readable_formats() { return names_of(readable); }
+
+std::string missing_formats() {
+  std::string text;
+  for (const Format& format : codec::formats())
+    if (optional(format) && !format.decode)
+      text += (text.empty() ? "" : ", ") + std::string(format.name) + " (" + format.library + ")";
+  return text;
 }
 
 std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <opencv2/core.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,17 @@ struct Image {
   cv::Mat pixels;
   bool grey = false;
   std::vector<std::uint8_t> icc;  // empty: none (sRGB by convention)
+  // What the file holds beside this, for people: further pages, channels of unknown meaning.
+  std::vector<std::string> notes = {};
 };
 
-// Reads PNG, JPEG, TIFF, BMP or WebP by content, not by name. Throws Error with the reason: missing, empty, not an image, truncated,
-// damaged, too large (over 2^30 pixels), unsupported depth.
-Image read_image(const std::filesystem::path& file);
-Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name);
+// Reads pictures by content, not by name. Throws Error with the reason: missing, empty, not an image, truncated,
+// damaged, too large (over 2^30 pixels), or "not supported: " and what it is.
+// `page`: of a file that holds several pictures (pages of TIFF, frames of animated PNG), from 0; without one the first is read, and
+// a note says how many there are.
+Image read_image(const std::filesystem::path& file, std::optional<std::size_t> page = {});
+Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name, std::optional<std::size_t> page = {});
+std::size_t count_pages(const std::filesystem::path& file);
 
 struct EncodeOptions {
   int jpeg_quality = 95;
@@ -32,14 +38,23 @@ struct EncodeOptions {
 };
 
 // `format` is an extension without dot: png, jpg, tif, bmp, webp. Throws Error where the format cannot hold the image
-// (16 bit in JPEG, BMP or WebP; alpha in JPEG or BMP).
+// (16 bit in JPEG, BMP or WebP; alpha in JPEG; more pixels a side than it counts).
 std::vector<std::uint8_t> encode_image(const Image& image, const std::string& format, const EncodeOptions& options = {});
+
+// Throws the same Error for pixels of that size and type (CV_8UC3 ...) before there are any.
+void check_can_hold(const std::string& format, cv::Size size, int type);
 
 // A photograph as training takes it, whatever the file holds: 8 bits, grey or BGR.
 cv::Mat read_photo(const std::filesystem::path& file);
 
 // The extensions that folder walks pick up, lower case without dot.
 bool is_image_extension(const std::filesystem::path& file);
+// What kind of picture a file is that those walks leave out, by its name, else its first bytes: "OpenEXR", "HEIC (this program was built
+// without libheif)". Empty for files that are read, and for what is no picture.
+std::string unread_picture(const std::filesystem::path& file);
+// The formats that are read, and those that another build would read, with the library that it needs: "PNG, JPEG".
+std::string readable_formats();
+std::string missing_formats();
 // Every file with one of them below the folder, sorted by path. Error when it is no folder.
 std::vector<std::filesystem::path> images_below(const std::filesystem::path& folder);
 

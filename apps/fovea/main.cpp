@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
+#include "datasets/image.hpp"
 #include "modules/core/error.hpp"
 #include "modules/plan/plan.hpp"
 #include "pipeline/errors.hpp"
@@ -39,6 +40,11 @@ void add_tuning(CLI::App& app) {
         ->envname("FOVEA_NO_TUNE");
 }
 
+std::string version_text() {
+  const std::string missing = fovea::missing_formats();
+  return "fovea " FOVEA_VERSION "\nreads " + fovea::readable_formats() + (missing.empty() ? "" : "\nbuilt without " + missing);
+}
+
 int complain(const std::exception& e, int exit_code) {
   std::cerr << "fovea: " << e.what() << "\n";
   return exit_code;
@@ -49,7 +55,7 @@ int complain(const std::exception& e, int exit_code) {
 int main(int argc, char** argv) {
   wait_passively(argv);
   CLI::App app{"Vision models that show where they look.", "fovea"};
-  app.set_version_flag("--version", "fovea " FOVEA_VERSION);
+  app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
   app.footer("`fovea COMMAND --help` explains a command.");
   fovea::Run run;

@@ -1,10 +1,11 @@
-// JPEG with libjpeg itself: its warnings tell damage, which cv::imread shows as grey rows.
+// JPEG with libjpeg itself: its warnings tell damage, which other readers show as grey rows or shifted colours.
 #include <cstdio>  // before jpeglib.h, which needs FILE
 
 #include <jpeglib.h>
 
 #include <jerror.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdlib>
 #include <cstring>
@@ -59,16 +60,58 @@ struct Decompressor {
   Decompressor& operator=(const Decompressor&) = delete;
 };
 
+// Gives libjpeg the file in pieces. On a long buffer libjpeg-turbo decodes without looking whether a code exists; on the last bytes of
+// one it looks, and pieces this short have only last bytes. It costs nothing that can be measured.
+class Pieces {
+ public:
+  explicit Pieces(View bytes) : rest_(bytes) {
+    base_.init_source = [](j_decompress_ptr) {};
+    base_.fill_input_buffer = [](j_decompress_ptr c) -> boolean { return reinterpret_cast<Pieces*>(c->src)->fill(c); };
+    base_.skip_input_data = [](j_decompress_ptr c, long n) { reinterpret_cast<Pieces*>(c->src)->skip(n); };
+    base_.resync_to_restart = jpeg_resync_to_restart;
+    base_.term_source = [](j_decompress_ptr) {};
+  }
+  jpeg_source_mgr* get() { return &base_; }
+
+ private:
+  boolean fill(j_decompress_ptr c) {
+    if (rest_.empty()) {  // an end of its own lets the decoder finish where the warning does not stop it
+      WARNMS(c, JWRN_JPEG_EOF);
+      static constexpr JOCTET kEnd[] = {0xff, JPEG_EOI};
+      base_.next_input_byte = kEnd;
+      base_.bytes_in_buffer = sizeof kEnd;
+      return TRUE;
+    }
+    const std::size_t n = std::min<std::size_t>(rest_.size(), kPiece);
+    base_.next_input_byte = rest_.data();
+    base_.bytes_in_buffer = n;
+    rest_ = rest_.subspan(n);
+    return TRUE;
+  }
+  void skip(long n) {
+    if (n <= 0) return;
+    const auto count = static_cast<std::size_t>(n), here = std::min(count, base_.bytes_in_buffer);
+    base_.next_input_byte += here;
+    base_.bytes_in_buffer -= here;
+    rest_ = rest_.subspan(std::min(count - here, rest_.size()));
+  }
+
+  static constexpr std::size_t kPiece = 256;  // below 512, the bytes for a block that libjpeg-turbo wants for its fast way
+
+  jpeg_source_mgr base_{};  // first: libjpeg knows this address only
+  View rest_;
+};
+
 void limit_scans(j_common_ptr c) {
   if (reinterpret_cast<j_decompress_ptr>(c)->input_scan_number > kMostScans) ERREXIT(c, JERR_BAD_PROGRESSION);
 }
 
-bool read_header(Decompressor& d, View bytes) {
+bool read_header(Decompressor& d, Pieces& pieces) {
   if (setjmp(d.errors.jump)) return false;
   jpeg_create_decompress(&d.c);
   d.progress.progress_monitor = limit_scans;
   d.c.progress = &d.progress;
-  jpeg_mem_src(&d.c, bytes.data(), bytes.size());
+  d.c.src = pieces.get();
   jpeg_save_markers(&d.c, JPEG_APP0 + 1, 0xffff);  // EXIF
   jpeg_save_markers(&d.c, JPEG_APP0 + 2, 0xffff);  // ICC
   jpeg_read_header(&d.c, TRUE);
@@ -127,6 +170,37 @@ cv::Mat from_cmyk(const cv::Mat& cmyk, bool inverted) {
   return bgr;
 }
 
+// Kinds of JPEG that libjpeg does not decode: no damage.
+void refuse_kind(const Decompressor& d, const std::string& name) {
+  constexpr int kLossless[] = {0xc3, 0xc7, 0xcb, 0xcf}, kHierarchical[] = {0xc5, 0xc6, 0xcd, 0xce};
+  const auto& parameters = d.errors.base.msg_parm.i;
+  const auto is = [&](const auto& kinds) {
+    return std::find(std::begin(kinds), std::end(kinds), parameters[0]) != std::end(kinds);
+  };
+  switch (d.errors.base.msg_code) {
+    case JERR_BAD_PRECISION: unsupported(name, "a JPEG of ", parameters[0], " bits a sample");
+    case JERR_SOF_UNSUPPORTED:
+      unsupported(name,
+                  is(kLossless)       ? "a lossless JPEG"
+                  : is(kHierarchical) ? "a hierarchical JPEG"
+                                      : "a JPEG of an unknown process",
+                  " (SOF", parameters[0] - 0xc0, ")");
+    case JERR_ARITH_NOTIMPL: unsupported(name, "a JPEG of arithmetic coding");
+    case JERR_COMPONENT_COUNT: unsupported(name, "a JPEG of ", parameters[0], " channels");
+    case JERR_CONVERSION_NOTIMPL: unsupported(name, "a JPEG of ", d.c.num_components, " channels in this colour space");
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_CCIR601_NOTIMPL: unsupported(name, "a JPEG of uncommon colour sampling: ", d.errors.message);
+    default: return;
+  }
+}
+
+bool read_codes(Decompressor& d) {
+  if (setjmp(d.errors.jump)) return false;
+  jpeg_read_coefficients(&d.c);
+  jpeg_finish_decompress(&d.c);
+  return true;
+}
+
 struct Compressor {
   jpeg_compress_struct c{};
   Errors errors;
@@ -167,8 +241,13 @@ bool write(Compressor& w, const cv::Mat& pixels, const Buffer& icc, int quality)
 
 Decoded decode_jpeg(View bytes, const std::string& name) {
   Decompressor d;
-  const auto need = [&](bool ok) { check(ok, name, ": damaged or truncated JPEG: ", d.errors.message); };
-  need(read_header(d, bytes));
+  Pieces pieces(bytes);
+  const auto need = [&](bool ok) {
+    if (ok) return;
+    refuse_kind(d, name);
+    fail(name, ": damaged or truncated JPEG: ", d.errors.message);
+  };
+  need(read_header(d, pieces));
   // A block of 64 pixels takes a bit at least; arithmetic coding may take less.
   const std::int64_t most = static_cast<std::int64_t>(bytes.size()) * (d.c.arith_code ? 64 * 512 : 512);
   check_size(d.c.image_width, d.c.image_height, name, most);
@@ -183,6 +262,15 @@ Decoded decode_jpeg(View bytes, const std::string& name) {
     out.image.icc.clear();  // it described the inks
   }
   return out;
+}
+
+std::string jpeg_damage(View bytes) {
+  Decompressor d;
+  Pieces pieces(bytes);
+  if (!read_header(d, pieces)) return d.errors.message;
+  const std::int64_t pixels = std::int64_t{d.c.image_width} * d.c.image_height;
+  if (d.c.arith_code || pixels / 512 > static_cast<std::int64_t>(bytes.size())) return {};
+  return read_codes(d) ? std::string() : d.errors.message;
 }
 
 Buffer encode_jpeg(const Image& image, const EncodeOptions& options) {

@@ -1,215 +1,136 @@
-// TIFF with libtiff, first page: 8 and 16 bit grey and colour as they are; palettes, bilevel, YCbCr, CMYK through its 8-bit converter.
-#include <tiffio.h>
-
-#include <cstdarg>
-#include <cstdio>
-#include <cstring>
-#include <limits>
+// TIFF with libtiff: grey, colours and inks of up to 32 bits as they are; palettes, YCbCr, Lab through its 8-bit converter.
+#include <algorithm>
 #include <memory>
 #include <opencv2/imgproc.hpp>
 
-#include "datasets/codecs/codec.hpp"
+#include "datasets/codecs/tiff_file.hpp"
+#include "datasets/codecs/tiff_samples.hpp"
 
 namespace fovea::codec {
 namespace {
 
 constexpr tmsize_t kMostTile = 1 << 28;  // bytes
-constexpr int kMostSamples = 16;
+constexpr std::size_t kMostClassic =
+    3'500'000'000;                        // bytes of pixels: LZW makes noise a third larger, and few pictures are noise
+constexpr std::int64_t kLeast = 1 << 26;  // bytes that libtiff may take at once for any file
 
-// The file in memory that libtiff reads or writes.
-struct Memory {
-  View input;
-  Buffer output;
-  bool writing = false;
-  std::uint64_t at = 0;
-  bool ran_out = false;  // libtiff only warns when what a tag points at is cut off
-  std::string message;
-
-  std::uint64_t size() const { return writing ? output.size() : input.size(); }
-};
-
-tmsize_t read_some(thandle_t handle, void* to, tmsize_t n) {
-  auto* m = static_cast<Memory*>(handle);
-  const std::uint64_t left = m->at < m->size() ? m->size() - m->at : 0;
-  const std::uint64_t take = std::min<std::uint64_t>(left, static_cast<std::uint64_t>(n));
-  if (take) std::memcpy(to, (m->writing ? m->output.data() : m->input.data()) + m->at, take);
-  m->at += take;
-  m->ran_out |= take < static_cast<std::uint64_t>(n);
-  return static_cast<tmsize_t>(take);
-}
-
-tmsize_t write_some(thandle_t handle, void* from, tmsize_t n) try {
-  auto* m = static_cast<Memory*>(handle);
-  if (!m->writing) return 0;
-  const auto end = m->at + static_cast<std::uint64_t>(n);
-  if (end > m->output.size()) m->output.resize(end);
-  std::memcpy(m->output.data() + m->at, from, static_cast<std::size_t>(n));
-  m->at = end;
-  return n;
-} catch (const std::exception&) {
-  return 0;  // libtiff reports the short write
-}
-
-toff_t seek(thandle_t handle, toff_t offset, int from) {
-  auto* m = static_cast<Memory*>(handle);
-  m->at = offset + (from == SEEK_CUR ? m->at : from == SEEK_END ? m->size() : 0);
-  return m->at;
-}
-
-int keep_message(TIFF*, void* user, const char*, const char* format, va_list arguments) {
-  auto* m = static_cast<Memory*>(user);
-  char text[256];
-  std::vsnprintf(text, sizeof text, format, arguments);
-  try {
-    if (m->message.empty()) m->message = text;
-  } catch (const std::bad_alloc&) {}
-  return 1;  // handled: nothing goes to stderr
-}
-
-using Tiff = std::unique_ptr<TIFF, void (*)(TIFF*)>;
-
-Tiff open(Memory& memory, const char* mode) {
-  const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
-  if (!options) throw std::bad_alloc();
-  TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_message, &memory);
-  TIFFOpenOptionsSetWarningHandlerExtR(
-      options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
-  return Tiff(
-      TIFFClientOpenExt(
-          "image", mode, &memory, read_some, write_some, seek, [](thandle_t) { return 0; },
-          [](thandle_t h) { return static_cast<toff_t>(static_cast<Memory*>(h)->size()); }, nullptr, nullptr, options.get()),
-      TIFFClose);
-}
-
-struct Header {
-  std::uint32_t width = 0, height = 0;
-  std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = PHOTOMETRIC_MINISBLACK,
-                planar = PLANARCONFIG_CONTIG;
-  std::uint16_t orientation = 1, extras = 0, compression = COMPRESSION_NONE;
-  bool premultiplied = false;
-
-  int colours() const { return photometric == PHOTOMETRIC_RGB ? 3 : 1; }
-  bool plain() const {
-    const bool known =
-        photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE;
-    return known && (bits == 8 || bits == 16) && samples >= colours();
-  }
-  bool alpha() const { return samples > colours(); }
-};
-
-Header read_header(TIFF* tiff) {
-  Header h;
-  TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &h.width);
-  TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &h.height);
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &h.bits);
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &h.samples);
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &h.format);
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &h.planar);
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &h.orientation);
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &h.compression);
-  TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &h.photometric);
-  std::uint16_t* kinds = nullptr;
-  if (TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &h.extras, &kinds) && h.extras > 0)
-    h.premultiplied = kinds[0] == EXTRASAMPLE_ASSOCALPHA;
-  if (h.compression == COMPRESSION_JPEG && h.photometric == PHOTOMETRIC_YCBCR && h.planar == PLANARCONFIG_CONTIG) {
-    TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
-    h.photometric = PHOTOMETRIC_RGB;
-  }
-  return h;
-}
-
-// Where each sample of a pixel goes: colour reversed to BGR, grey with alpha spread over BGRA, further samples dropped.
-template <class T>
-void place(const Header& h, const T* from, T* to, std::uint32_t pixels, int sample, int step, int channels) {
-  const bool spread = h.colours() == 1 && channels == 4 && sample == 0;
-  const int target = h.colours() == 3 && sample < 3 ? 2 - sample : h.colours() == 1 && sample == 1 ? 3 : sample;
-  if (target >= channels) return;
-  const T flip = h.photometric == PHOTOMETRIC_MINISWHITE && sample == 0 ? static_cast<T>(~T{0}) : T{0};
-  for (std::uint32_t x = 0; x < pixels; ++x) {
-    const T value = static_cast<T>(from[static_cast<std::size_t>(x) * static_cast<std::size_t>(step)] ^ flip);
-    T* pixel = to + static_cast<std::size_t>(x) * static_cast<std::size_t>(channels);
-    if (spread) pixel[0] = pixel[1] = pixel[2] = value;
-    else pixel[target] = value;
+// What a byte of the file can become at the best compression, in bytes of pixels.
+std::int64_t best_ratio(const TiffHeader& h) {
+  switch (h.compression) {
+    case COMPRESSION_NONE: return 64;  // tiles that are alike may share their bytes
+    case COMPRESSION_PACKBITS: return 128;
+    case COMPRESSION_JPEG:
+    case COMPRESSION_OJPEG: return 2048;
+    case COMPRESSION_ADOBE_DEFLATE:
+    case COMPRESSION_DEFLATE: return 1032;
+    case COMPRESSION_LZW: return 2048;
+    case COMPRESSION_CCITTRLE:
+    case COMPRESSION_CCITTRLEW:
+    case COMPRESSION_CCITTFAX3:
+    case COMPRESSION_CCITTFAX4: return 8 * (std::int64_t{h.width} / 8 + 1);  // a row in a bit
+    default: return 1 << 16;
   }
 }
 
-template <class T>
-void place_row(const Header& h, const void* row, cv::Mat& pixels, std::uint32_t y, std::uint32_t x, std::uint32_t count,
-               int plane) {
-  T* to = pixels.ptr<T>(static_cast<int>(y)) + static_cast<std::size_t>(x) * static_cast<std::size_t>(pixels.channels());
-  const T* from = static_cast<const T*>(row);
-  if (h.planar == PLANARCONFIG_SEPARATE) return place(h, from, to, count, plane, 1, pixels.channels());
-  for (int s = 0; s < std::min<int>(h.samples, 4); ++s) place(h, from + s, to, count, s, h.samples, pixels.channels());
+std::int64_t most_bytes(const TiffHeader& h, View file) {
+  const auto size = static_cast<std::int64_t>(file.size()), ratio = best_ratio(h);
+  return size > INT64_MAX / 8 / ratio ? INT64_MAX / 8 : size * ratio;
 }
 
-template <class T>
-bool read_tiles(TIFF* tiff, const Header& h, cv::Mat& pixels, int plane) {
+// A row of samples, or one of a tile.
+bool holds(const TiffHeader& h, tmsize_t row_bytes, std::uint32_t width) {
+  return row_bytes > 0 &&
+         static_cast<std::uint64_t>(row_bytes) * 8 >= std::uint64_t{width} * h.bits * static_cast<unsigned>(h.samples_in_row());
+}
+
+bool read_tiles(TIFF* tiff, const TiffHeader& h, cv::Mat& pixels, int plane, std::int64_t most) {
   std::uint32_t width = 0, height = 0;
   TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &width);
   TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
   const tmsize_t row_size = TIFFTileRowSize(tiff), size = TIFFTileSize(tiff);
-  const std::uint64_t samples = h.planar == PLANARCONFIG_SEPARATE ? 1 : h.samples;
-  if (width == 0 || height == 0 || size <= 0 || size > kMostTile ||
-      static_cast<std::uint64_t>(row_size) < width * samples * sizeof(T) || size / height < row_size)
+  if (width == 0 || height == 0 || size <= 0 || size > std::min<std::int64_t>(kMostTile, std::max(most, kLeast)) ||
+      !holds(h, row_size, width) || size / height < row_size)
     return false;
-  const auto tile = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(size) / sizeof(T) + 1);
+  const auto tile = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(size));
   for (std::uint32_t y = 0; y < h.height; y += height)
     for (std::uint32_t x = 0; x < h.width; x += width) {
       if (TIFFReadTile(tiff, tile.get(), x, y, 0, static_cast<std::uint16_t>(plane)) < 0) return false;
       for (std::uint32_t r = 0; r < height && y + r < h.height; ++r)
-        place_row<T>(h, reinterpret_cast<const char*>(tile.get()) + static_cast<tmsize_t>(r) * row_size, pixels, y + r, x,
-                     std::min(width, h.width - x), plane);
+        place_tiff_row(h, tile.get() + static_cast<tmsize_t>(r) * row_size, pixels, static_cast<int>(y + r), static_cast<int>(x),
+                       static_cast<int>(std::min(width, h.width - x)), plane);
     }
   return true;
 }
 
-template <class T>
-bool read_rows(TIFF* tiff, const Header& h, cv::Mat& pixels, int plane) {
-  const std::uint64_t samples = h.planar == PLANARCONFIG_SEPARATE ? 1 : h.samples;
+bool read_rows(TIFF* tiff, const TiffHeader& h, cv::Mat& pixels, int plane) {
   const tmsize_t size = TIFFScanlineSize(tiff);
-  if (size <= 0 || static_cast<std::uint64_t>(size) < h.width * samples * sizeof(T)) return false;
-  const auto row = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(size) / sizeof(T) + 1);
+  if (!holds(h, size, h.width)) return false;
+  const auto row = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(size));
   for (std::uint32_t y = 0; y < h.height; ++y) {
     if (TIFFReadScanline(tiff, row.get(), y, static_cast<std::uint16_t>(plane)) < 0) return false;
-    place_row<T>(h, row.get(), pixels, y, 0, h.width, plane);
+    place_tiff_row(h, row.get(), pixels, static_cast<int>(y), 0, static_cast<int>(h.width), plane);
   }
   return true;
 }
 
-template <class T>
-bool read_plain(TIFF* tiff, const Header& h, cv::Mat& pixels) {
-  const int planes = h.planar == PLANARCONFIG_SEPARATE ? std::min<int>(h.samples, h.colours() + 1) : 1;
+bool read_plain(TIFF* tiff, const TiffHeader& h, cv::Mat& pixels, std::int64_t most) {
+  pixels.create(static_cast<int>(h.height), static_cast<int>(h.width), CV_MAKETYPE(h.deep() ? CV_16U : CV_8U, h.channels()));
+  const int planes = h.planar == PLANARCONFIG_SEPARATE ? std::max(h.colours(), h.alpha + 1) : 1;
   for (int plane = 0; plane < planes; ++plane)
-    if (!(TIFFIsTiled(tiff) ? read_tiles<T>(tiff, h, pixels, plane) : read_rows<T>(tiff, h, pixels, plane))) return false;
-  if (!h.premultiplied) return true;
-  const std::uint32_t top = std::numeric_limits<T>::max();
-  pixels.forEach<cv::Vec<T, 4>>([&](cv::Vec<T, 4>& p, const int*) {
-    for (int c = 0; c < 3 && p[3]; ++c)
-      p[c] = static_cast<T>(std::min<std::uint64_t>(top, (std::uint64_t{p[c]} * top + p[3] / 2) / p[3]));
-  });
+    if (!(TIFFIsTiled(tiff) ? read_tiles(tiff, h, pixels, plane, most) : read_rows(tiff, h, pixels, plane))) return false;
+  finish_tiff_pixels(h, pixels);
   return true;
 }
 
-bool read_converted(TIFF* tiff, const Header& h, cv::Mat& pixels, std::string& message) {
+bool read_converted(TIFF* tiff, const TiffHeader& h, cv::Mat& pixels, const std::string& name) {
   char text[1024] = "";
   TIFFRGBAImage image;
-  if (!TIFFRGBAImageOK(tiff, text) || !TIFFRGBAImageBegin(&image, tiff, 1, text)) {
-    message = text;
-    return false;
-  }
+  if (!TIFFRGBAImageOK(tiff, text) || !TIFFRGBAImageBegin(&image, tiff, 1, text))
+    unsupported(name, "a TIFF of which libtiff says: ", text);
   const std::unique_ptr<TIFFRGBAImage, void (*)(TIFFRGBAImage*)> owner(&image, TIFFRGBAImageEnd);
   image.orientation = image.req_orientation = ORIENTATION_TOPLEFT;  // rows as stored: the tag is applied once, later
   cv::Mat rgba(static_cast<int>(h.height), static_cast<int>(h.width), CV_8UC4);
   if (!TIFFRGBAImageGet(&image, rgba.ptr<std::uint32_t>(), h.width, h.height)) return false;
-  const std::vector<int> order = pixels.channels() == 1 ? std::vector<int>{0, 0} : std::vector<int>{0, 2, 1, 1, 2, 0};
-  cv::mixChannels(rgba, pixels, order);
+  pixels.create(rgba.size(), CV_8UC3);
+  cv::mixChannels(rgba, pixels, {0, 2, 1, 1, 2, 0});
   return true;
 }
 
+// libtiff hands strips and tiles to libjpeg whole, which then does not look at every code (jpeg.cpp).
+void check_jpeg_codes(TIFF* tiff, View file, const std::string& name) {
+  std::uint32_t size = 0;
+  const std::uint8_t* tables = nullptr;
+  Buffer head{0xff, 0xd8};
+  constexpr std::uint32_t kMarker = 2;  // bytes: start at the front, end at the back
+  if (TIFFGetField(tiff, TIFFTAG_JPEGTABLES, &size, &tables) && size > 2 * kMarker) head.assign(tables, tables + size - kMarker);
+  const std::uint32_t count = TIFFIsTiled(tiff) ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint64_t bytes = TIFFGetStrileByteCount(tiff, i), at = TIFFGetStrileOffset(tiff, i);
+    if (bytes <= kMarker || at > file.size() || bytes > file.size() - at) continue;  // libtiff says so
+    const View part = file.subspan(at + kMarker, bytes - kMarker);
+    Buffer whole = head;
+    whole.insert(whole.end(), part.begin(), part.end());
+    whole.insert(whole.end(), {0xff, 0xd9});  // some writers leave it out
+    const std::string damage = jpeg_damage(whole);
+    check(damage.empty(), name, ": damaged TIFF: ", damage);
+  }
+}
+
+// 24 and 32 bits are often counts or labels, of which nobody knows what is white.
+void check_range_used(const TiffHeader& h, const cv::Mat& pixels, const std::string& name) {
+  if (h.bits <= 16 || h.format == SAMPLEFORMAT_IEEEFP) return;
+  double largest = 0;
+  cv::minMaxLoc(pixels.reshape(1), nullptr, &largest);
+  if (largest < 256)
+    unsupported(name, "a TIFF of ", h.bits, " bits a sample that uses less than a 256th of their range; convert it to 16 bit");
+}
+
 Buffer write(const cv::Mat& pixels, const Image& image) {
-  Memory memory;
+  TiffMemory memory;
   memory.writing = true;
-  const Tiff tiff = open(memory, "w");
+  // Offsets of 32 bits reach over 4 GiB: beyond, the same with 64.
+  const bool large = pixels.total() * pixels.elemSize() > kMostClassic;
+  const Tiff tiff = open_tiff(memory, large ? "w8" : "w", 0);
   check(tiff != nullptr, "TIFF: cannot be written: ", memory.message);
   const int channels = pixels.channels(), bits = pixels.depth() == CV_8U ? 8 : 16;
   TIFFSetField(tiff.get(), TIFFTAG_IMAGEWIDTH, pixels.cols);
@@ -240,31 +161,35 @@ Buffer write(const cv::Mat& pixels, const Image& image) {
 
 }  // namespace
 
-Decoded decode_tiff(View bytes, const std::string& name) {
-  Memory memory;
+std::size_t count_tiff_pages(View bytes, const std::string&) { return tiff_pages(bytes).size(); }
+
+Decoded decode_tiff(View bytes, const std::string& name) { return decode_tiff_page(bytes, name, 0); }
+
+Decoded decode_tiff_page(View bytes, const std::string& name, std::size_t page) {
+  TiffMemory memory;
   memory.input = bytes;
-  const Tiff tiff = open(memory, "rm");
+  constexpr std::int64_t kMost = std::int64_t{1} << 32, kRatio = 1032;
+  const Tiff tiff = open_tiff(memory, "rm", std::clamp(static_cast<std::int64_t>(bytes.size()) * kRatio, kLeast, kMost));
   check(tiff != nullptr, name, ": damaged or truncated TIFF: ", memory.message);
-  const Header h = read_header(tiff.get());
-  check_size(h.width, h.height, name);
-  check(h.samples <= kMostSamples, name, ": TIFF of ", h.samples, " channels cannot be read: expected at most ", kMostSamples);
-  check(h.format == SAMPLEFORMAT_UINT || h.format == SAMPLEFORMAT_VOID, name,
-        ": TIFF of signed or floating-point values cannot be read: expected unsigned 8 or 16 bit; convert it, the range is not "
-        "known here");
-  check(h.plain() || h.bits <= 8, name, ": TIFF of ", h.bits,
-        " bit in this colour space cannot be read: expected 8 or 16 bit grey or RGB");
-  const bool grey = h.photometric == PHOTOMETRIC_MINISBLACK || h.photometric == PHOTOMETRIC_MINISWHITE;
-  const int channels = h.plain() && h.alpha() ? 4 : grey ? 1 : 3;
+  if (page > 0)
+    check(TIFFSetSubDirectory(tiff.get(), tiff_pages(bytes).at(page)), name, ": damaged or truncated TIFF: ", memory.message);
+  const TiffHeader h = read_tiff_header(tiff.get(), name);
+  const std::int64_t most = most_bytes(h, bytes);
+  check_size(h.width, h.height, name, most * 8 / std::max(1, h.bits * h.samples));
+  check_tiff_supported(h, name);
+  if (h.compression == COMPRESSION_JPEG) check_jpeg_codes(tiff.get(), bytes, name);
   Decoded out;
-  out.image.grey = grey;
-  out.image.pixels.create(static_cast<int>(h.height), static_cast<int>(h.width),
-                          CV_MAKETYPE(h.plain() && h.bits == 16 ? CV_16U : CV_8U, channels));
-  bool ok = false;
-  if (!h.plain()) ok = read_converted(tiff.get(), h, out.image.pixels, memory.message);
-  else if (h.bits == 8) ok = read_plain<std::uint8_t>(tiff.get(), h, out.image.pixels);
-  else ok = read_plain<std::uint16_t>(tiff.get(), h, out.image.pixels);
-  check(ok, name, ": damaged or truncated TIFF: ", memory.message);
+  out.image.grey = h.grey();
+  memory.watching = true;
+  const bool ok =
+      h.plain() ? read_plain(tiff.get(), h, out.image.pixels, most) : read_converted(tiff.get(), h, out.image.pixels, name);
+  check(ok, name, ": damaged or truncated TIFF: ", memory.message.empty() ? "its tags contradict each other" : memory.message);
   check(!memory.ran_out, name, ": truncated TIFF: a part lies behind the end of the file");
+  check(memory.damage.empty(), name, ": damaged TIFF: ", memory.damage);
+  check_range_used(h, out.image.pixels, name);
+  if (h.unnamed > 0)
+    out.image.notes.push_back(std::to_string(h.unnamed) + (h.unnamed == 1 ? " channel is" : " channels are") +
+                              " left out: no tag says what is in it");
   out.orientation = h.orientation;
   std::uint32_t size = 0;
   const std::uint8_t* icc = nullptr;

@@ -71,8 +71,9 @@ Decoded decode_webp(View bytes, const std::string& name) {
   WebPBitstreamFeatures features;
   check(WebPGetFeatures(bytes.data(), bytes.size(), &features) == VP8_STATUS_OK, name,
         ": damaged WebP: its header cannot be read");
-  check(!features.has_animation, name, ": an animated WebP cannot be read: expected a single image");
-  check_size(features.width, features.height, name);
+  if (features.has_animation) unsupported(name, "an animated WebP; expected a single picture");
+  constexpr std::int64_t kMostInByte = 4096;
+  check_size(features.width, features.height, name, most_pixels(bytes, kMostInByte));
   Decoded out;
   cv::Mat& pixels = out.image.pixels;
   pixels.create(features.height, features.width, features.has_alpha ? CV_8UC4 : CV_8UC3);
@@ -86,8 +87,6 @@ Decoded decode_webp(View bytes, const std::string& name) {
 Buffer encode_webp(const Image& image, const EncodeOptions& options) {
   cv::Mat pixels = image.pixels;
   if (pixels.channels() == 1) cv::cvtColor(image.pixels, pixels, cv::COLOR_GRAY2BGR);  // the format knows no grey
-  check(pixels.cols <= WEBP_MAX_DIMENSION && pixels.rows <= WEBP_MAX_DIMENSION, "WebP: cannot hold ", pixels.cols, "x",
-        pixels.rows, " pixels: at most ", WEBP_MAX_DIMENSION, " a side; use png or tif");
   const WebPConfig config = configure(options.webp_quality);
   Picture picture;
   Memory memory;

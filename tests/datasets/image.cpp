@@ -120,7 +120,7 @@ TEST_CASE("other programs' files are read as they show them", "[datasets][image]
 TEST_CASE("a format that cannot hold the image says so", "[datasets][image]") {
   const Image deep{noise(4, 4, CV_16UC3), false, {}}, alpha{noise(4, 4, CV_8UC4), false, {}};
   for (const std::string format : {"jpg", "bmp", "webp"}) CHECK_THROWS_AS(encode_image(deep, format), Error);
-  for (const std::string format : {"jpg", "bmp"}) CHECK_THROWS_AS(encode_image(alpha, format), Error);
+  CHECK_THROWS_AS(encode_image(alpha, "jpg"), Error);
   CHECK_THROWS_AS(encode_image({cv::Mat(4, 4, CV_32FC3), false, {}}, "png"), Error);
   CHECK_THROWS_AS(encode_image({cv::Mat(), false, {}}, "png"), Error);
   CHECK_THROWS_AS(encode_image({noise(4, 4, CV_8UC2), false, {}}, "png"), Error);
@@ -132,7 +132,7 @@ TEST_CASE("a format that cannot hold the image says so", "[datasets][image]") {
 TEST_CASE("ICC profiles survive byte for byte", "[datasets][image]") {
   for (const std::size_t size : {200, 3144, 200'000}) {  // JPEG splits the last over four segments
     const Buffer rgb = icc_profile(size, "RGB "), grey = icc_profile(size, "GRAY");
-    for (const std::string format : {"png", "jpg", "tif", "webp"}) {
+    for (const std::string format : {"png", "jpg", "tif", "webp", "bmp"}) {
       INFO(format << " " << size);
       CHECK((through({noise(8, 8, CV_8UC3), false, rgb}, format).icc == rgb));
       CHECK((through({noise(8, 8, CV_8UC1), true, rgb}, format).icc ==
@@ -140,7 +140,6 @@ TEST_CASE("ICC profiles survive byte for byte", "[datasets][image]") {
       if (format != "webp") CHECK((through({noise(8, 8, CV_8UC1), true, grey}, format).icc == grey));
       if (format != "jpg") CHECK((through({noise(8, 8, CV_8UC4), false, rgb}, format).icc == rgb));
     }
-    CHECK(through({noise(8, 8, CV_8UC3), false, rgb}, "bmp").icc.empty());
   }
 }
 
@@ -170,7 +169,7 @@ TEST_CASE("what is not an image is refused with the reason", "[datasets][image]"
   };
   CHECK(reason({}).find("photo: the file is empty") != std::string::npos);
   CHECK(reason({'h', 'e', 'l', 'l', 'o'}).find("not an image") != std::string::npos);
-  CHECK(reason({0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}).find("damaged PNG: it ends too early") != std::string::npos);
+  CHECK(reason({0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}).find("truncated PNG: it ends too early") != std::string::npos);
   Buffer bytes = encode_image({noise(8, 8, CV_8UC3), false, {}}, "jpg");
   bytes.resize(bytes.size() / 2);
   CHECK(reason(bytes).find("truncated JPEG") != std::string::npos);
@@ -186,6 +185,7 @@ TEST_CASE("sizes are checked before memory is taken", "[datasets][image]") {
     for (std::uint8_t b : {8, 2, 0, 0, 0}) header.push_back(b);
     insert(file, file.size(), png_chunk("IHDR", header));
     insert(file, file.size(), png_chunk("IDAT", {0x78, 0x9c}));
+    insert(file, file.size(), png_chunk("IEND", {}));
     try {
       decode_image(file, "x");
     } catch (const Error& e) { return e.what(); }
@@ -197,7 +197,7 @@ TEST_CASE("sizes are checked before memory is taken", "[datasets][image]") {
 }
 
 TEST_CASE("folder walks know images by their extension", "[datasets][image]") {
-  for (const char* name : {"a.png", "a.PNG", "b/c.jpeg", "a.jpg", "a.tif", "a.TIFF", "a.bmp", "a.webp"})
+  for (const char* name : {"a.png", "a.PNG", "b/c.jpeg", "a.jpg", "a.tif", "a.TIFF", "a.bmp", "a.webp", "a.pgm", "a.apng"})
     CHECK(is_image_extension(name));
-  for (const char* name : {"a", "a.", "png", ".png", "a.txt", "a.png.tmp", "a.p ng"}) CHECK_FALSE(is_image_extension(name));
+  for (const char* name : {"a", "a.", "png", ".png", "a.txt", "a.png.tmp", "a.p ng", "a.exr"}) CHECK_FALSE(is_image_extension(name));
 }

@@ -88,4 +88,31 @@ inline Buffer png_chunk(const std::string& type, const Buffer& data) {
   return c;
 }
 
+// Bytes in zlib's wrapping, not compressed: at most 65535.
+inline Buffer stored_zlib(const Buffer& bytes) {
+  Buffer zlib{0x78, 0x01, 1};
+  put_little(zlib, static_cast<std::uint32_t>(bytes.size()), 2);
+  put_little(zlib, static_cast<std::uint32_t>(~bytes.size()), 2);
+  std::uint32_t a = 1, b = 0;  // Adler-32
+  for (std::uint8_t v : bytes) {
+    zlib.push_back(v);
+    a = (a + v) % 65521;
+    b = (b + a) % 65521;
+  }
+  put_big(zlib, b << 16 | a, 4);
+  return zlib;
+}
+
+// A PNG of filterless scanlines, stored without compression. `chunks` go before the pixels.
+inline Buffer stored_png(std::uint32_t width, std::uint32_t height, int bits, int colour, bool interlaced, const Buffer& chunks,
+                         const Buffer& lines) {
+  Buffer header, file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  put_big(header, width, 4);
+  put_big(header, height, 4);
+  for (int b : {bits, colour, 0, 0, interlaced ? 1 : 0}) header.push_back(static_cast<std::uint8_t>(b));
+  for (const Buffer& part : {png_chunk("IHDR", header), chunks, png_chunk("IDAT", stored_zlib(lines)), png_chunk("IEND", {})})
+    insert(file, file.size(), part);
+  return file;
+}
+
 }  // namespace fovea::test

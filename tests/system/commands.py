@@ -14,7 +14,7 @@ def test(fovea):
     whole = fovea.said("--help")
     listed = re.findall(r"^  ([a-z]+)  ", whole, re.M)
     assert set(COMMANDS) <= set(listed), listed
-    assert re.fullmatch(r"fovea \d+\.\d+\.\d+\n", fovea.said("--version"))
+    assert re.fullmatch(r"fovea \d+\.\d+\.\d+\nreads PNG, JPEG, TIFF, BMP, WebP.*\n(built without .*\n)?", fovea.said("--version"))
     for command in listed:
         text = fovea.said(command, "--help")
         assert "Usage:" in text and "--help" in text, text

@@ -1,6 +1,5 @@
 // TIFFs that libtiff can write and our encoder does not: tiles, planes, palettes, one bit, inks, premultiplied alpha.
-#include <tiffio.h>
-
+#include "tests/support/tiff.hpp"
 #include "datasets/image.hpp"
 #include "modules/core/error.hpp"
 #include "tests/support/catch.hpp"
@@ -10,38 +9,11 @@
 using namespace fovea;
 using namespace fovea::test;
 
-namespace {
-
-struct File {
-  TIFF* tiff;
-  explicit File(const std::filesystem::path& path, int width, int height, int bits, int samples, int photometric)
-      : tiff(TIFFOpen(path.c_str(), "w")) {
-    TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, width);
-    TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, height);
-    TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, bits);
-    TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, samples);
-    TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, photometric);
-    TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-    TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, height);
-  }
-  ~File() { TIFFClose(tiff); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  void rows(std::vector<std::uint8_t> bytes, int height, int plane = 0) const {
-    const std::size_t row = bytes.size() / static_cast<std::size_t>(height);
-    for (int y = 0; y < height; ++y)
-      TIFFWriteScanline(tiff, bytes.data() + static_cast<std::size_t>(y) * row, static_cast<std::uint32_t>(y),
-                        static_cast<std::uint16_t>(plane));
-  }
-};
-
-}  // namespace
-
 TEST_CASE("TIFF: tiles of 16 bit, larger than the image and cut by its edge", "[datasets][image]") {
   Folder folder;
   const cv::Mat pixels = noise(37, 21, CV_16UC3);
   {
-    const File file(folder / "a", 37, 21, 16, 3, PHOTOMETRIC_RGB);
+    const TiffFile file(folder / "a", 37, 21, 16, 3, PHOTOMETRIC_RGB);
     TIFFSetField(file.tiff, TIFFTAG_TILEWIDTH, 16);
     TIFFSetField(file.tiff, TIFFTAG_TILELENGTH, 16);
     for (int y = 0; y < 21; y += 16)
@@ -61,7 +33,7 @@ TEST_CASE("TIFF: tiles of 16 bit, larger than the image and cut by its edge", "[
 TEST_CASE("TIFF: a plane for each colour", "[datasets][image]") {
   Folder folder;
   {
-    const File file(folder / "a", 2, 2, 8, 3, PHOTOMETRIC_RGB);
+    const TiffFile file(folder / "a", 2, 2, 8, 3, PHOTOMETRIC_RGB);
     TIFFSetField(file.tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_SEPARATE);
     file.rows({1, 2, 3, 4}, 2, 0);
     file.rows({11, 12, 13, 14}, 2, 1);
@@ -75,7 +47,7 @@ TEST_CASE("TIFF: palettes, one bit and inks become 8 bit, turned once", "[datase
   std::vector<std::uint16_t> red(256), green(256), blue(256);
   red[7] = 0xffff, green[7] = 0x8080, blue[9] = 0xffff;
   {
-    const File file(folder / "palette", 2, 1, 8, 1, PHOTOMETRIC_PALETTE);
+    const TiffFile file(folder / "palette", 2, 1, 8, 1, PHOTOMETRIC_PALETTE);
     TIFFSetField(file.tiff, TIFFTAG_COLORMAP, red.data(), green.data(), blue.data());
     TIFFSetField(file.tiff, TIFFTAG_ORIENTATION, 2);
     file.rows({7, 9}, 1);
@@ -85,7 +57,7 @@ TEST_CASE("TIFF: palettes, one bit and inks become 8 bit, turned once", "[datase
   CHECK(palette.pixels.at<cv::Vec3b>(0, 1) == cv::Vec3b(0, 128, 255));
   CHECK(palette.pixels.at<cv::Vec3b>(0, 0) == cv::Vec3b(255, 0, 0));
   {
-    const File file(folder / "bits", 8, 1, 1, 1, PHOTOMETRIC_MINISWHITE);
+    const TiffFile file(folder / "bits", 8, 1, 1, 1, PHOTOMETRIC_MINISWHITE);
     file.rows({0b01000000}, 1);
   }
   const Image bits = read_image(folder / "bits");
@@ -94,7 +66,7 @@ TEST_CASE("TIFF: palettes, one bit and inks become 8 bit, turned once", "[datase
   CHECK(bits.pixels.at<std::uint8_t>(0, 0) == 255);
   CHECK(bits.pixels.at<std::uint8_t>(0, 1) == 0);
   {
-    const File file(folder / "inks", 1, 1, 8, 4, PHOTOMETRIC_SEPARATED);
+    const TiffFile file(folder / "inks", 1, 1, 8, 4, PHOTOMETRIC_SEPARATED);
     file.rows({0, 255, 255, 0}, 1);
   }
   const Image inks = read_image(folder / "inks");
@@ -105,7 +77,7 @@ TEST_CASE("TIFF: palettes, one bit and inks become 8 bit, turned once", "[datase
 TEST_CASE("TIFF: premultiplied alpha becomes straight", "[datasets][image]") {
   Folder folder;
   {
-    const File file(folder / "a", 2, 1, 8, 4, PHOTOMETRIC_RGB);
+    const TiffFile file(folder / "a", 2, 1, 8, 4, PHOTOMETRIC_RGB);
     const std::uint16_t kind = EXTRASAMPLE_ASSOCALPHA;
     TIFFSetField(file.tiff, TIFFTAG_EXTRASAMPLES, 1, &kind);
     file.rows({50, 100, 0, 100, 9, 9, 9, 0}, 1);
@@ -118,11 +90,11 @@ TEST_CASE("TIFF: premultiplied alpha becomes straight", "[datasets][image]") {
 TEST_CASE("TIFF: what would need a guess is refused", "[datasets][image]") {
   Folder folder;
   {
-    const File file(folder / "wide", 2, 1, 32, 1, PHOTOMETRIC_MINISBLACK);
+    const TiffFile file(folder / "wide", 2, 1, 32, 1, PHOTOMETRIC_MINISBLACK);
     file.rows(std::vector<std::uint8_t>(8), 1);
   }
   {
-    const File file(folder / "many", 2, 1, 8, 40, PHOTOMETRIC_MINISBLACK);
+    const TiffFile file(folder / "many", 2, 1, 8, 40, PHOTOMETRIC_MINISBLACK);
     file.rows(std::vector<std::uint8_t>(80), 1);
   }
   CHECK_THROWS_AS(read_image(folder / "wide"), Error);

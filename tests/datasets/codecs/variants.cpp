@@ -19,27 +19,6 @@ using namespace fovea::test;
 
 namespace {
 
-// A PNG of filterless scanlines, stored without compression. `chunks` go before the pixels.
-Buffer png(std::uint32_t width, std::uint32_t height, int bits, int colour, bool interlaced, const Buffer& chunks,
-           const Buffer& lines) {
-  Buffer header, zlib{0x78, 0x01, 1}, file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-  put_big(header, width, 4);
-  put_big(header, height, 4);
-  for (int b : {bits, colour, 0, 0, interlaced ? 1 : 0}) header.push_back(static_cast<std::uint8_t>(b));
-  put_little(zlib, static_cast<std::uint32_t>(lines.size()), 2);
-  put_little(zlib, static_cast<std::uint32_t>(~lines.size()), 2);
-  std::uint32_t a = 1, b = 0;  // Adler-32
-  for (std::uint8_t v : lines) {
-    zlib.push_back(v);
-    a = (a + v) % 65521;
-    b = (b + a) % 65521;
-  }
-  put_big(zlib, b << 16 | a, 4);
-  for (const Buffer& part : {png_chunk("IHDR", header), chunks, png_chunk("IDAT", zlib), png_chunk("IEND", {})})
-    insert(file, file.size(), part);
-  return file;
-}
-
 // Entry of a tag with one 16-bit value in a little-endian TIFF.
 void set_tag(Buffer& tiff, int tag, int value) {
   Buffer entry;
@@ -82,36 +61,36 @@ Buffer cmyk_jpeg(cv::Vec4b ink, bool adobe) {
 
 TEST_CASE("PNG: palettes, transparency, few bits, interlacing", "[datasets][image]") {
   const Buffer palette = png_chunk("PLTE", {1, 2, 3, 10, 20, 30, 100, 150, 200, 255, 255, 255});
-  const Image colours = decode_image(png(4, 1, 2, 3, false, palette, {0, 0b00011011}), "x");
+  const Image colours = decode_image(stored_png(4, 1, 2, 3, false, palette, {0, 0b00011011}), "x");
   REQUIRE(colours.pixels.type() == CV_8UC3);
   CHECK(colours.pixels.at<cv::Vec3b>(0, 1) == cv::Vec3b(30, 20, 10));
   CHECK_FALSE(colours.grey);
 
   Buffer transparent = palette;
   insert(transparent, transparent.size(), png_chunk("tRNS", {0, 128}));
-  const Image see = decode_image(png(4, 1, 2, 3, false, transparent, {0, 0b00011011}), "x");
+  const Image see = decode_image(stored_png(4, 1, 2, 3, false, transparent, {0, 0b00011011}), "x");
   REQUIRE(see.pixels.type() == CV_8UC4);
   CHECK(see.pixels.at<cv::Vec4b>(0, 1) == cv::Vec4b(30, 20, 10, 128));
   CHECK(see.pixels.at<cv::Vec4b>(0, 2)[3] == 255);
 
-  const Image bilevel = decode_image(png(8, 1, 1, 0, false, {}, {0, 0b10110000}), "x");
+  const Image bilevel = decode_image(stored_png(8, 1, 1, 0, false, {}, {0, 0b10110000}), "x");
   REQUIRE(bilevel.pixels.type() == CV_8UC1);
   CHECK(bilevel.pixels.at<std::uint8_t>(0, 0) == 255);
   CHECK(bilevel.pixels.at<std::uint8_t>(0, 1) == 0);
   CHECK(bilevel.grey);
 
-  const Image key = decode_image(png(2, 1, 8, 0, false, png_chunk("tRNS", {0, 7}), {0, 7, 8}), "x");
+  const Image key = decode_image(stored_png(2, 1, 8, 0, false, png_chunk("tRNS", {0, 7}), {0, 7, 8}), "x");
   REQUIRE(key.pixels.type() == CV_8UC4);
   CHECK(key.grey);
   CHECK(key.pixels.at<cv::Vec4b>(0, 0) == cv::Vec4b(7, 7, 7, 0));
   CHECK(key.pixels.at<cv::Vec4b>(0, 1) == cv::Vec4b(8, 8, 8, 255));
 
   // 2x2: passes 1, 6 and 7 hold the first pixel, the second, and the second row.
-  const Image interlaced = decode_image(png(2, 2, 8, 0, true, {}, {0, 10, 0, 20, 0, 30, 40}), "x");
+  const Image interlaced = decode_image(stored_png(2, 2, 8, 0, true, {}, {0, 10, 0, 20, 0, 30, 40}), "x");
   const cv::Mat square = (cv::Mat_<std::uint8_t>(2, 2) << 10, 20, 30, 40);
   CHECK(cv::norm(interlaced.pixels, square, cv::NORM_INF) == 0);
 
-  const Image deep = decode_image(png(1, 1, 16, 0, false, {}, {0, 0x12, 0x34}), "x");
+  const Image deep = decode_image(stored_png(1, 1, 16, 0, false, {}, {0, 0x12, 0x34}), "x");
   CHECK(deep.pixels.at<std::uint16_t>(0, 0) == 0x1234);
 }
 
