@@ -4,6 +4,7 @@
 
 #include "modules/io/files.hpp"
 #include "pipeline/explain_summary.hpp"
+#include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/save.hpp"
 
 namespace fovea {
@@ -57,7 +58,7 @@ Json to_json(const Scores& s) {
 
 std::string write_statistics(const fs::path& out, const Ledger& ledger, const Explainer& explainer) {
   explain::Statistics statistics;
-  for (const Record* record : done_in(ledger)) explainer.add_statistics(read_image(record->input), statistics);
+  for (const Record* record : done_in(ledger)) explainer.add_statistics(read_part(record->input, record->part), statistics);
   const std::pair<const char*, std::string> files[] = {
       {"statistics.csv", statistics.csv()},
       {"statistics.json", statistics.json({{"model", explainer.model().name()}})},

@@ -44,6 +44,7 @@ class FileRun {
     if (!append(std::move(record))) return;
     ++result.done;
     progress_.done(frame);
+    for (const std::string& text : frame.notes) progress_.note(frame.source, text);
   }
 
   FileRunResult result;

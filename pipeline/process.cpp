@@ -11,6 +11,7 @@
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/in_order.hpp"
 #include "pipeline/sinks/report.hpp"
+#include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/save.hpp"
 
 namespace fovea {
@@ -54,8 +55,7 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   check(!options_.out.empty() || !options_.report, "--report: needs a folder for it: -o OUT");
   check_folder(options_.out);
   operation.open(std::move(model), {precision_, options_.out, options_.report});
-  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(),
-                operation.mapping());
+  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(), mapping());
   check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")));
   jobs_ = plan_jobs(options_.budget(), work_->count(), parse_hint(options_.hint),
                     options_.jobs.empty() ? std::nullopt : std::optional(parse_jobs(options_.jobs)));
@@ -64,6 +64,11 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
 } catch (const FolderBusy&) { throw; } catch (const EnvironmentError&) {
   throw;
 } catch (const Error& e) { throw UsageError(e.what()); }
+
+InputMapping Process::mapping() const {
+  InputMapping own = operation_.mapping();
+  return options_.all_pages && !own.parts && !own.group ? page_mapping() : own;
+}
 
 nlohmann::json Process::settings() const {
   nlohmann::json all = operation_.settings();
@@ -122,6 +127,8 @@ int Process::print_answers(std::ostream& out, std::ostream& refused, bool json) 
         return std::nullopt;
       },
       [&](Frame& frame) {
+        for (const std::string& text : frame.notes)
+          refused << "fovea: " << printable(frame.source) << ": " << printable(text) << "\n";
         if (!frame.error) return;
         refuse(frame.source, without_name(frame.error->reason, frame.input.string()));
         ordered.add(frame.index, "");

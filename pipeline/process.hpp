@@ -19,6 +19,7 @@ struct ProcessOptions {
   std::string precision = "f32", hint = "auto", jobs = {};
   int threads = 0;  // processors; 0: all that this process may use
   bool report = false;
+  bool all_pages = false;  // of a file that holds several pictures each one; else the first
   std::istream* list = nullptr;
 
   int budget() const;  // of processors
@@ -42,6 +43,7 @@ class Process {
 
  private:
   nlohmann::json settings() const;
+  InputMapping mapping() const;
   void write_report_page(const Ledger& ledger, const FileRunResult& result);
 
   Operation& operation_;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kInputs =
     R"(Inputs are files, folders (all images in them; the tree is mirrored in OUT), patterns in quotes ('photos/**/*.png'),
-or - for a list of paths on standard input. PNG, JPEG, TIFF, BMP and WebP, 8 and 16 bit, grey, colour and alpha.
+or - for a list of paths on standard input. `fovea --version` names the formats that are read; 8 and 16 bit, grey, colour and alpha.
 Names that begin with a dot are left out of folders.
 
 A run that was stopped or killed goes on where it was when the same command is given again. Files that cannot be read are
@@ -75,6 +75,12 @@ void add_common_options(CLI::App& command, Arguments& a) {
   command.add_option("-j,--jobs", a.process.jobs, "Images read:computed:written at once, for example 1:2:1; wins over --hint");
   if (!a.verb.operation->always_reports())
     command.add_flag("--report", a.process.report, "Write OUT/report.html: every image with its answer, times");
+  command
+      .add_option_function<std::string>(
+          "--pages", [&a](const std::string& text) { a.process.all_pages = text == "all"; },
+          "Of files with several pictures (TIFF, animated PNG): first, or all, with an output for each page")
+      ->check(CLI::IsMember({"first", "all"}))
+      ->default_str("first");
   command.add_flag("-q,--quiet", a.quiet, "Say nothing but errors");
   command.add_flag("--json", a.json,
                    folder ? "One JSON object an event on standard output, a summary last"

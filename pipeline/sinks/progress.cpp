@@ -46,6 +46,12 @@ class JsonEvents final : public Progress {
     event["reason"] = reason;
     print(event);
   }
+  void note(const std::string& source, const std::string& text) override {
+    nlohmann::ordered_json event{{"event", "note"}};
+    put_name(event, "input", source);
+    event["text"] = text;
+    print(event);
+  }
   void stop() override {}
 
  private:
@@ -78,6 +84,10 @@ class People final : public Progress {
     std::lock_guard lock(mutex_);
     ++quarantined_;
     fmt::print(stderr, "{}quarantined: {}: {}\n", terminal_ ? "\r\x1b[K" : "", printable(source), printable(reason));
+  }
+  void note(const std::string& source, const std::string& text) override {
+    std::lock_guard lock(mutex_);
+    fmt::print(stderr, "{}{}: {}\n", terminal_ ? "\r\x1b[K" : "", printable(source), printable(text));
   }
   void stop() override {
     if (!ticker_.joinable()) return;

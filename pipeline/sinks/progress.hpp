@@ -16,6 +16,7 @@ class Progress {
   virtual void up_to_date(const std::string& source) = 0;  // done in a former run
   virtual void done(const Frame& frame) = 0;
   virtual void quarantined(const std::string& source, const std::string& reason) = 0;
+  virtual void note(const std::string& /*source*/, const std::string& /*text*/) {}  // of a file that is done
   virtual void stop() = 0;
 };
 

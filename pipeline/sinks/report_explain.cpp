@@ -10,6 +10,7 @@
 #include "pipeline/sinks/report.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/sources/pages.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -20,9 +21,9 @@ using Json = nlohmann::ordered_json;
 constexpr int kSide = 420;          // pixels of a picture's longer side
 constexpr std::size_t kShown = 12;  // maps
 
-std::string figure(const fs::path& file, const std::string& text) {
+std::string figure(const fs::path& file, const std::string& text, const std::string& part = {}) {
   return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
-                     jpeg_uri(shrunk(displayable(read_image(file)), kSide), 85), html(text));
+                     jpeg_uri(shrunk(displayable(read_part(file, part)), kSide), 85), html(text));
 }
 
 std::string class_list(const Json& facts) {
@@ -43,7 +44,7 @@ std::string caption(const Json& map) {
 }
 
 std::string pictures(const fs::path& output, const Record& record, const Json& facts) {
-  std::string text = "<div class=\"maps\">" + figure(record.input, "the image");
+  std::string text = "<div class=\"maps\">" + figure(record.input, "the image", record.part);
   const Json maps = facts.value("maps", Json::array()), channels = facts.value("channels", Json::array());
   for (std::size_t i = 0; i < std::min(kShown, maps.size()); ++i)
     text += figure(output.parent_path() / get_name(maps[i], "overlay"), caption(maps[i]));

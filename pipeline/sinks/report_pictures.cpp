@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "datasets/resize.hpp"
+#include "pipeline/sources/pages.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -110,8 +111,9 @@ std::string jpeg_uri(const cv::Mat& bgr, int quality) {
 
 cv::Mat shrunk(const cv::Mat& bgr, int longest) { return resized(bgr, fitted(bgr.size(), longest)); }
 
-EntryPictures make_entry_pictures(const fs::path& input, const fs::path& output, const std::vector<fs::path>& overlays) {
-  const cv::Mat before = displayable(read_image(input)), after = displayable(read_image(output));
+EntryPictures make_entry_pictures(const fs::path& input, const fs::path& output, const std::vector<fs::path>& overlays,
+                                  const std::string& page) {
+  const cv::Mat before = displayable(read_part(input, page)), after = displayable(read_image(output));
   EntryPictures pictures;
   pictures.input = before.size();
   pictures.output = after.size();

@@ -32,6 +32,6 @@ struct EntryPictures {
 
 // Error when one of the files cannot be read.
 EntryPictures make_entry_pictures(const std::filesystem::path& input, const std::filesystem::path& output,
-                                  const std::vector<std::filesystem::path>& overlays);
+                                  const std::vector<std::filesystem::path>& overlays, const std::string& page = {});
 
 }  // namespace fovea

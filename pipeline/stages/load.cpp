@@ -1,9 +1,15 @@
 #include "pipeline/stages/load.hpp"
 
+#include "pipeline/sources/pages.hpp"
+
 namespace fovea {
 
 void LoadImage::process(std::span<Frame> batch) {
-  for (Frame& frame : batch) frame.results.put(kImage, read_image(frame.input));
+  for (Frame& frame : batch) {
+    Image image = read_part(frame.input, frame.part);
+    frame.notes = std::move(image.notes);
+    frame.results.put(kImage, std::move(image));
+  }
 }
 
 }  // namespace fovea

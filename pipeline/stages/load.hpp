@@ -1,4 +1,4 @@
-// Reads and decodes the input file.
+// Reads and decodes the input file, or the page of it that the frame is.
 #pragma once
 
 #include "pipeline/stage.hpp"

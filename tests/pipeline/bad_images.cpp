@@ -2,10 +2,12 @@
 #include <fstream>
 
 #include "pipeline/file_run.hpp"
+#include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/load.hpp"
 #include "pipeline/stages/save.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/tiff.hpp"
 
 #include <opencv2/imgproc.hpp>
 
@@ -30,8 +32,8 @@ class DoublePixels final : public Stage {
   }
 };
 
-FileRunResult run(const fs::path& in, const fs::path& out, const std::string& format) {
-  WorkList work(Inputs({in}, out), out, format);
+FileRunResult run(const fs::path& in, const fs::path& out, const std::string& format, InputMapping mapping = {}) {
+  WorkList work(Inputs({in}, out), out, format, std::move(mapping));
   fs::create_directories(out);
   Ledger ledger(out);
   const auto progress = make_progress(ProgressKind::quiet);
@@ -90,4 +92,30 @@ TEST_CASE("what a format cannot hold is said, and another format does it", "[pip
   CHECK((tiff.done == 1 && tiff.quarantined == 0));
   CHECK(read_image(dir / "out/deep.tif").pixels.depth() == CV_16U);
   CHECK(Ledger(dir / "out").records().size() == 1);
+}
+
+TEST_CASE("each page of a file becomes an output, where that is asked for", "[pipeline]") {
+  Folder dir;
+  fs::create_directories(dir / "in");
+  {
+    const test::TiffFile file(dir / "in/scan.tif", 2, 1, 8, 1, PHOTOMETRIC_MINISBLACK);
+    file.rows({10, 10}, 1);
+    TIFFWriteDirectory(file.tiff);
+    TIFFSetField(file.tiff, TIFFTAG_IMAGEWIDTH, 3);
+    TIFFSetField(file.tiff, TIFFTAG_IMAGELENGTH, 1);
+    TIFFSetField(file.tiff, TIFFTAG_BITSPERSAMPLE, 8);
+    TIFFSetField(file.tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    file.rows({20, 20, 20}, 1);
+  }
+  write(dir / "in/one.png", picture(CV_8UC1, "png"));
+  CHECK(run(dir / "in", dir / "first", "png").done == 2);
+  CHECK(read_image(dir / "first/scan.png").pixels.cols == 4);
+  const FileRunResult all = run(dir / "in", dir / "all", "png", page_mapping());
+  CHECK((all.total == 3 && all.done == 3));
+  CHECK(read_image(dir / "all/scan.page1.png").pixels.at<std::uint8_t>(0, 0) == 10);
+  const cv::Mat second = read_image(dir / "all/scan.page2.png").pixels;
+  CHECK((second.cols == 6 && second.at<std::uint8_t>(0, 0) == 20));
+  CHECK(fs::exists(dir / "all/one.png"));
+  CHECK(run(dir / "in", dir / "all", "png", page_mapping()).up_to_date == 3);
+  CHECK((page_of("page2") == 1 && !page_of("page0") && !page_of("frame2") && !page_of("page2x") && !page_of("")));
 }

@@ -5,6 +5,7 @@
 #include "modules/io/files.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/infer.hpp"
 #include "pipeline/tasks/segment/stages.hpp"
 
@@ -14,9 +15,9 @@ namespace {
 
 constexpr int kSide = 420;  // pixels of a report's pictures
 
-std::string figure(const fs::path& file, const std::string& text) {
+std::string figure(const fs::path& file, const std::string& text, const std::string& part = {}) {
   return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
-                     jpeg_uri(shrunk(displayable(read_image(file)), kSide), 85), html(text));
+                     jpeg_uri(shrunk(displayable(read_part(file, part)), kSide), 85), html(text));
 }
 
 class Segment final : public Operation {
@@ -56,7 +57,7 @@ class Segment final : public Operation {
       for (const auto& c : answer.at("classes"))
         shares.emplace_back(c.at("class").get<std::string>(), fmt::format("{:.1f} %", 100 * c.at("share").get<double>()));
       const fs::path overlay = output.parent_path() / (output.stem().string() + ".overlay.png");
-      return text + "<div class=\"maps\">" + figure(record.input, "the image") + figure(overlay, "labels") +
+      return text + "<div class=\"maps\">" + figure(record.input, "the image", record.part) + figure(overlay, "labels") +
              "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(shares) + "</div></article>\n";
     } catch (const std::exception& e) {
       return text + fmt::format("<p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p></article>\n", html(e.what()));

@@ -36,7 +36,7 @@ std::string upscaled_article(const fs::path& folder, const Record& record) {
     if (name.ends_with(".overlay.jpg")) overlays.push_back(folder / name);
   std::string text = fmt::format("<article><header><h3>{}</h3>", html(record.output));
   try {
-    const EntryPictures p = make_entry_pictures(record.input, folder / record.output, overlays);
+    const EntryPictures p = make_entry_pictures(record.input, folder / record.output, overlays, record.part);
     text += fmt::format("<span class=\"soft\">{} → {} · {:.1f} s</span></header>\n<div class=\"pictures\">", size_text(p.input),
                         size_text(p.output), record.seconds);
     text += compare(p) + details(p) + "</div>\n";

@@ -4,6 +4,7 @@
 
 #include "modules/io/files.hpp"
 #include "pipeline/sinks/heatmap.hpp"
+#include "pipeline/sources/work_list.hpp"
 #include "pipeline/stages/save.hpp"
 
 namespace fovea {
@@ -19,6 +20,9 @@ fs::path map_file(const fs::path& output, std::string map, const char* ending) {
 
 void SuperResolve::process(std::span<Frame> batch) {
   for (Frame& frame : batch) {
+    // Found now, not when all is computed.
+    const cv::Mat& pixels = frame.results.get(kImage).pixels;
+    check_can_hold(format_of(frame.output), pixels.size() * network_.facts.scale, pixels.type());
     Upscaled result = upscale_image(network_, frame.results.get(kImage), options_);
     frame.results.remove(kImage);
     frame.results.put(kOutput, std::move(result.image));
