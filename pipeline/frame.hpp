@@ -86,7 +86,7 @@ struct Frame {
   Results results;
   std::vector<std::filesystem::path> written;  // files beside the output (maps)
   std::vector<StageTime> times;
-  std::vector<std::string> notes;              // what people should know of the input, though it was read
+  std::vector<std::string> notes;  // what people should know of the input, though it was read
   std::optional<FrameError> error;
 
   double seconds() const {

@@ -199,5 +199,6 @@ TEST_CASE("sizes are checked before memory is taken", "[datasets][image]") {
 TEST_CASE("folder walks know images by their extension", "[datasets][image]") {
   for (const char* name : {"a.png", "a.PNG", "b/c.jpeg", "a.jpg", "a.tif", "a.TIFF", "a.bmp", "a.webp", "a.pgm", "a.apng"})
     CHECK(is_image_extension(name));
-  for (const char* name : {"a", "a.", "png", ".png", "a.txt", "a.png.tmp", "a.p ng", "a.exr"}) CHECK_FALSE(is_image_extension(name));
+  for (const char* name : {"a", "a.", "png", ".png", "a.txt", "a.png.tmp", "a.p ng", "a.exr"})
+    CHECK_FALSE(is_image_extension(name));
 }

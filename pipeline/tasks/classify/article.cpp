@@ -32,7 +32,8 @@ const char* const kPredictionsStyle = R"css(
 std::string predictions_article(const fs::path& folder, const Record& record) {
   std::string text = "<article>";
   try {
-    text += fmt::format("<img src=\"{}\" alt=\"\">", jpeg_uri(shrunk(displayable(read_part(record.input, record.part)), kThumbnail), 80));
+    text += fmt::format("<img src=\"{}\" alt=\"\">",
+                        jpeg_uri(shrunk(displayable(read_part(record.input, record.part)), kThumbnail), 80));
   } catch (const std::exception& e) { text += fmt::format("<p class=\"soft\">no picture: {}</p>", html(e.what())); }
   text += fmt::format("<h3>{}</h3><ol>\n", html(fs::path(record.input).filename().string()));
   try {
