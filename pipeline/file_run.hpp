@@ -27,7 +27,7 @@ struct FileRunResult {
   std::string stopped;                // why files are left; empty when none are
   std::vector<SkippedFile> skipped;   // not part of the total: images in folders, of formats that are not read
   Ledger::Others others;              // what the folder holds beside this run's inputs and settings
-  std::string warning;                // the ledger could not be put in order (disk full); it is complete all the same
+  std::string warning;                // the ledger had damaged lines, or could not be put in order; it is complete all the same
   double wall = 0;                    // seconds
   std::map<std::string, double> cpu;  // seconds by stage
   // `strict`: what is skipped counts like what is quarantined.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -68,6 +69,12 @@ class Ledger {
   };
   Others others(const std::string& settings) const;
 
+  // up_to_date() calls it for a written answer, which is made again where it throws an Error; without it, being there is enough.
+  void check_answers_by(std::function<void(const std::filesystem::path& output)> check) { check_ = std::move(check); }
+
+  // What to tell people of lines that could not be read; empty where all could.
+  std::string damage() const;
+
   // A record of another input with the same output is forgotten: its answer is gone.
   void append(Record record);  // EnvironmentError when the line cannot be written; the file is then as before
   // Forgets what has no output: folders that can be read again, files that are skipped. The run lists them anew.
@@ -82,6 +89,7 @@ class Ledger {
  private:
   void read();
   void put(Record record);
+  void read_line(const std::string& text, int number);
   [[noreturn]] void cannot_write(int error) const;
   void write_line(const std::string& line);
 
@@ -90,6 +98,9 @@ class Ledger {
   std::map<std::string, Record> records_;
   std::map<std::string, std::string> by_output_;  // key of the record that an output is of
   std::map<std::string, nlohmann::json> settings_;
+  std::function<void(const std::filesystem::path&)> check_;
+  std::size_t damaged_ = 0;
+  std::string first_damage_;
 };
 
 }  // namespace fovea
