@@ -13,8 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-}
-
 struct Scores {
   explain::Mean insertion, deletion, pointing;
 };
