@@ -7,6 +7,7 @@
 #include "datasets/augment/transforms.hpp"
 #include "datasets/preprocess.hpp"
 #include "datasets/resample.hpp"
+#include "modules/core/whole.hpp"
 
 namespace fovea {
 namespace {
@@ -79,8 +80,9 @@ cv::Rect random_crop(cv::Size size, const Augment& a, Random& random) {
   const double area = static_cast<double>(size.width) * size.height, low = std::log(a.ratio_low), high = std::log(a.ratio_high);
   for (int attempt = 0; attempt < 10; ++attempt) {
     const double wanted = area * between(a.scale_low, a.scale_high, random), ratio = std::exp(between(low, high, random));
-    const int w = static_cast<int>(std::lround(std::sqrt(wanted * ratio))),
-              h = static_cast<int>(std::lround(std::sqrt(wanted / ratio)));
+    constexpr double kAny = 1e9;  // beyond every picture
+    const int w = whole<int>(std::min(kAny, std::round(std::sqrt(wanted * ratio))), "augment: a crop"),
+              h = whole<int>(std::min(kAny, std::round(std::sqrt(wanted / ratio))), "augment: a crop");
     if (w < 1 || h < 1 || w > size.width || h > size.height) continue;
     const int x = static_cast<int>(random.below(size.width - w + 1)), y = static_cast<int>(random.below(size.height - h + 1));
     return {x, y, w, h};
@@ -88,8 +90,9 @@ cv::Rect random_crop(cv::Size size, const Augment& a, Random& random) {
   // A very long picture: the middle, as close to the wanted proportions as it allows.
   const double ratio = static_cast<double>(size.width) / size.height;
   int w = size.width, h = size.height;
-  if (ratio < a.ratio_low) h = std::clamp(static_cast<int>(std::lround(w / a.ratio_low)), 1, h);
-  if (ratio > a.ratio_high) w = std::clamp(static_cast<int>(std::lround(h * a.ratio_high)), 1, w);
+  if (ratio < a.ratio_low) h = whole<int>(std::clamp(std::round(w / a.ratio_low), 1.0, static_cast<double>(h)), "augment: ratio");
+  if (ratio > a.ratio_high)
+    w = whole<int>(std::clamp(std::round(h * a.ratio_high), 1.0, static_cast<double>(w)), "augment: ratio");
   return {(size.width - w) / 2, (size.height - h) / 2, w, h};
 }
 

@@ -6,11 +6,14 @@
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/resample.hpp"
+#include "modules/core/whole.hpp"
 
 namespace fovea {
 namespace {
 
-int rounded(double v) { return std::max(1, static_cast<int>(std::lround(v))); }
+constexpr const char* kSide = "preprocess: a side of the whole picture in network pixels (crop_fraction?)";
+
+int rounded(double v) { return std::max(1, whole<int>(std::round(v), kSide)); }
 
 // Where the network's channel c lies in OpenCV's order.
 int source_channel(const Preprocess& p, int c) { return p.channels == 3 && p.colour == Preprocess::Colour::rgb ? 2 - c : c; }
@@ -45,8 +48,8 @@ cv::Size resized_size(cv::Size source, const Preprocess& p) {
     return {std::min(p.width, rounded(source.width * scale)), std::min(p.height, rounded(source.height * scale))};
   }
   if (by_height >= by_width)
-    return {std::max(p.width, static_cast<int>(high * source.width / source.height)), static_cast<int>(high)};
-  return {static_cast<int>(wide), std::max(p.height, static_cast<int>(wide * source.height / source.width))};
+    return {std::max(p.width, whole<int>(high * source.width / source.height, kSide)), whole<int>(high, kSide)};
+  return {whole<int>(wide, kSide), std::max(p.height, whole<int>(wide * source.height / source.width, kSide))};
 }
 
 // Python's round(difference / 2): halves go to the even neighbour, as torchvision's centre crop does.
@@ -99,9 +102,7 @@ cv::Point2d Geometry::to_network(cv::Point2d s) const {
   return {(s.x + 0.5) / scale_x + shift_x - 0.5, (s.y + 0.5) / scale_y + shift_y - 0.5};
 }
 
-cv::Size Geometry::resized() const {
-  return {static_cast<int>(std::lround(source.width / scale_x)), static_cast<int>(std::lround(source.height / scale_y))};
-}
+cv::Size Geometry::resized() const { return {rounded(source.width / scale_x), rounded(source.height / scale_y)}; }
 
 cv::Rect2d Geometry::to_source(const cv::Rect2d& area) const { return {to_source(area.tl()), to_source(area.br())}; }
 cv::Rect2d Geometry::to_network(const cv::Rect2d& area) const { return {to_network(area.tl()), to_network(area.br())}; }

@@ -1,15 +1,19 @@
 #include "modules/model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
+#include "modules/core/budget.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/io/files.hpp"
 #include "modules/io/name_map.hpp"
 #include "modules/io/safetensors.hpp"
+#include "modules/io/torch_file.hpp"
 #include "modules/io/yaml.hpp"
-#include "modules/network.hpp"
+#include "modules/network_shapes.hpp"
 #include "modules/nn/skip_init.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/plan/cache.hpp"
@@ -34,10 +38,18 @@ namespace {
 
 constexpr const char* kFormatKey = "fovea.format";
 constexpr const char* kRecipeKey = "fovea.recipe";
+constexpr std::int64_t kAnySide = 64;  // of a picture to count with, where the network takes any
 
 void check_format(const Yaml& recipe) {
   recipe.only({"fovea", "model", "preprocess", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
+}
+
+// Infinities and NaN do not fit: a value that is not finite stays what it is.
+bool fits_f16(const Tensor& t) {
+  constexpr double kLargest = 65519.99;  // from 65520 on, rounding gives infinity
+  const std::vector<double> values = t.values();
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::abs(v) <= kLargest; });
 }
 
 // What the backbone takes unless it says so itself.
@@ -64,7 +76,9 @@ std::string name_of(const Yaml& recipe) {
 
 }  // namespace
 
-Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
+Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) { return build(yaml, seed, nullptr); }
+
+Model Model::build(const std::string& yaml, std::uint64_t seed, const std::map<std::string, Shape>* stored) {
   Model model;
   model.state_ = std::make_shared<State>();
   const Yaml recipe = Yaml::parse(yaml, "recipe");
@@ -73,12 +87,18 @@ Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) {
   model.state_->params = std::make_shared<ParamStore>(seed);
   model.state_->weights = std::make_unique<Weights>(model.state_->params);
   check_format(recipe);
-  model.state_->network = std::make_unique<Network>(recipe.at("model"), model.state_->params, preprocess_channels(recipe));
-  const std::int64_t channels = model.channels();
+  const int colours = preprocess_channels(recipe);
+  const NetworkShapes shapes(recipe.at("model"), colours);
+  const std::int64_t channels = shapes.network().channels();
+  if (stored) shapes.check_stored(*stored);
   model.state_->preprocess = recipe.has("preprocess") ? read_preprocess(recipe.at("preprocess"), static_cast<int>(channels))
-                                                      : usual_preprocess(*model.state_->network);
+                                                      : usual_preprocess(shapes.network());
   check(model.state_->preprocess.channels == channels, recipe.where(), ": preprocess gives ", model.state_->preprocess.channels,
         " channels, and the backbone takes in: ", channels);
+  const Preprocess& p = model.state_->preprocess;
+  const bool any = p.resize == Preprocess::Resize::none;
+  shapes.check_run(any ? kAnySide : p.height, any ? kAnySide : p.width);
+  model.state_->network = std::make_unique<Network>(recipe.at("model"), model.state_->params, colours);
   model.state_->own = model.state_->params->entries().size();
   return model;
 }
@@ -113,14 +133,20 @@ Model Model::load(const std::string& name_or_file) {
     for (const std::string& n : zoo()) all += (all.empty() ? "" : ", ") + n;
     fail("'", name_or_file, "': no such file, and no model of the zoo is called so; the zoo has ", all.empty() ? "none" : all);
   }
-  TensorFile content = read_safetensors(file);
-  const auto recipe = content.metadata.find(kRecipeKey), format = content.metadata.find(kFormatKey);
-  check(recipe != content.metadata.end() && format != content.metadata.end() && format->second == "1", file.string(),
-        ": not a Fovea model: expected metadata fovea.format = 1 and fovea.recipe");
+  std::vector<std::uint8_t> bytes = read_file(file);
+  check(!is_torch_file(bytes), file.string(), ": weights of PyTorch, not a Fovea model; `fovea import` makes one of them");
+  const TensorFileHeader header = parse_safetensors_header(bytes, file.string());
+  const auto recipe = header.metadata.find(kRecipeKey), format = header.metadata.find(kFormatKey);
+  check(recipe != header.metadata.end() && format != header.metadata.end() && format->second == "1", file.string(),
+        ": not a Fovea model: expected metadata fovea.format = 1 and fovea.recipe; weights from elsewhere become one by `fovea "
+        "import`");
   Model model = [&] {
     const SkipInit loaded_below;
-    return from_recipe(recipe->second);
+    const PathScope of(file.string());
+    return build(recipe->second, 0, &header.shapes);
   }();
+  TensorFile content = parse_safetensors(bytes, file.string());
+  bytes = {};
   model.state_->name = named ? name_or_file : file.stem().string();
   model.state_->metadata = content.metadata;
   PathScope where(file.string());
@@ -129,19 +155,24 @@ Model Model::load(const std::string& name_or_file) {
   return model;
 }
 
-void Model::save(const fs::path& file, DType storage, std::map<std::string, std::string> metadata) const {
+std::vector<std::string> Model::save(const fs::path& file, DType storage, std::map<std::string, std::string> metadata) const {
   check(storage == DType::f32 || storage == DType::f16, "save: expected f32 or f16, got ", name_of(storage));
   const auto there = state_->weights->use();
   TensorFile content;
+  std::vector<std::string> kept;
   for (std::size_t i = 0; i < state_->own; ++i) {
     const ParamStore::Entry& e = state_->params->entries()[i];
-    content.tensors[e.name] = e.value.value().to(is_floating(e.value.dtype()) ? storage : e.value.dtype());
+    const Tensor& value = e.value.value();
+    const bool narrows = is_floating(value.dtype()) && (storage == DType::f32 || fits_f16(value));
+    if (!narrows && is_floating(value.dtype())) kept.push_back(e.name);
+    content.tensors[e.name] = narrows ? value.to(storage) : is_floating(value.dtype()) ? value.to(DType::f32) : value;
   }
   content.metadata = state_->metadata;
   for (auto& [key, value] : metadata) content.metadata[key] = value;
   content.metadata[kFormatKey] = "1";
   content.metadata[kRecipeKey] = state_->recipe;
   write_safetensors(file, content);
+  return kept;
 }
 
 Var Model::forward(const Var& x) const { return (*state_->network)(x).front(); }
@@ -166,7 +197,9 @@ plan::Plan Model::compile(const Shape& input, const CompileOptions& options) con
                              .shared = state_->plans.shared()};
   std::optional<plan::Plan> made;
   state_->weights->with_making([&](bool released) {
+    const ShapeBudget budget(run_limit(), false);
     made = plan::compile(network, {input}, wanted);
+    check_memory(made->memory().arena + made->memory().constants, run_limit(), "a run on " + input.str());
     if (released) made->release_parameters();
   });
   return *made;

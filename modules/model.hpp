@@ -46,18 +46,20 @@ class Model {
     NamedTensors outputs;   // all of info().outputs, in that order
     std::vector<Tap> taps;  // in order of computation; empty where `keep` matches nothing
   };
-  // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`.
+  // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`. What the network
+  // would take is counted first: OverBudget (core/budget.hpp) where it is more than memory_limit().
   static Model from_recipe(const std::string& yaml, std::uint64_t seed = 0);
   // A file, or the name of a folder in the zoo. Error lists the zoo's names when there is no such thing, and says what is wrong with a file
-  // that is damaged, holds numbers that are not finite or lacks parameters of its recipe.
+  // that is damaged, holds numbers that are not finite or lacks parameters of its recipe; of shapes and limits before memory is taken.
   static Model load(const std::string& name_or_file);
   static std::vector<std::string> zoo();
   // $FOVEA_ZOO, else beside the program, else where the library was installed or built.
   static std::filesystem::path zoo_folder();
 
-  // Writes one .safetensors file with the recipe and `metadata` in it. `storage` is f32 or f16.
-  void save(const std::filesystem::path& file, DType storage = DType::f32,
-            std::map<std::string, std::string> metadata = {}) const;
+  // Writes one .safetensors file with the recipe and `metadata` in it. `storage` is f32 or f16; a parameter with values that f16 does not
+  // hold (over 65504, as variances can be) stays f32, and its name is in the answer.
+  std::vector<std::string> save(const std::filesystem::path& file, DType storage = DType::f32,
+                                std::map<std::string, std::string> metadata = {}) const;
 
   // For training: records on the tape; in the precision of the thread (autograd/apply.hpp). The first output, or all of them.
   Var forward(const Var& x) const;
@@ -102,6 +104,7 @@ class Model {
   std::int64_t multiply_adds(const Shape& input) const;  // of one run; found by tracing shapes
 
  private:
+  static Model build(const std::string& yaml, std::uint64_t seed, const std::map<std::string, Shape>* stored);
   Result run_planned(const Tensor& x, const RunOptions& options, std::uint64_t parameters) const;
   Result run_eager(const Tensor& x, const RunOptions& options) const;
 

@@ -5,6 +5,9 @@
 namespace fovea {
 namespace {
 
+// Widths, sides and counts of a network: what has no range of its own is at least refused where products of it would not fit.
+constexpr Args::Range kSizes{-1, 65536};
+
 std::vector<SlotRule> read_rules(const Yaml& attention) {
   std::vector<SlotRule> rules;
   for (const Yaml& item : attention.items()) {
@@ -13,6 +16,7 @@ std::vector<SlotRule> read_rules(const Yaml& attention) {
     rule.at = item.at("at").scalar();
     rule.type = item.at("type").scalar();
     rule.args = item.args();
+    rule.args.bound(kSizes);
     rule.args.get("at", "", "glob of slots");
     rule.args.get("type", "", "which block");
     const std::string start = rule.args.get("start", "fresh", "fresh, or identity: the block begins as a no-op");
@@ -34,6 +38,7 @@ struct Part {
     bool fits = false;
     for (const Kind k : kinds) fits |= entry.kind == k, wanted += (wanted.empty() ? "" : " or ") + std::string(name_of(k));
     check(fits, part.where(), ": '", entry.name, "' is a ", name_of(entry.kind), "; expected a ", wanted);
+    args.bound(kSizes);
     args.get("type", "", "which one");
   }
   std::unique_ptr<Block> make(const Scope& scope, Features features) {

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/kept_f32.hpp"
 #include "modules/io/files.hpp"
 #include "modules/model.hpp"
 #include "pipeline/exit_codes.hpp"
@@ -39,9 +40,10 @@ std::map<std::string, std::string> read_metadata(const std::vector<std::string>&
 int run_export(const Settings& s) {
   Model model = Model::load(s.model);
   if (!s.recipe.empty()) model = with_recipe(model, s.recipe);
-  model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, read_metadata(s.metadata));
+  const auto kept = model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, read_metadata(s.metadata));
   std::cout << fmt::format("{}: {} parameters in {}, {} bytes\n", s.out, model.params()->count(), s.storage,
                            std::filesystem::file_size(s.out));
+  print_kept_f32(kept);
   return kExitDone;
 }
 

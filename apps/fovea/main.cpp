@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "apps/fovea/commands.hpp"
+#include "modules/core/budget.hpp"
 #include "modules/core/error.hpp"
 #include "modules/plan/plan.hpp"
 #include "pipeline/errors.hpp"
@@ -23,6 +24,20 @@ void wait_passively(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || ::setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
   ::setenv("GOMP_SPINCOUNT", "3000", 0);
   ::execv("/proc/self/exe", argv);  // returns only where that is not possible; then spinning costs time, not results
+}
+
+// For every command that builds a network, which is all of them.
+void add_memory(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    command
+        ->add_option_function<std::uint64_t>("--max-memory", fovea::set_memory_limit,
+                                             "What a network may take, as in 8G: parameters and values. Unless given: 4G for "
+                                             "what a recipe asks by itself, all that "
+                                             "there is for pictures and batches of your own")
+        ->transform(CLI::AsSizeValue(false))
+        ->check(CLI::PositiveNumber)
+        ->type_name("SIZE")
+        ->envname("FOVEA_MAX_MEMORY");
 }
 
 // For every command that runs networks.
@@ -64,6 +79,7 @@ int main(int argc, char** argv) {
   fovea::add_describe(app, run);
   fovea::add_plan(app, run);
   add_tuning(app);
+  add_memory(app);
   try {
     auto words = fovea::resolve_predict({argv + 1, argv + argc});
     std::reverse(words.begin(), words.end());  // CLI11 takes them from the end

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "modules/core/budget.hpp"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -68,6 +70,7 @@ Var TraceScope::input(const Shape& shape) {
 }
 
 Var TraceScope::append(const Shape& shape) {
+  ShapeBudget::value(shape);
   auto state = std::make_shared<VarState>();
   state->shape = shape;
   state->trace_value = static_cast<int>(trace_.values.size());

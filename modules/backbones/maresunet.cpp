@@ -114,10 +114,10 @@ class MaResUNet final : public Backbone {
 FOVEA_BACKBONE(maresunet, "residual encoder, linear attention on every level, decoder", "Li et al. 2020, arXiv:2011.14302") {
   MaResUNet::Options o;
   const std::string block = args.get("block", "basic", "of the encoder: basic or bottleneck");
-  const auto layers = args.list("layers", std::vector<int>{3, 4, 6, 3}, "blocks of each of the encoder's four stages");
-  const auto widths = args.list("widths", std::vector<int>{64, 128, 256, 512}, "channels of each stage");
+  const auto layers = args.list("layers", std::vector<int>{3, 4, 6, 3}, "blocks of each of the encoder's four stages", {1, 4096});
+  const auto widths = args.list("widths", std::vector<int>{64, 128, 256, 512}, "channels of each stage", {1, 65536});
   o.attention = args.get("attention", "pam_cam", "which block attends on each level; none: none");
-  o.final_width = args.get("final_width", 32, "channels in front of the head");
+  o.final_width = args.get("final_width", 32, "channels in front of the head", {1, 65536});
   check(layers.size() == 4 && widths.size() == 4, args.where(), ": layers and widths: expected four numbers each");
   check(o.final_width > 0, args.where(), ": final_width: expected a positive number, got ", o.final_width);
   Args::Lists lists;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modules/core/whole.hpp"
 #include "modules/nn/backbone.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 // torchvision's rule: the nearest multiple of 8 that does not lose more than a tenth.
 int rounded(double v) {
-  const int r = std::max(8, static_cast<int>(v + 4) / 8 * 8);
+  const int r = std::max(8, whole<int>(v + 4, "mobilenet_v2: channels * width") / 8 * 8);
   return r < 0.9 * v ? r + 8 : r;
 }
 
@@ -129,7 +130,7 @@ class MobileNetV2 final : public Backbone {
 }  // namespace
 
 FOVEA_BACKBONE(mobilenet_v2, "inverted residuals with linear bottlenecks", "Sandler et al. 2018, arXiv:1801.04381") {
-  const double width = args.get("width", 1.0, "multiplies all channel counts");
+  const double width = args.get("width", 1.0, "multiplies all channel counts", {0, 64});
   const std::string padding = args.get("padding", "symmetric", "symmetric, or same: as TensorFlow pads strided convolutions");
   check(width > 0 && width < 16, args.where(), ": width: expected a factor above 0, got ", width);
   check(padding == "symmetric" || padding == "same", args.where(), ": padding: expected symmetric or same, got '", padding, "'");

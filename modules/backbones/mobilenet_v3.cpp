@@ -5,6 +5,7 @@
 // post_depthwise (in front of its own attention), pre_add, post_add, after_block; after_stem.
 #include <algorithm>
 
+#include "modules/core/whole.hpp"
 #include "modules/nn/backbone.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
@@ -37,7 +38,7 @@ struct Options {
   std::string attention;
   // The nearest multiple of 8 that does not lose more than a tenth.
   static int rounded(double v) {
-    const int r = std::max(8, static_cast<int>(v + 4) / 8 * 8);
+    const int r = std::max(8, whole<int>(v + 4, "mobilenet_v3: channels * width") / 8 * 8);
     return r < 0.9 * v ? r + 8 : r;
   }
   int scaled(int channels) const { return rounded(channels * width); }
@@ -151,7 +152,7 @@ class MobileNetV3 final : public Backbone {
 
 std::unique_ptr<Block> make_v3(const Scope& scope, std::int64_t channels, Args& args, std::vector<Row> rows) {
   Options o;
-  o.width = args.get("width", 1.0, "multiplies all channel counts");
+  o.width = args.get("width", 1.0, "multiplies all channel counts", {0, 64});
   const std::string padding = args.get("padding", "symmetric", "symmetric, or same: as TensorFlow pads strided convolutions");
   const bool dilated = args.get("reduced_tail", false, "half the channels in the last stage");
   o.eps = args.get("eps", 1e-3, "of the norms; timm's weights want 1e-5, or 1e-3 when they came from TensorFlow");

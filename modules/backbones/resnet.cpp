@@ -5,6 +5,7 @@
 // post_convN behind the activation, pre_add at the end of the residual branch, post_add behind the sum; of each stage after_stage; after_stem.
 #include <algorithm>
 
+#include "modules/core/whole.hpp"
 #include "modules/nn/backbone.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
@@ -65,7 +66,7 @@ class ResidualBlock {
   ResidualBlock(const Scope& s, std::int64_t in, std::int64_t width, int stride, const ResNetOptions& o)
       : pre_add_(s, "pre_add", width * o.expansion()), post_add_(s, "post_add", width * o.expansion()) {
     const std::int64_t out = width * o.expansion();
-    const auto inside = static_cast<std::int64_t>(static_cast<double>(width) * o.width_factor) * o.groups;
+    const std::int64_t inside = whole(static_cast<double>(width) * o.width_factor, "resnet: width * width_factor") * o.groups;
     std::vector<Conv2d::Options> convs{conv_of(in, out, 3, stride), conv_of(out, out, 3)};
     if (o.bottleneck) convs = {conv_of(in, inside, 1), conv_of(inside, inside, 3, stride, o.groups), conv_of(inside, out, 1)};
     for (std::size_t i = 0; i < convs.size(); ++i) {
@@ -177,15 +178,15 @@ std::unique_ptr<Block> make_resnet_of(const Scope& scope, std::int64_t channels,
   const std::string kind = args.get("block", block, "basic or bottleneck");
   check(kind == "basic" || kind == "bottleneck", args.where(), ": block: expected basic or bottleneck, got '", kind, "'");
   o.bottleneck = kind == "bottleneck";
-  o.layers = args.list("layers", layers, "blocks of each stage");
-  o.widths = args.list("widths", {64, 128, 256, 512}, "channels of each stage, before a bottleneck's expansion by 4");
+  o.layers = args.list("layers", layers, "blocks of each stage", {1, 4096});
+  o.widths = args.list("widths", {64, 128, 256, 512}, "channels of each stage, before a bottleneck's expansion by 4", {1, 65536});
   o.stem = args.get("stem", "imagenet", "imagenet (7x7, pooled), deep (three 3x3, pooled) or cifar (one 3x3)");
-  o.stem_width = args.get("stem_width", o.widths.empty() ? 64 : o.widths[0], "channels of the stem");
-  o.groups = args.get("groups", 1, "groups of a bottleneck's 3x3 convolution (ResNeXt)");
-  o.width_factor = args.get("width_factor", 1.0, "width of a bottleneck's inside, times its stage's");
+  o.stem_width = args.get("stem_width", o.widths.empty() ? 64 : o.widths[0], "channels of the stem", {2, 65536});
+  o.groups = args.get("groups", 1, "groups of a bottleneck's 3x3 convolution (ResNeXt)", {1, 65536});
+  o.width_factor = args.get("width_factor", 1.0, "width of a bottleneck's inside, times its stage's", {0, 64});
   o.pooled_shortcut = args.get("pooled_shortcut", false, "average pooling in shortcuts with stride (ResNet-D)");
   o.zero_init = args.get("zero_init", false, "last norm of each block starts at 0, so that blocks start as the identity");
-  o.final_width = args.get("final_width", 0, "channels of a 1x1 convolution behind the last stage; 0: none");
+  o.final_width = args.get("final_width", 0, "channels of a 1x1 convolution behind the last stage; 0: none", {0, 65536});
   check(o.stem == "imagenet" || o.stem == "deep" || o.stem == "cifar", args.where(),
         ": stem: expected imagenet, deep or cifar, got '", o.stem, "'");
   check(!o.layers.empty() && o.layers.size() == o.widths.size(), args.where(),

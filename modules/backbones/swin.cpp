@@ -159,13 +159,13 @@ class Swin final : public Backbone {
 
 std::unique_ptr<Block> make_swin_of(const Scope& scope, std::int64_t channels, Args& args, Options o) {
   o.size = args.get("size", o.version == 2 ? 256 : 224,
-                    "side of the pictures that windows are fitted to; 0: any, windows fit as they come");
-  o.patch = args.get("patch", 4, "side of a patch");
-  o.width = args.get("width", o.width, "channels of the first stage, twice as many in each next");
-  o.depths = args.list("depths", o.depths, "blocks of each stage");
-  o.heads = args.list("heads", o.heads, "attention heads of each stage");
-  o.window = args.list("window", std::vector<int>{o.version == 2 ? 8 : 7}, "side of the windows, or rows and columns");
-  o.mlp_ratio = args.get("mlp_ratio", 4.0, "width of the MLPs' inside / channels");
+                    "side of the pictures that windows are fitted to; 0: any, windows fit as they come", {0, 16384});
+  o.patch = args.get("patch", 4, "side of a patch", {1, 1024});
+  o.width = args.get("width", o.width, "channels of the first stage, twice as many in each next", {1, 65536});
+  o.depths = args.list("depths", o.depths, "blocks of each stage", {1, 4096});
+  o.heads = args.list("heads", o.heads, "attention heads of each stage", {1, 4096});
+  o.window = args.list("window", std::vector<int>{o.version == 2 ? 8 : 7}, "side of the windows, or rows and columns", {1, 1024});
+  o.mlp_ratio = args.get("mlp_ratio", 4.0, "width of the MLPs' inside / channels", {0, 64});
   o.qkv_bias = args.get("qkv_bias", true, "bias of the attention's first layer");
   o.patch_norm = args.get("patch_norm", true, "a norm behind the first convolution");
   o.absolute = args.get("absolute_positions", false, "learnt positions of every patch, besides the relative ones");
@@ -177,7 +177,7 @@ std::unique_ptr<Block> make_swin_of(const Scope& scope, std::int64_t channels, A
   const std::string style = args.get("style", "authors", "how windows meet small and odd maps: authors or timm");
   if (o.version == 2)
     o.pretrained = args.list("pretrained_windows", std::vector<int>(o.stages(), 0),
-                             "window of each stage that the weights were trained with");
+                             "window of each stage that the weights were trained with", {0, 1024});
   check(style == "authors" || style == "timm", args.where(), ": style: expected authors or timm, got '", style, "'");
   o.timm = style == "timm";
   check(!o.depths.empty() && o.depths.size() == o.heads.size() && o.stages() <= 8, args.where(),

@@ -102,7 +102,7 @@ class UNet final : public Backbone {
 };
 
 std::unique_ptr<Block> make_unet_of(const Scope& scope, std::int64_t channels, Args& args, const char* gate) {
-  const auto widths = args.list("widths", std::vector<int>{64, 128, 256, 512, 1024}, "channels of each level");
+  const auto widths = args.list("widths", std::vector<int>{64, 128, 256, 512, 1024}, "channels of each level", {1, 65536});
   const std::string kind = args.get("gate", gate, "which block gates what is joined: none, attention_gate or another");
   check(widths.size() >= 2 && widths.size() <= 8 && *std::min_element(widths.begin(), widths.end()) > 0, args.where(),
         ": widths: expected 2 to 8 positive numbers");

@@ -15,6 +15,7 @@ namespace fovea {
 namespace {
 
 constexpr int kPool = 0;  // in a list of widths
+constexpr int kWidest = 65536;
 
 class Convolution {
  public:
@@ -86,8 +87,9 @@ std::vector<int> parse_widths(const Args& args, const std::vector<std::string>& 
   for (const std::string& word : words) {
     int width = kPool;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), width);
-    const bool number = error == std::errc() && end == word.data() + word.size() && width > 0;
-    check(word == "M" || number, args.where(), ": layers: expected channels or M (pooling), got '", word, "'");
+    const bool number = error == std::errc() && end == word.data() + word.size() && width > 0 && width <= kWidest;
+    check(word == "M" || number, args.where(), ": layers: expected channels (1 to ", kWidest, ") or M (pooling), got '", word,
+          "'");
     const bool twice = word == "M" && (widths.empty() || widths.back() == kPool);
     check(!twice, args.where(), ": layers: M must follow a convolution");
     widths.push_back(word == "M" ? kPool : width);

@@ -5,6 +5,7 @@
 // on tokens: post_attn and post_mlp at the end of the branches, after_block; patch_embed.proj is a convolution.
 #include <algorithm>
 
+#include "modules/core/whole.hpp"
 #include "modules/nn/backbone.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
@@ -30,6 +31,7 @@ struct Options {
   std::string attention;
 
   std::int64_t side() const { return size / patch; }
+  std::int64_t inside() const { return whole(width * mlp_ratio, "vit: width * mlp_ratio"); }  // of the MLP
   std::int64_t prefix() const { return (class_token ? 1 : 0) + registers; }
 };
 
@@ -47,9 +49,7 @@ Var drop_path(const Var& x, double probability) {
 class Mlp {
  public:
   Mlp(const Scope& s, std::int64_t width, const Options& o)
-      : fc1_(s / "fc1", linear(width, static_cast<std::int64_t>(static_cast<double>(width) * o.mlp_ratio))),
-        fc2_(s / "fc2", linear(static_cast<std::int64_t>(static_cast<double>(width) * o.mlp_ratio), width)),
-        dropout_(o.dropout) {}
+      : fc1_(s / "fc1", linear(width, o.inside())), fc2_(s / "fc2", linear(o.inside(), width)), dropout_(o.dropout) {}
   Var operator()(const Var& x) const { return dropout_(fc2_(dropout_(gelu(fc1_(x))))); }
 
  private:
@@ -180,16 +180,16 @@ class Vit final : public Backbone {
 };
 
 std::unique_ptr<Block> make_vit_of(const Scope& scope, std::int64_t channels, Args& args, Options o) {
-  o.size = args.get("size", o.size, "side of the pictures that the position embeddings are for");
-  o.patch = args.get("patch", o.patch, "side of a patch");
-  o.width = args.get("width", o.width, "channels of a token");
-  o.depth = args.get("depth", o.depth, "number of blocks");
+  o.size = args.get("size", o.size, "side of the pictures that the position embeddings are for", {1, 16384});
+  o.patch = args.get("patch", o.patch, "side of a patch", {1, 1024});
+  o.width = args.get("width", o.width, "channels of a token", {1, 65536});
+  o.depth = args.get("depth", o.depth, "number of blocks", {1, 4096});
   o.heads = args.get("heads", o.heads, "attention heads; they divide the width");
-  o.mlp_ratio = args.get("mlp_ratio", o.mlp_ratio, "width of the MLP's inside, times the token's");
+  o.mlp_ratio = args.get("mlp_ratio", o.mlp_ratio, "width of the MLP's inside, times the token's", {0, 64});
   o.class_token = args.get("class_token", true, "a token of its own for the whole picture");
   const std::string pool =
       args.get("pool", o.class_token ? "token" : "mean", "what stands for the picture: token, or mean of the patches");
-  o.registers = args.get("registers", 0, "further tokens without meaning of their own");
+  o.registers = args.get("registers", 0, "further tokens without meaning of their own", {0, 4096});
   o.qkv_bias = args.get("qkv_bias", true, "bias of q, k and v");
   o.qk_norm = args.get("qk_norm", false, "layer norm of each head's q and k");
   o.pre_norm = args.get("pre_norm", false, "a norm in front of the first block (CLIP)");

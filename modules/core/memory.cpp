@@ -13,6 +13,7 @@
 #include <mutex>
 #include <vector>
 
+#include "modules/core/budget.hpp"
 #include "modules/core/error.hpp"
 
 namespace fovea::memory {
@@ -79,6 +80,7 @@ void* fresh(Pool& p, std::size_t size) {
 void* allocate(std::size_t bytes) {
   Pool& p = pool();
   const std::size_t size = size_class(bytes);
+  ShapeBudget::take(size);
   void* block = nullptr;
   bool nan = false;
   {

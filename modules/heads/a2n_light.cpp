@@ -52,8 +52,9 @@ FOVEA_NETWORK(a2n_light, "light super-resolution with A2N's block and a pixel-sh
   const std::int64_t channels = features.back().channels;
   check(channels == 3 && scale >= 2 && scale <= 4, "a2n_light: expected RGB and a scale of 2, 3 or 4, got ", channels,
         " channels and x", scale);
-  const int width = args.get("width", 32, "channels, best a multiple of 32"), blocks = args.get("blocks", 4, "attention blocks");
-  const int plain = args.get("plain_kernel", 3, "side of the plain branch's kernel: 3, or 1 for the lighter block");
+  const int width = args.get("width", 32, "channels, best a multiple of 32"),
+            blocks = args.get("blocks", 4, "attention blocks", {1, 4096});
+  const int plain = args.get("plain_kernel", 3, "side of the plain branch's kernel: 3, or 1 for the lighter block", {1, 15});
   check(width >= 4 && blocks >= 1, "a2n_light: width and blocks are too small");
   return std::make_unique<A2nLight>(scope, scale, width, blocks, plain);
 }

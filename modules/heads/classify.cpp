@@ -65,9 +65,9 @@ class Classify final : public MapHead {
 FOVEA_HEAD(classify, "one of several classes for the whole image", "global average pooling: Lin et al. 2014, arXiv:1312.4400") {
   Classify::Options o;
   o.classes = read_classes(args, 2);
-  o.hidden = args.list("hidden", std::vector<int>{}, "widths of hidden layers");
+  o.hidden = args.list("hidden", std::vector<int>{}, "widths of hidden layers", {1, 65536});
   o.activation = args.get("activation", "relu", "of hidden layers: relu or hard_swish");
-  o.grid = args.get("grid", 1, "side of the grid that the map is pooled to");
+  o.grid = args.get("grid", 1, "side of the grid that the map is pooled to", {1, 64});
   o.dropout = args.get("dropout", 0.0, "probability, in front of the last layer and behind hidden ones");
   o.stddev = args.get("init_std", 0.0, "normal initial weights of this standard deviation; 0: PyTorch's uniform ones");
   check(o.activation == "relu" || o.activation == "hard_swish", args.where(), ": activation: expected relu or hard_swish, got '",

@@ -44,8 +44,8 @@ class Segment final : public MapHead {
 
 FOVEA_HEAD(segment, "a class for every position", "Long et al. 2015, arXiv:1411.4038") {
   const auto classes = read_classes(args, 1);
-  const int kernel = args.get("kernel", 1, "side of the convolution, odd");
-  const int scale = args.get("scale", 1, "how many times larger the logits become, bilinear");
+  const int kernel = args.get("kernel", 1, "side of the convolution, odd", {1, 255});
+  const int scale = args.get("scale", 1, "how many times larger the logits become, bilinear", {1, 64});
   const double dropout = args.get("dropout", 0.0, "in front of the convolution, in training");
   check(kernel > 0 && kernel % 2 == 1, args.where(), ": kernel: expected an odd side, got ", kernel);
   check(scale >= 1 && scale <= 64, args.where(), ": scale: expected 1 to 64, got ", scale);

@@ -8,22 +8,55 @@
 namespace fovea {
 namespace {
 
-// What wrappers put in front of every name.
-constexpr const char* kPrefixes[] = {"", "module.", "model.", "backbone.", "state_dict.", "net.", "encoder."};
+// What wrappers, compilers and checkpoints put in front of every name, in any combination.
+constexpr std::string_view kWrappers[] = {"_orig_mod.",        "module.",         "model.",      "ema.",        "model_ema.",
+                                          "student.",          "backbone.",       "state_dict.", "net.",        "network.",
+                                          "encoder.",          "state_dict_ema.", "params.",     "params_ema.", "teacher.",
+                                          "model_state_dict.", "net_g.",          "generator."};
 constexpr const char* kCounter = "num_batches_tracked";  // old files lack it, and only a momentum of "none" would need it
 
+// What a compiled module of a larger one leaves in the middle of names; no layer is called so.
+std::string without_compiler(std::string name) {
+  constexpr std::string_view kCompiled = "_orig_mod.";
+  for (std::size_t at = 0; (at = name.find(kCompiled, at)) != std::string::npos;)
+    if (at == 0 || name[at - 1] == '.') name.erase(at, kCompiled.size());
+    else ++at;
+  return name;
+}
+
+// The chains of wrappers' words that names begin with: "", "module.", "module.model.", ...; the shortest first.
+std::vector<std::string> prefixes_of(const std::map<std::string, Tensor>& tensors) {
+  constexpr std::size_t kMost = 16;
+  std::set<std::pair<std::size_t, std::string>> found{{0, ""}};
+  for (const auto& [name, value] : tensors) {
+    std::size_t at = 0;
+    for (bool more = true; more && found.size() < kMost;) {
+      more = false;
+      for (const std::string_view word : kWrappers)
+        if (name.compare(at, word.size(), word) == 0) {
+          at += word.size(), more = true;
+          found.emplace(at, name.substr(0, at));
+          break;
+        }
+    }
+  }
+  std::vector<std::string> out;
+  for (const auto& [length, prefix] : found) out.push_back(prefix);
+  return out;
+}
+
 struct Translation {
-  std::string source;
+  std::string source, prefix;
   std::map<std::string, std::string> ours;  // their name -> ours; "": known and not needed
   std::size_t known = 0;
 };
 
 Translation translate(const NameMap& map, const std::string& prefix, const std::vector<NameRule>& own, const ParamStore& params,
                       const std::map<std::string, Tensor>& tensors) {
-  Translation t{map.source, {}, 0};
+  Translation t{map.source, prefix, {}, 0};
   for (const auto& [name, value] : tensors) {
     std::optional<std::string> to = renamed(own, name);
-    if (!to && name.rfind(prefix, 0) == 0) to = renamed(map.rules, name.substr(prefix.size()));
+    if (!to && name.rfind(prefix, 0) == 0) to = renamed(map.rules, without_compiler(name.substr(prefix.size())));
     if (!to) continue;
     const std::string ours = resolve(*to, params);
     t.known += params.find(ours) != nullptr;
@@ -35,11 +68,12 @@ Translation translate(const NameMap& map, const std::string& prefix, const std::
 // The table and prefix under which most names are known.
 Translation best_translation(const std::string& backbone, const std::vector<NameRule>& own, const ParamStore& params,
                              const std::map<std::string, Tensor>& tensors) {
+  constexpr std::size_t kMostTensors = 100'000;
+  check(tensors.size() <= kMostTensors, "the file holds ", tensors.size(), " tensors, more than any network");
   Translation best;
+  const std::vector<std::string> prefixes = prefixes_of(tensors);
   for (const NameMap& map : name_maps_for(backbone))
-    for (const char* prefix : kPrefixes) {
-      const bool any = std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first.rfind(prefix, 0) == 0; });
-      if (!any) continue;
+    for (const std::string& prefix : prefixes) {
       Translation t = translate(map, prefix, own, params, tensors);
       if (t.known > best.known || best.source.empty()) best = std::move(t);
     }
@@ -187,6 +221,7 @@ ImportReport import_weights(ParamStore& params, const std::vector<SlotRules::Off
   check_same_network(t, params, backbone, tensors);
   ImportReport report;
   report.source = t.source;
+  report.prefix = t.prefix;
   auto values = gather_values(t, params, tensors, options.stem, report);
   leave_torn_layers(params, values);
   sort_missing(params, slots, values, report);

@@ -1,5 +1,6 @@
 #include "modules/io/name_map.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "modules/autograd/tap.hpp"
@@ -74,8 +75,11 @@ std::vector<NameMap> name_maps_for(const std::string& backbone) {
 
 std::optional<std::string> renamed(const std::vector<NameRule>& rules, const std::string& name) {
   if (name.size() > kLongest) return std::nullopt;
-  for (const NameRule& rule : rules)
+  for (const NameRule& rule : rules) {
+    const std::size_t plain = std::min(rule.from.find('*'), rule.from.size());  // most rules differ before their first star
+    if (name.compare(0, plain, rule.from, 0, plain) != 0) continue;
     if (Matcher m(rule.from, name); m.match()) return filled(rule.to, m.captures);
+  }
   return std::nullopt;
 }
 

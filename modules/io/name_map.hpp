@@ -56,6 +56,7 @@ struct ImportOptions {
 
 struct ImportReport {
   std::string source;                   // which table: "torchvision"
+  std::string prefix;                   // of their names, that was taken off: "module.model."; a file may hold several networks
   std::vector<std::string> loaded;      // our names
   std::vector<std::string> missing;     // ours, without a value outside slots and heads
   std::vector<std::string> in_slots;    // ours, of blocks in slots: fresh

@@ -20,6 +20,8 @@ const Rules& inside_attention() {
                                          {"channel_att.gate_c.gate_c_fc_0.**", "channel.fc1."},
                                          {"channel_att.gate_c.gate_c_bn_1.**", "channel.bn."},
                                          {"channel_att.gate_c.gate_c_fc_final.**", "channel.fc2."},
+                                         {"channel_att.gate_c.gate_c_fc_**", "channel.hidden."},
+                                         {"channel_att.gate_c.gate_c_bn_**", "channel.hidden_bn."},
                                          {"spatial_att.gate_s.gate_s_conv_reduce0.**", "spatial.reduce."},
                                          {"spatial_att.gate_s.gate_s_bn_reduce0.**", "spatial.reduce_bn."},
                                          {"spatial_att.gate_s.gate_s_conv_di_**", "spatial.dilated."},

@@ -226,9 +226,13 @@ std::string header_text(const std::vector<std::pair<std::string, Tensor>>& order
   return text;
 }
 
-}  // namespace
+struct Parsed {
+  std::map<std::string, Entry> entries;
+  std::map<std::string, std::string> metadata;
+  std::span<const std::uint8_t> data;
+};
 
-TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name) try {
+Parsed parse(std::span<const std::uint8_t> bytes, const std::string& name) {
   check(bytes.size() >= 8, name, ": not a safetensors file: it has ", bytes.size(), " bytes, the shortest has 10");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
@@ -240,11 +244,10 @@ TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
   check(length > 0 && *text == '{', name, ": not a safetensors file: expected a header that begins with {");
   const json header = parse_header(text, text + length, name);
 
-  TensorFile file;
-  std::map<std::string, Entry> entries;
+  Parsed file;
   for (const auto& [key, value] : header.items()) {
     if (key != kMetadata) {
-      entries.emplace(key, parse_entry(value, tensor_name(name, key)));
+      file.entries.emplace(key, parse_entry(value, tensor_name(name, key)));
       continue;
     }
     check(value.is_object(), name, ": damaged header: ", kMetadata, ": expected an object, got ", value.type_name());
@@ -253,9 +256,25 @@ TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
       file.metadata.emplace(k, v.get<std::string>());
     }
   }
-  const auto data = bytes.subspan(8 + static_cast<std::size_t>(length));
-  check_coverage(entries, data.size(), name);
-  for (const auto& [key, e] : entries) file.tensors.emplace(key, decode(e, data.data() + e.begin, tensor_name(name, key)));
+  file.data = bytes.subspan(8 + static_cast<std::size_t>(length));
+  check_coverage(file.entries, file.data.size(), name);
+  return file;
+}
+
+}  // namespace
+
+TensorFileHeader parse_safetensors_header(std::span<const std::uint8_t> bytes, const std::string& name) {
+  Parsed parsed = parse(bytes, name);
+  TensorFileHeader header{{}, std::move(parsed.metadata)};
+  for (const auto& [key, e] : parsed.entries) header.shapes.emplace(key, e.shape);
+  return header;
+}
+
+TensorFile parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name) try {
+  Parsed parsed = parse(bytes, name);
+  TensorFile file{{}, std::move(parsed.metadata)};
+  for (const auto& [key, e] : parsed.entries)
+    file.tensors.emplace(key, decode(e, parsed.data.data() + e.begin, tensor_name(name, key)));
   return file;
 } catch (const std::bad_alloc&) { fail(name, ": not enough memory to read its ", bytes.size(), " bytes"); }
 

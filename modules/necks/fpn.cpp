@@ -52,7 +52,7 @@ class FeaturePyramid final : public Neck {
 }  // namespace
 
 FOVEA_NECK(fpn, "a pyramid of features of one width, each with what the coarser ones know", "Lin et al. 2017, arXiv:1612.03144") {
-  const int width = args.get("channels", 256, "of every level");
+  const int width = args.get("channels", 256, "of every level", {1, 65536});
   check(width > 0, args.where(), ": channels: expected at least 1, got ", width);
   for (std::size_t i = 1; i < features.size(); ++i)
     check(features[i].stride >= features[i - 1].stride, args.where(), ": fpn: expected features from fine to coarse; ",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modules/core/whole.hpp"
 #include "modules/nn/args.hpp"
 #include "modules/ops/unary.hpp"
 
@@ -33,7 +34,7 @@ Pointwise activation(const std::string& name, const std::string& where) {
 std::int64_t make_divisible(double value, std::int64_t divisor, double round_limit) {
   check(divisor > 0, "make_divisible: expected a positive divisor, got ", divisor);
   const double d = static_cast<double>(divisor);
-  const auto rounded = std::max(divisor, static_cast<std::int64_t>(std::floor((value + d / 2) / d)) * divisor);
+  const auto rounded = std::max(divisor, whole(std::floor((value + d / 2) / d) * d, "make_divisible"));
   return static_cast<double>(rounded) < round_limit * value ? rounded + divisor : rounded;
 }
 

@@ -29,14 +29,42 @@ const std::string* Args::find(const std::string& name, const std::string& fallba
   return it == suggested_.end() ? nullptr : &it->second;
 }
 
+namespace {
+
+// An option's range is part of its description.
+std::string with(const std::string& text, Args::Range range) {
+  return fmt::format("{} ({} to {})", text, range.least, range.most);
+}
+
+}  // namespace
+
+int Args::whole(const std::string& name, const std::string& text, Range range) const {
+  const int value = parse<int>(where_, name, text);
+  check(value >= range.least && value <= range.most, where_, ": ", name, ": expected a whole number from ",
+        fmt::format("{} to {}", range.least, range.most), ", got ", value);
+  return value;
+}
+
 int Args::get(const std::string& name, int fallback, const std::string& text) {
   const std::string* given = find(name, std::to_string(fallback), text);
-  return given ? parse<int>(where_, name, *given) : fallback;
+  return given ? whole(name, *given, bound_) : fallback;
+}
+
+int Args::get(const std::string& name, int fallback, const std::string& text, Range range) {
+  const std::string* given = find(name, std::to_string(fallback), with(text, range));
+  return given ? whole(name, *given, range) : fallback;
 }
 
 double Args::get(const std::string& name, double fallback, const std::string& text) {
   const std::string* given = find(name, fmt::format("{}", fallback), text);
   return given ? parse<double>(where_, name, *given) : fallback;
+}
+
+double Args::get(const std::string& name, double fallback, const std::string& text, Range range) {
+  const double value = get(name, fallback, with(text, range));
+  check(value >= range.least && value <= range.most, where_, ": ", name, ": expected a number from ",
+        fmt::format("{} to {}", range.least, range.most), ", got ", value);
+  return value;
 }
 
 bool Args::get(const std::string& name, bool fallback, const std::string& text) {
@@ -60,11 +88,18 @@ std::vector<std::string> Args::list(const std::string& name, const std::vector<s
   return fallback;
 }
 
+std::vector<int> Args::list(const std::string& name, const std::vector<int>& fallback, const std::string& text, Range range) {
+  const Range before = std::exchange(bound_, range);
+  auto out = list(name, fallback, with(text, range));
+  bound_ = before;
+  return out;
+}
+
 std::vector<int> Args::list(const std::string& name, const std::vector<int>& fallback, const std::string& text) {
   std::vector<std::string> shown;
   for (const int v : fallback) shown.push_back(std::to_string(v));
   std::vector<int> out;
-  for (const std::string& v : list(name, shown, text)) out.push_back(parse<int>(where_, name, v));
+  for (const std::string& v : list(name, shown, text)) out.push_back(whole(name, v, bound_));
   return out;
 }
 
@@ -79,7 +114,7 @@ std::vector<double> Args::numbers(const std::string& name, const std::vector<dou
 int Args::require(const std::string& name, const std::string& text) {
   const std::string* given = find(name, "required", text);
   check(given != nullptr, where_, ": ", name, " is missing (", text, ")");
-  return parse<int>(where_, name, *given);
+  return whole(name, *given, bound_);
 }
 
 void Args::done() const {

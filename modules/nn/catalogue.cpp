@@ -1,6 +1,7 @@
 #include "modules/nn/catalogue.hpp"
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/budget.hpp"
 #include "modules/nn/backbone.hpp"
 
 namespace fovea {
@@ -32,7 +33,8 @@ Shapes inputs_of(Kind kind, std::int64_t channels, std::int64_t side) {
 
 Described describe(const Registry::Entry& entry, std::int64_t given, std::int64_t side) {
   Described d{entry.name, entry.text, entry.paper, entry.kind, {}, "", -1, -1};
-  auto store = std::make_shared<ParamStore>();
+  const auto store = ParamStore::of_shapes();
+  const ShapeBudget tables(UINT64_MAX);  // of values there are only shapes
   const std::int64_t channels = entry.kind == Kind::backbone || entry.kind == Kind::network ? kColours : given;
   Args args = defaults(entry, channels);
   try {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modules/core/whole.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/global_pool.hpp"
 #include "modules/ops/global_sums.hpp"
@@ -31,7 +32,7 @@ std::int64_t squeezed_width(Args& args, std::int64_t channels, const SqueezeDefa
         hidden, ", ", reduction, " and ", divisor);
   if (hidden > 0) return hidden;
   const double width = static_cast<double>(channels) / reduction;
-  return divisor == 0 ? std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(width)))
+  return divisor == 0 ? std::max<std::int64_t>(1, whole(width, where + ": channels / reduction"))
                       : make_divisible(width, divisor, limit);
 }
 
@@ -40,19 +41,40 @@ GateMlp::GateMlp(const Scope& s, const Options& o)
       fc2_(s / "fc2", {.in = o.hidden, .out = o.out, .bias = o.bias, .bias_init = o.bias_init}),
       act_(activation(o.activation, s.path())) {
   if (o.bn) bn_.emplace(s / "bn", o.hidden);
+  for (std::int64_t i = 1; i < o.layers; ++i) {  // numbered as the authors of BAM do
+    hidden_.emplace_back(s / "hidden" / i,
+                         Linear::Options{.in = o.hidden, .out = o.hidden, .bias = o.bias, .bias_init = o.bias_init});
+    if (o.bn) hidden_bn_.emplace_back(s / "hidden_bn" / (i + 1), o.hidden);
+  }
+}
+
+Var GateMlp::normed(const Var& z, const BatchNorm2d& bn) const {
+  return reshape(bn(reshape(z, {z.dim(0), z.dim(1), 1, 1})), z.shape());
 }
 
 Var GateMlp::operator()(const Var& pooled) const {
   Var z = fc1_(reshape(pooled, {pooled.dim(0), pooled.dim(1)}));
-  if (bn_) z = reshape((*bn_)(reshape(z, {z.dim(0), z.dim(1), 1, 1})), z.shape());
+  if (bn_) z = normed(z, *bn_);
+  for (std::size_t i = 0; i < hidden_.size(); ++i) {
+    z = hidden_[i](act_(z));
+    if (bn_) z = normed(z, hidden_bn_[i]);
+  }
   const Var y = fc2_(act_(z));
   return reshape(y, {y.dim(0), y.dim(1), 1, 1});
 }
 
-Pointwise squeeze(const std::string& name, const std::string& where) {
+Ties read_ties(Args& args, const std::string& where) {
+  const std::string ties = args.get(
+      "ties", "first", "of equal maxima gets the gradient: the first (the authors), or all equal ones share it (timm's amax)");
+  check(ties == "first" || ties == "equal", where, ": expected ties first or equal, got '", ties, "'");
+  return ties == "equal" ? Ties::equal : Ties::first;
+}
+
+Pointwise squeeze(const std::string& name, const std::string& where, Ties ties) {
   if (name == "avg") return [](const Var& x) { return global_avg_pool(x); };
-  if (name == "max") return [](const Var& x) { return global_max_pool(x); };
-  if (name == "avg_max") return [](const Var& x) { return scale(global_avg_pool(x) + global_max_pool(x), 0.5); };
+  const auto top = ties == Ties::equal ? global_amax : global_max_pool;
+  if (name == "max") return top;
+  if (name == "avg_max") return [top](const Var& x) { return scale(global_avg_pool(x) + top(x), 0.5); };
   if (name == "lp") return [](const Var& x) { return sqrt(global_sum_squares(x)); };
   if (name == "lse") return log_sum_exp;
   fail(where, ": no pooling is called '", name, "'; there are avg, max, avg_max, lp and lse");

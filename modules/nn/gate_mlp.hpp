@@ -7,6 +7,7 @@
 #include "modules/nn/args.hpp"
 #include "modules/nn/layers.hpp"
 #include "modules/nn/norms.hpp"
+#include "modules/ops/ties.hpp"
 
 namespace fovea {
 
@@ -19,7 +20,7 @@ struct SqueezeDefaults {
 };
 std::int64_t squeezed_width(Args& args, std::int64_t channels, const SqueezeDefaults& defaults, const std::string& where);
 
-// Parameters fc1.weight, fc2.weight, their biases, bn.* where there is one. Takes and gives N x C x 1 x 1.
+// Parameters fc1.weight, fc2.weight, their biases, bn.* where there is one; of further hidden layers (BAM's) hidden.1.*, hidden_bn.2.*, ... Takes and gives N x C x 1 x 1.
 class GateMlp {
  public:
   struct Options {
@@ -27,18 +28,25 @@ class GateMlp {
     bool bias = true, bn = false;
     std::string activation = "relu";
     Init bias_init = {};
+    std::int64_t layers = 1;  // hidden ones
   };
   GateMlp(const Scope& scope, const Options& options);
   Var operator()(const Var& pooled) const;
 
  private:
   Linear fc1_, fc2_;
+  Var normed(const Var& z, const BatchNorm2d& bn) const;
+
   std::optional<BatchNorm2d> bn_;
+  std::vector<Linear> hidden_;
+  std::vector<BatchNorm2d> hidden_bn_;
   Pointwise act_;
 };
 
 // The pooled channels that a squeeze looks at: "avg", "max", "avg_max" (the mean of both), "lp" (sqrt sum x^2), "lse" (log sum exp x),
 // all N x C x 1 x 1.
-Pointwise squeeze(const std::string& name, const std::string& where);
+Pointwise squeeze(const std::string& name, const std::string& where, Ties ties = Ties::first);
+// Reads `ties`: which of equal maxima get the gradient.
+Ties read_ties(Args& args, const std::string& where);
 
 }  // namespace fovea

@@ -39,14 +39,15 @@ Init normal(double mean, double stddev) {
 }
 Init truncated_normal(double stddev) {
   return [=](Tensor& t, Random& r) {
-    std::vector<float> values;
+    const bool in_place = t.dtype() == DType::f32 && t.is_dense(Layout::row_major);
+    Tensor values = in_place ? t : Tensor::empty(t.shape());
     for (std::int64_t i = 0, n = t.size(); i < n; ++i) {
       double v = 0;
       do v = r.normal() * stddev;
       while (std::abs(v) > 2.0);
-      values.push_back(static_cast<float>(v));
+      values.data<float>()[i] = static_cast<float>(v);
     }
-    t.copy_from(Tensor::from(values, t.shape()));
+    if (!in_place) t.copy_from(values);
   };
 }
 Init fan_in_uniform(std::int64_t fan_in) {

@@ -20,14 +20,18 @@ class ParamStore {
   };
 
   explicit ParamStore(std::uint64_t seed = 0) : random_(seed) {}
+  // One whose parameters have shapes alone, to count with: all of them lie in the same reserved addresses, and none is initialised.
+  static std::shared_ptr<ParamStore> of_shapes();
 
-  // Declares (initialised) or finds again. Error when the name exists with another shape.
+  // Declares (initialised) or finds again. Error when the name exists with another shape; OverBudget where all parameters together would
+  // take more than memory_limit(), or are more than a network has.
   Var declare(const std::string& name, const Shape& shape, const Init& init, bool buffer);
 
   const std::vector<Entry>& entries() const { return entries_; }
   const Entry* find(const std::string& name) const;
-  std::vector<Var> trainable() const;  // parameters that want gradients, in order of declaration
-  std::int64_t count() const;          // values in parameters, buffers apart
+  std::vector<Var> trainable() const;             // parameters that want gradients, in order of declaration
+  std::int64_t count() const;                     // values in parameters, buffers apart
+  std::uint64_t bytes() const { return bytes_; }  // of all of them, in f32
   void freeze(const std::string& glob);
   void zero_grad();
   void to(DType dtype);  // f64 for the reference runs
@@ -38,12 +42,19 @@ class ParamStore {
   // Copies values by name; a value of the wrong shape is an error. `missing` are declared names without a value, `unused` the
   // given names that nothing declares. With strict both are errors. O x I and O x I x 1 x 1 count as the same shape.
   LoadReport load(const std::map<std::string, Tensor>& values, bool strict = true);
+  // What load() would say of values of these shapes.
+  LoadReport match(const std::map<std::string, Shape>& values, bool strict = true) const;
   std::map<std::string, Tensor> values() const;
 
  private:
+  struct Reserved;
+  Tensor fresh(const Shape& shape, const Init& init);
+
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> index_;
   Random random_;
+  std::uint64_t bytes_ = 0;
+  std::shared_ptr<Reserved> reserved_;  // null: parameters have memory of their own
 };
 
 class SlotRules;

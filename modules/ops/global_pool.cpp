@@ -4,6 +4,7 @@
 
 #include "modules/autograd/apply.hpp"
 #include "modules/ops/kernels/channel_rows.hpp"
+#include "modules/ops/ties.hpp"
 
 namespace fovea {
 namespace {
@@ -29,6 +30,28 @@ FOVEA_SIMD void spread_first_maximum(T* dx, const T* dy, const std::int32_t* whe
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t c = 0; c < channels; ++c)
       dx[r * channels + c] = where[c] == static_cast<std::int32_t>(first + r) ? dy[c] : T(0.0f);
+}
+
+template <class C>
+bool equals(C v, C top) {
+  return (v == top) | ((v != v) & (top != top));
+}
+
+// One picture's gradient, in equal shares to the rows that hold the maximum.
+template <class T>
+void share_among_maxima(T* dx, const T* dy, const T* x, const T* top, const ChannelRows& s) {
+  using C = compute_t<T>;
+  std::vector<C> share(static_cast<std::size_t>(s.channels));
+  for (std::int64_t r = 0; r < s.rows; ++r)
+    for (std::int64_t c = 0; c < s.channels; ++c)
+      share[static_cast<std::size_t>(c)] += equals(static_cast<C>(x[r * s.channels + c]), static_cast<C>(top[c]));
+  for (std::int64_t c = 0; c < s.channels; ++c)
+    share[static_cast<std::size_t>(c)] = static_cast<C>(dy[c]) / share[static_cast<std::size_t>(c)];
+  for (std::int64_t r = 0; r < s.rows; ++r)
+    for (std::int64_t c = 0; c < s.channels; ++c) {
+      const std::int64_t at = r * s.channels + c;
+      dx[at] = static_cast<T>(equals(static_cast<C>(x[at]), static_cast<C>(top[c])) ? share[static_cast<std::size_t>(c)] : C(0));
+    }
 }
 
 template <class T>
@@ -86,6 +109,7 @@ struct GlobalMaxPool {
   static constexpr std::string_view name = "global_max_pool";
   static constexpr Policy policy = Policy::statistic;
   Shape input;
+  Ties ties;
 
   Lowering lower() const { return role::GlobalPool{.maximum = true}; }
 
@@ -109,7 +133,8 @@ struct GlobalMaxPool {
                      }
                    });
     });
-    ctx.save({where});
+    if (ties == Ties::equal) ctx.save({x, y});
+    else ctx.save({where});
     return {y};
   }
 
@@ -117,6 +142,19 @@ struct GlobalMaxPool {
     const Tensor dy = grads[0].contiguous(Layout::channels_last);
     const ChannelRows s = rows_of(input);
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);
+    if (ties == Ties::equal) {
+      dispatch_compute(dy.dtype(), name, [&](auto zero) {
+        using T = decltype(zero);
+        const std::int64_t map = s.rows * s.channels;
+        parallel_for(s.segments, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, map)),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t n = begin; n < end; ++n)
+                         share_among_maxima(dx.data<T>() + n * map, dy.data<T>() + n * s.channels,
+                                            ctx.saved(0).data<T>() + n * map, ctx.saved(1).data<T>() + n * s.channels, s);
+                     });
+      });
+      return {dx};
+    }
     const auto* where = ctx.saved(0).data<std::int32_t>();
     dispatch_compute(dy.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
@@ -132,6 +170,7 @@ struct GlobalMaxPool {
 }  // namespace
 
 Var global_avg_pool(const Var& x) { return apply(GlobalAvgPool{x.shape()}, {x}); }
-Var global_max_pool(const Var& x) { return apply(GlobalMaxPool{x.shape()}, {x}); }
+Var global_max_pool(const Var& x) { return apply(GlobalMaxPool{x.shape(), Ties::first}, {x}); }
+Var global_amax(const Var& x) { return apply(GlobalMaxPool{x.shape(), Ties::equal}, {x}); }
 
 }  // namespace fovea

@@ -81,12 +81,26 @@ FOVEA_SIMD void scatter_columns(T* dx, const T* top, const T* mean, const std::i
                                           (where[i] == static_cast<std::int32_t>(r) ? static_cast<C>(top[i]) : C(0)));
 }
 
+// One outer index: shares of the maxima's gradient for `n` columns, and the mean's part for all.
+template <class T, class C = compute_t<T>>
+void share_columns(T* dx, const T* dtop, const T* dmean, const T* x, const T* top, C scale, std::int64_t rows, std::int64_t n) {
+  const auto equals = [](C v, C best) { return (v == best) | ((v != v) & (best != best)); };
+  for (std::int64_t i = 0; i < n; ++i) {
+    C count = 0;
+    for (std::int64_t r = 0; r < rows; ++r) count += equals(static_cast<C>(x[r * n + i]), static_cast<C>(top[i]));
+    const C plain = static_cast<C>(dmean[i]) * scale, share = static_cast<C>(dtop[i]) / count;
+    for (std::int64_t r = 0; r < rows; ++r)
+      dx[r * n + i] = static_cast<T>(plain + (equals(static_cast<C>(x[r * n + i]), static_cast<C>(top[i])) ? share : C(0)));
+  }
+}
+
 struct MaxMean {
   static constexpr std::string_view name = "max_mean";
   static constexpr Policy policy = Policy::statistic;
   Shape input;
   int axis;
   bool mean_first;
+  Ties ties;
 
   Shapes infer(const Shapes& in) const {
     check(in[0].rank() == 4 && axis >= 1 && axis <= 3, "max_mean: expected (N, C, H, W) and axis 1, 2 or 3, got ", in[0],
@@ -105,7 +119,8 @@ struct MaxMean {
       if (p.inner == 1) rows<T>(p, x.data<T>(), y.data<T>(), where.data<std::int32_t>());
       else columns<T>(p, x.data<T>(), y.data<T>(), where.data<std::int32_t>());
     });
-    c.save({where});
+    if (ties == Ties::equal) c.save({x, y});
+    else c.save({where});
     return {y};
   }
 
@@ -116,7 +131,9 @@ struct MaxMean {
     Tensor dx = Tensor::empty(input, dy.dtype(), Layout::channels_last);
     dispatch_compute(dy.dtype(), name, [&](auto zero) {
       using T = decltype(zero);
-      scatter<T>(ReducedMap(input, axis), dx.data<T>(), dy.data<T>(), c.saved(0).data<std::int32_t>());
+      const ReducedMap p(input, axis);
+      if (ties == Ties::equal) share<T>(p, dx.data<T>(), dy.data<T>(), c.saved(0).data<T>(), c.saved(1).data<T>());
+      else scatter<T>(p, dx.data<T>(), dy.data<T>(), c.saved(0).data<std::int32_t>());
     });
     return {dx};
   }
@@ -156,6 +173,20 @@ struct MaxMean {
   }
 
   template <class T>
+  void share(const ReducedMap& p, T* dx, const T* dy, const T* x, const T* y) const {
+    using C = compute_t<T>;
+    const std::int64_t map = p.reduced * p.inner;
+    parallel_for(p.outer, std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, map)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t o = begin; o < end; ++o) {
+                     const std::int64_t at = 2 * o * p.inner;
+                     share_columns(dx + o * map, dy + at + top_at(p.inner), dy + at + mean_at(p.inner), x + o * map,
+                                   y + at + top_at(p.inner), C(1) / static_cast<C>(p.reduced), p.reduced, p.inner);
+                   }
+                 });
+  }
+
+  template <class T>
   void scatter(const ReducedMap& p, T* dx, const T* dy, const std::int32_t* where) const {
     using C = compute_t<T>;
     const C scale = C(1) / static_cast<C>(p.reduced);
@@ -173,6 +204,8 @@ struct MaxMean {
 
 }  // namespace
 
-Var max_mean(const Var& x, int axis, bool mean_first) { return apply(MaxMean{x.shape(), axis, mean_first}, {x}); }
+Var max_mean(const Var& x, int axis, bool mean_first, Ties ties) {
+  return apply(MaxMean{x.shape(), axis, mean_first, ties}, {x});
+}
 
 }  // namespace fovea

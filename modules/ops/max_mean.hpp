@@ -3,10 +3,12 @@
 #pragma once
 
 #include "modules/autograd/var.hpp"
+#include "modules/ops/ties.hpp"
 
 namespace fovea {
 
-// axis: 1 (channels), 2 (rows) or 3 (columns); Error for others and for an axis of size 0. The first maximum gets its gradient; a NaN wins.
-Var max_mean(const Var& x, int axis, bool mean_first = false);
+// axis: 1 (channels), 2 (rows) or 3 (columns); Error for others and for an axis of size 0. The gradient of maxima goes as
+// Ties say; a NaN wins.
+Var max_mean(const Var& x, int axis, bool mean_first = false, Ties ties = Ties::first);
 
 }  // namespace fovea

@@ -60,6 +60,11 @@ clean_tree
 echo 'using namespace std;' >"$tree/modules/nn/bad.hpp"
 expect fail tree.sh "using namespace in a header"
 
+clean_tree
+expect pass conversions.sh "a clean tree"
+echo 'auto n = static_cast<std::int64_t>(std::floor(width));' >"$tree/modules/nn/width.cpp"
+expect fail conversions.sh "a bare cast of a floating number"
+
 name_task() {  # file, line
   clean_tree
   echo "$2" >>"$tree/$1"

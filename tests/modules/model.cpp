@@ -164,6 +164,24 @@ TEST_CASE("model: taps are kept by glob, and fed values take their place") {
   CHECK(max_difference(same.output, all.output) <= bound);
 }
 
+TEST_CASE("model: in f16 a parameter with values that f16 does not hold stays f32, is named, and the file loads") {
+  const test::Folder folder;
+  const Model model = Model::from_recipe(
+      "fovea: 1\nmodel: {backbone: {type: resnet18, layers: [1], widths: [8]}, head: {type: classify, classes: 2}}\n");
+  const std::string variance = "backbone.bn1.running_var", weight = "backbone.conv1.weight";
+  Var(model.params()->find(variance)->value).set_value(Tensor::full({8}, 146335));
+  const float large = -65504;  // the last that fits
+  Var(model.params()->find(weight)->value).set_value(Tensor::full({8, 3, 7, 7}, large));
+  CHECK(model.save(folder / "h.safetensors", DType::f16) == std::vector<std::string>{variance});
+  const TensorFile file = read_safetensors(folder / "h.safetensors");
+  CHECK(file.tensors.at(variance).dtype() == DType::f32);
+  CHECK(file.tensors.at(weight).dtype() == DType::f16);
+  const Model again = Model::load((folder / "h.safetensors").string());
+  CHECK(again.params()->find(variance)->value.value().values() == std::vector<double>(8, 146335));
+  CHECK(again.params()->find(weight)->value.value().values().front() == -65504);
+  CHECK(model.save(folder / "f.safetensors").empty());
+}
+
 TEST_CASE("model: bf16 stays close to f32") {
   if (!test::has_bf16()) return;
   const Model model = Model::from_recipe(kSmall, 3);

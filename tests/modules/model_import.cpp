@@ -58,6 +58,77 @@ TEST_CASE("import: torchvision's names are found, with and without a wrapper's p
   }
 }
 
+TEST_CASE("import: prefixes are known in any combination, and it is said which was taken off") {
+  const TensorFile file = theirs(recipe(kTiny, kHead));
+  for (const char* prefix :
+       {"_orig_mod.", "ema.", "student.", "module._orig_mod.", "_orig_mod.module.", "state_dict.model.",
+        "student.module.backbone.", "model.ema.module._orig_mod.", "params_ema.", "teacher.student.ema.model.net."}) {
+    INFO(prefix);
+    TensorFile wrapped;
+    for (const auto& [name, value] : file.tensors) wrapped.tensors[prefix + name] = value;
+    const ImportReport report = imported(recipe(kTiny, kHead), wrapped);
+    CHECK(report.prefix == prefix);
+    CHECK(report.unused.empty());
+    CHECK(report.fresh_head.empty());
+  }
+  // compiled inside
+  TensorFile inside;
+  for (const auto& [name, value] : file.tensors)
+    inside.tensors["module." + (name.rfind("layer1.", 0) == 0 ? "layer1._orig_mod." + name.substr(7) : name)] = value;
+  CHECK(imported(recipe(kTiny, kHead), inside).unused.empty());
+  // two networks in one file: one of them, and the other is left over
+  TensorFile both;
+  for (const auto& [name, value] : file.tensors) both.tensors["ema." + name] = both.tensors["optimizer.copy." + name] = value;
+  CHECK(fails_with([&] { imported(recipe(kTiny, kHead), both); }, "the network has no place for optimizer.copy."));
+  ImportOptions partial;
+  partial.partial = true;
+  CHECK(imported(recipe(kTiny, kHead), both, partial).prefix == "ema.");
+}
+
+TEST_CASE("import: BAM of several hidden layers, under its authors' names") {
+  const std::string text =
+      recipe(kTiny, kHead, "  attention: [{at: \"backbone.layer1.after_stage\", type: bam, reduction: 2, num_layers: 3}]\n");
+  const Model model = Model::from_recipe(text, 5);
+  const std::pair<std::string, std::string> names[] = {{"channel.fc1.", "channel_att.gate_c.gate_c_fc_0."},
+                                                       {"channel.bn.", "channel_att.gate_c.gate_c_bn_1."},
+                                                       {"channel.hidden.1.", "channel_att.gate_c.gate_c_fc_1."},
+                                                       {"channel.hidden_bn.2.", "channel_att.gate_c.gate_c_bn_2."},
+                                                       {"channel.hidden.2.", "channel_att.gate_c.gate_c_fc_2."},
+                                                       {"channel.hidden_bn.3.", "channel_att.gate_c.gate_c_bn_3."},
+                                                       {"channel.fc2.", "channel_att.gate_c.gate_c_fc_final."},
+                                                       {"spatial.reduce.", "spatial_att.gate_s.gate_s_conv_reduce0."},
+                                                       {"spatial.reduce_bn.", "spatial_att.gate_s.gate_s_bn_reduce0."},
+                                                       {"spatial.dilated.", "spatial_att.gate_s.gate_s_conv_di_"},
+                                                       {"spatial.dilated_bn.", "spatial_att.gate_s.gate_s_bn_di_"},
+                                                       {"spatial.final.", "spatial_att.gate_s.gate_s_conv_final."}};
+  const std::string slot = "backbone.layer1.after_stage.bam.";
+  TensorFile file;
+  std::size_t translated = 0;
+  for (const auto& [name, value] : model.params()->values()) {
+    std::string theirs = name.substr(name.find('.') + 1);
+    if (name.rfind(slot, 0) == 0)
+      for (const auto& [ours, authors] : names)
+        if (name.rfind(slot + ours, 0) == 0) theirs = "bam1." + authors + name.substr(slot.size() + ours.size()), ++translated;
+    file.tensors[theirs] = value;
+  }
+  CHECK(translated > 30);
+  const Imported result = import_model(text, "r", file, "f");
+  CHECK(result.report.in_slots.empty());
+  CHECK(result.report.unused.empty());
+  for (const auto& [name, value] : model.params()->values())
+    CHECK(result.model.params()->find(name)->value.value().values() == value.values());
+}
+
+TEST_CASE("import: A2N-M, whose plain branch has a kernel of 1") {
+  const std::string text =
+      "fovea: 1\nmodel: {head: {type: a2n, scale: 2, width: 8, tail_width: 8, blocks: 2, plain_kernel: 1}}\n";
+  const Model model = Model::from_recipe(text, 5);
+  CHECK(model.params()->find("AAB_trunk.0.non_attention.weight")->value.shape() == Shape{8, 8, 1, 1});
+  TensorFile file;
+  for (const auto& [name, value] : model.params()->values()) file.tensors["module." + name] = value;
+  CHECK(import_model(text, "r", file, "f").report.loaded.size() == file.tensors.size());
+}
+
 TEST_CASE("import: blocks in slots stay fresh and are listed; a head for other classes stays fresh, and it is said") {
   const TensorFile file = theirs(recipe(kTiny, kHead));
   const std::string rules = "  attention: [{at: \"**.pre_add\", type: pixel_attention, start: identity}]\n";

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "modules/core/whole.hpp"
 #include "modules/nn/activations.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
@@ -63,7 +64,7 @@ class Eca final : public MapBlock {
 };
 
 std::int64_t kernel_for(std::int64_t channels, double gamma, double beta) {
-  const auto t = static_cast<std::int64_t>(std::abs(std::log2(static_cast<double>(channels)) + beta) / gamma);
+  const auto t = whole(std::abs(std::log2(static_cast<double>(channels)) + beta) / gamma, "eca: kernel from gamma and beta");
   return t % 2 ? t : t + 1;
 }
 

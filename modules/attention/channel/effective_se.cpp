@@ -10,10 +10,10 @@ namespace {
 
 class EffectiveSe final : public MapBlock {
  public:
-  EffectiveSe(const Scope& s, std::int64_t c, const std::string& squeezed, const std::string& gate)
+  EffectiveSe(const Scope& s, std::int64_t c, const std::string& squeezed, Ties ties, const std::string& gate)
       : MapBlock(s),
         fc_(s / "fc", {.in = c, .out = c}),
-        squeeze_(squeeze(squeezed, s.path())),
+        squeeze_(squeeze(squeezed, s.path(), ties)),
         gate_(activation(gate, s.path())) {}
 
  protected:
@@ -32,7 +32,7 @@ class EffectiveSe final : public MapBlock {
 FOVEA_BLOCK(effective_se, "a gate for every channel from one full layer", "Lee and Park 2020, arXiv:1911.06667") {
   const std::string squeezed = args.get("squeeze", "avg", "what a channel is squeezed to: avg, max, avg_max, lp or lse");
   const std::string gate = args.get("gate", "hard_sigmoid", "hard_sigmoid, sigmoid or another activation");
-  return std::make_unique<EffectiveSe>(scope, channels, squeezed, gate);
+  return std::make_unique<EffectiveSe>(scope, channels, squeezed, read_ties(args, "effective_se"), gate);
 }
 
 }  // namespace fovea

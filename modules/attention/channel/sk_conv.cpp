@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "modules/attention/channel/selective.hpp"
+#include "modules/core/whole.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/concat.hpp"
@@ -57,7 +58,7 @@ FOVEA_CONV_BLOCK(sk_conv, "paths of kernels 3, 5, ..., chosen for every channel"
   SkConv::Options o;
   const int out = args.get("out", 0, "output channels; 0: as many as input");
   o.out = out ? out : channels;
-  o.paths = args.get("paths", 2, "number of kernels");
+  o.paths = args.get("paths", 2, "number of kernels", {1, 64});
   o.kernel = args.get("kernel", 3, "the first kernel, odd; each next is larger by 2");
   o.stride = args.get("stride", 1, "of every path");
   o.groups = args.get("groups", 1, "of every path; the paper has 32");
@@ -71,7 +72,7 @@ FOVEA_CONV_BLOCK(sk_conv, "paths of kernels 3, 5, ..., chosen for every channel"
   check(o.kernel > 0 && o.kernel % 2 == 1, "sk_conv: expected an odd kernel, got ", o.kernel);
   check(dilation == 1, "sk_conv: expected dilation 1, got ", dilation, "; the block sk has dilation");
   check(pad < 0 || pad == o.kernel / 2, "sk_conv: expected the padding that keeps the size, ", o.kernel / 2, ", got ", pad);
-  o.hidden = std::max<std::int64_t>(least, static_cast<std::int64_t>(static_cast<double>(o.out) / reduction));
+  o.hidden = std::max<std::int64_t>(least, whole(static_cast<double>(o.out) / reduction, "sk_conv: out / reduction"));
   return std::make_unique<SkConv>(scope, channels, o);
 }
 

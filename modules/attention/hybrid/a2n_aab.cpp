@@ -48,7 +48,7 @@ class A2nAab final : public MapBlock {
 
 FOVEA_BLOCK(a2n_aab, "attention branch and plain branch, mixed per image", "Chen et al. 2021, arXiv:2104.09497") {
   const int reduction = args.get("reduction", 4, "channel squeeze of the mixing weights");
-  const int kernel = args.get("plain_kernel", 3, "side of the plain branch's kernel, odd (1 in A2N-M)");
+  const int kernel = args.get("plain_kernel", 3, "side of the plain branch's kernel, odd (1 in A2N-M)", {1, 15});
   const double temperature = args.get("temperature", 30.0, "divides the mixing logits");
   check(kernel % 2 == 1 && reduction > 0 && channels >= reduction,
         "a2n_aab: expected an odd plain_kernel and 1 <= reduction <= ", channels);

@@ -1,7 +1,7 @@
 // Convolutional block attention: u = x * sigmoid(sum_p mlp(pool_p x)), y = u * sigmoid(bn(conv_7x7 [max_C u; mean_C u])).
 // Woo et al. 2018, arXiv:1807.06521. Parameters channel.fc1.*, channel.fc2.*, spatial.conv.*, spatial.bn.*.
 // Taps "channel": N x C x 1 x 1; "spatial": N x 1 x H x W. Defaults are the authors'; timm's are {divisor: 1, mlp_bias: false,
-// order: mean_max}.
+// order: mean_max, ties: equal}.
 #include <optional>
 
 #include "modules/attention/spatial/spatial_gate.hpp"
@@ -20,10 +20,11 @@ class Cbam final : public MapBlock {
     std::string gate;
     std::optional<SpatialGate::Options> spatial;
     bool residual = false;
+    Ties ties = Ties::first;
   };
   Cbam(const Scope& s, const Options& o, const ChannelPlanes& planes)
       : MapBlock(s), mlp_(s / "channel", o.mlp), gate_(activation(o.gate, s.path())), planes_(planes), residual_(o.residual) {
-    for (const std::string& pool : o.pools) pools_.push_back(squeeze(pool, s.path()));
+    for (const std::string& pool : o.pools) pools_.push_back(squeeze(pool, s.path(), o.ties));
     if (o.spatial) spatial_.emplace(s / "spatial", *o.spatial);
   }
 
@@ -72,7 +73,8 @@ FOVEA_BLOCK(cbam, "a gate for every channel, then one for every position", "Woo 
   o.mlp.bias_init = init::zeros();
   o.mlp.activation = args.get("activation", "relu", "between the channel gate's layers");
   o.gate = args.get("gate", "sigmoid", "sigmoid, hard_sigmoid or another activation");
-  const ChannelPlanes planes(args, light, "cbam");
+  o.ties = read_ties(args, "cbam");
+  const ChannelPlanes planes(args, light, o.ties, "cbam");
   SpatialGate::Options spatial = spatial_options(args, o.gate);
   spatial.planes = planes.count();
   if (!args.get("no_spatial", false, "the channel gate alone")) o.spatial = spatial;

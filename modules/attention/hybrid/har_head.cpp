@@ -132,8 +132,8 @@ FOVEA_PART(har_head, "detection head with spatial masks and a cross-level channe
   o.levels = read_levels(args);
   o.cls_out = args.get("cls_out", 480, "class outputs per position: classes times anchors");
   o.box_out = args.get("box_out", 24, "box outputs per position: 4 times anchors");
-  o.convs = args.get("convs", 4, "convolutions of each subnet");
-  o.norms = args.get("norms", 4, "how many of them, from the first, are normalised over all levels");
+  o.convs = args.get("convs", 4, "convolutions of each subnet", {0, 64});
+  o.norms = args.get("norms", 4, "how many of them, from the first, are normalised over all levels", {0, 64});
   const int groups = args.get("groups", 0, "groups of these norms (0: 32, or the largest divisor of it that fits)");
   o.spatial = args.get("spatial", true, "multiplies the features by a mask per level");
   o.channel = channel_of(args.get("channel", "hybrid", "none, scale (gates the features) or hybrid (a second branch)"), args);

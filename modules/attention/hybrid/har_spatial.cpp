@@ -52,7 +52,7 @@ Conv2d::Options conv3x3(std::int64_t in, std::int64_t out, std::int64_t dilation
 }  // namespace
 
 std::int64_t read_levels(Args& args) {
-  const int levels = args.get("levels", 5, "levels of the feature pyramid");
+  const int levels = args.get("levels", 5, "levels of the feature pyramid", {1, 64});
   check(levels > 0, args.where(), ": levels must be positive, got ", levels);
   return levels;
 }

@@ -5,6 +5,7 @@
 
 #include "modules/attention/self/features.hpp"
 #include "modules/attention/self/token_inputs.hpp"
+#include "modules/core/whole.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/ops/binary.hpp"
@@ -17,7 +18,7 @@ namespace fovea {
 
 Favor::Options Favor::Options::from(Args& args) {
   Options o;
-  o.features = args.get("nb_features", 0, "random features; 0: floor(d ln d) for heads of width d");
+  o.features = args.get("nb_features", 0, "random features; 0: floor(d ln d) for heads of width d", {0, 4096});
   o.kernel =
       args.get("kernel", "softmax", "softmax, none, or the function of a generalised kernel: relu, elu, softplus, exp, ...");
   o.eps = args.get("eps", -1.0, "added to features; below 0: 1e-4 for softmax, 1e-3 for a generalised kernel");
@@ -34,7 +35,7 @@ Favor::Options Favor::Options::from(Args& args) {
 
 Favor::Favor(const Scope& s, std::int64_t d, const Options& o) : Block(s), options_(o) {
   const double width = static_cast<double>(d);
-  if (options_.features == 0) options_.features = std::max<std::int64_t>(1, static_cast<std::int64_t>(width * std::log(width)));
+  if (options_.features == 0) options_.features = std::max<std::int64_t>(1, whole(width * std::log(width), "favor: features"));
   if (o.kernel == "none") return;
   projection_ = s.buffer("projection_matrix", {options_.features, d}, orthogonal_features(o.fixed_norms));
   if (o.redraw_interval > 0) calls_ = s.buffer("calls_since_last_redraw", {}, 0);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "modules/attention/self/context.hpp"
+#include "modules/core/whole.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/layer_norm.hpp"
@@ -69,7 +70,7 @@ FOVEA_BLOCK(gc_context, "one global context for all positions, added or multipli
   check(pooling == "att" || pooling == "avg", "gc_context: expected pooling att or avg, got '", pooling, "'");
   const auto fusion = args.list("fusion", std::vector<std::string>{"channel_add"}, "channel_add, channel_mul or both");
   check(!fusion.empty(), "gc_context: expected at least one fusion, channel_add or channel_mul, got none");
-  GcContext::Options o{std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(channels) * ratio)),
+  GcContext::Options o{std::max<std::int64_t>(1, whole(static_cast<double>(channels) * ratio, "gc_context: channels * ratio")),
                        pooling == "att", false, false};
   for (const std::string& f : fusion) {
     check(f == "channel_add" || f == "channel_mul", "gc_context: expected fusion channel_add or channel_mul, got '", f, "'");

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "modules/attention/self/context.hpp"
+#include "modules/core/whole.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
@@ -63,7 +64,7 @@ class GlobalContext final : public MapBlock {
 
 // timm's width rule with its rounding limit at 0.
 std::int64_t divisible(double width, std::int64_t by) {
-  return std::max(by, static_cast<std::int64_t>(width + static_cast<double>(by) / 2) / by * by);
+  return std::max(by, whole(width + static_cast<double>(by) / 2, "global_context: channels * rd_ratio") / by * by);
 }
 
 }  // namespace

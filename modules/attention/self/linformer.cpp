@@ -81,7 +81,7 @@ FOVEA_TOKEN_BLOCK(linformer, "attention over a fixed number of mixtures of the t
   check(width > 0 || channels % o.heads == 0, "linformer: ", channels, " channels do not divide into ", o.heads,
         " heads; set heads or dim_head");
   o.width = width > 0 ? width : channels / o.heads;
-  o.length = args.get("length", 1024, "the longest sequence: height x width of the map");
+  o.length = args.get("length", 1024, "the longest sequence: height x width of the map", {1, 16777216});
   o.mixtures = args.get("k", 256, "mixtures that keys and values are brought down to");
   check(o.length > 0 && o.mixtures > 0, "linformer: expected length and k above 0, got ", o.length, " and ", o.mixtures);
   o.one_kv_head = args.get("one_kv_head", false, "one head of keys and values for all heads of queries");

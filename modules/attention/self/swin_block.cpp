@@ -8,6 +8,7 @@
 #include "modules/attention/self/swin_block.hpp"
 
 #include "modules/attention/self/tokens.hpp"
+#include "modules/core/whole.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/unary.hpp"
@@ -73,7 +74,7 @@ class SwinBlock final : public MapBlock {
 
  private:
   static std::int64_t hidden(std::int64_t c, const Options& o) {
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(c) * o.mlp_ratio));
+    return std::max<std::int64_t>(1, whole(static_cast<double>(c) * o.mlp_ratio, "swin_block: channels * mlp_ratio"));
   }
 
   Var attend_windows(const Var& t, Extent map) const {
@@ -112,7 +113,7 @@ std::unique_ptr<Block> swin_block(int version, const std::string& name, const Sc
   check(order == "before_shift" || order == "after_shift", name, ": expected padding: before_shift or after_shift, got ", order);
   o.square = clip == "square" && o.window.window.rows == o.window.window.columns;
   o.pad_first = order == "before_shift";
-  o.mlp_ratio = args.get("mlp_ratio", 4.0, "width of the MLP / channels");
+  o.mlp_ratio = args.get("mlp_ratio", 4.0, "width of the MLP / channels", {0, 64});
   o.dropout = args.get("dropout", 0.0, "dropout in the MLP, in training");
   o.drop_path = args.get("drop_path", 0.0, "share of samples that skip a branch, in training");
   o.eps = args.get("eps", 1e-5, "of the norms");

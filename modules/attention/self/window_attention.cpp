@@ -16,10 +16,11 @@ Extent extent(const std::vector<int>& sides, const std::string& name) {
 
 WindowOptions window_options(Args& args, std::int64_t channels, int version, const std::string& name) {
   WindowOptions o;
-  o.window = extent(args.list("window", std::vector<int>{7}, "side of the window, or its rows and columns"), name);
+  o.window = extent(args.list("window", std::vector<int>{7}, "side of the window, or its rows and columns", {1, 1024}), name);
   if (version == 2)
     o.pretrained = extent(
-        args.list("pretrained_window", std::vector<int>{0}, "window that the weights were trained with; 0: the same"), name);
+        args.list("pretrained_window", std::vector<int>{0}, "window that the weights were trained with; 0: the same", {0, 1024}),
+        name);
   o.heads = args.get("heads", 1, "attention heads; they divide the channels");
   o.qkv_bias = args.get("qkv_bias", true, version == 2 ? "bias of q and v" : "bias of q, k and v");
   if (version == 1) o.scale = args.get("scale", 0.0, "factor of the scores; 0: 1 / sqrt(width of a head)");

@@ -31,7 +31,7 @@ Var BamLogits::operator()(const Var& x) const {
 
 BamLogits::Options BamLogits::read(Args& args, std::int64_t channels, std::int64_t hidden, const std::string& where) {
   const int dilation = args.get("dilation", 4, "of the 3 x 3 convolutions");
-  const int convolutions = args.get("convolutions", 2, "dilated convolutions");
+  const int convolutions = args.get("convolutions", 2, "dilated convolutions", {0, 64});
   check(dilation > 0 && convolutions >= 0, where, ": expected dilation > 0 and convolutions >= 0, got ", dilation, " and ",
         convolutions);
   return {.in = channels, .hidden = hidden, .dilation = dilation, .convolutions = convolutions};

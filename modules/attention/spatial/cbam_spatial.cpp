@@ -1,6 +1,7 @@
 // CBAM's spatial gate: y = x * sigmoid(bn(conv_7x7 [max_C x; mean_C x])). Woo et al. 2018, arXiv:1807.06521.
 // Parameters conv.weight, conv.bias, bn.*. Tap "spatial": N x 1 x H x W.
 #include "modules/attention/spatial/spatial_gate.hpp"
+#include "modules/nn/gate_mlp.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
 
@@ -28,7 +29,7 @@ class CbamSpatial final : public MapBlock {
 
 FOVEA_BLOCK(cbam_spatial, "a gate for every position from the channels' maximum and mean", "Woo et al. 2018, arXiv:1807.06521") {
   const bool light = args.get("light", false, "one plane, 0.5 (max + mean), instead of two");
-  const ChannelPlanes planes(args, light, "cbam_spatial");
+  const ChannelPlanes planes(args, light, read_ties(args, "cbam_spatial"), "cbam_spatial");
   SpatialGate::Options o;
   o.planes = planes.count();
   o.kernel = args.get("kernel", 7, "side of the convolution, odd");

@@ -4,6 +4,7 @@
 // keeps every kernel in use; 1 is the end of its schedule.
 // Parameters weight (K x O x I/groups x k x k), bias (K x O), attention.fc1.weight, attention.fc2.weight, attention.fc2.bias.
 // Tap "kernels": N x K, the share of each kernel.
+#include "modules/core/whole.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/conv2d_per_sample.hpp"
 #include "modules/ops/global_pool.hpp"
@@ -69,18 +70,19 @@ FOVEA_CONV_BLOCK(dynamic_conv, "one convolution whose kernel is mixed from K per
   DynamicConvOptions o;
   o.in = channels;
   o.out = args.get("out", static_cast<int>(channels), "output channels");
-  o.kernel = args.get("kernel", 3, "side of the kernel");
+  o.kernel = args.get("kernel", 3, "side of the kernel", {1, 255});
   o.stride = args.get("stride", 1, "step between output positions");
   o.dilation = args.get("dilation", 1, "step between taps");
   o.pad = args.get("pad", -1, "zeros around the map (-1: the size stays at stride 1)");
   o.groups = args.get("groups", 1, "groups of channels that do not mix");
-  o.kernels = args.get("kernels", 4, "K, the kernels to mix");
-  const double ratio = args.get("ratio", 0.25, "hidden width of the attention per channel, plus one");
+  o.kernels = args.get("kernels", 4, "K, the kernels to mix", {1, 1024});
+  const double ratio = args.get("ratio", 0.25, "hidden width of the attention per channel, plus one", {0, 64});
   o.hidden = args.get("hidden", 0, "hidden width of the attention (0: by ratio; K for a picture of 3 channels)");
   o.temperature = args.get("temperature", 34.0, "divides the logits");
   o.bias = args.get("bias", true, "adds a bias");
   if (o.pad == -1) o.pad = o.dilation * (o.kernel - 1) / 2;
-  if (o.hidden == 0) o.hidden = channels == 3 ? o.kernels : static_cast<std::int64_t>(static_cast<double>(channels) * ratio) + 1;
+  if (o.hidden == 0)
+    o.hidden = channels == 3 ? o.kernels : whole(static_cast<double>(channels) * ratio, "dynamic_conv: channels * ratio") + 1;
   check(o.kernel > 0 && o.stride > 0 && o.dilation > 0 && o.pad >= 0 && o.kernels > 0 && o.hidden > 0, args.where(),
         ": kernel, stride, dilation, kernels and hidden must be positive");
   check(o.out > 0 && o.groups > 0 && channels % o.groups == 0 && o.out % o.groups == 0, args.where(), ": ", channels, " -> ",

@@ -16,7 +16,7 @@ Var SpatialGate::operator()(const Var& planes) const {
   return gate_(bn_ ? (*bn_)(logits) : logits);
 }
 
-ChannelPlanes::ChannelPlanes(Args& args, bool light, const std::string& where) : light_(light) {
+ChannelPlanes::ChannelPlanes(Args& args, bool light, Ties ties, const std::string& where) : light_(light), ties_(ties) {
   const std::string order =
       args.get("order", "max_mean", "planes of the spatial gate: max_mean (the authors') or mean_max (timm's)");
   check(order == "max_mean" || order == "mean_max", where, ": expected order max_mean or mean_max, got '", order, "'");
@@ -24,7 +24,7 @@ ChannelPlanes::ChannelPlanes(Args& args, bool light, const std::string& where) :
 }
 
 Var ChannelPlanes::operator()(const Var& x) const {
-  const Var planes = max_mean(x, 1, mean_first_);
+  const Var planes = max_mean(x, 1, mean_first_, ties_);
   return light_ ? mean(planes, {1}) : planes;
 }
 

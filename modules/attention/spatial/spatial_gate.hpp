@@ -8,6 +8,7 @@
 #include "modules/nn/args.hpp"
 #include "modules/nn/layers.hpp"
 #include "modules/nn/norms.hpp"
+#include "modules/ops/ties.hpp"
 
 namespace fovea {
 
@@ -33,12 +34,13 @@ class SpatialGate {
 class ChannelPlanes {
  public:
   // Reads `order`: max_mean or mean_max.
-  ChannelPlanes(Args& args, bool light, const std::string& where);
+  ChannelPlanes(Args& args, bool light, Ties ties, const std::string& where);
   Var operator()(const Var& x) const;
   std::int64_t count() const { return light_ ? 1 : 2; }
 
  private:
   bool light_, mean_first_ = false;
+  Ties ties_;
 };
 
 }  // namespace fovea

@@ -2,6 +2,7 @@
 
 #include "modules/ops/adaptive_pool.hpp"
 #include "modules/ops/global_pool.hpp"
+#include "modules/ops/max_mean.hpp"
 #include "modules/ops/pool2d.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
@@ -71,4 +72,26 @@ TEST_CASE("adaptive pooling: cells overlap where the grid does not divide the ma
   CHECK(adaptive_avg_pool2d(Var(x), 1, 6).value().values() == std::vector<double>{4, 4, 5, 5, 6, 6});
   check_op("adaptive_avg_pool2d", [](const Vars& v) { return Vars{adaptive_avg_pool2d(v[0], 3, 2)}; },
            {random_tensor({2, 5, 7, 4}, 3)}, {});
+}
+
+TEST_CASE("max pools with ties: equal: what is equal shares the gradient, as amax of PyTorch does") {
+  for (const std::int64_t c : {1, 5, 64}) {
+    const Tensors in{random_tensor({3, c, 7, 8}, 1, 0.3)};
+    check_op(
+        "global_max_pool", [](const Vars& v) { return Vars{global_amax(v[0])}; }, in);
+    for (const int axis : {1, 2, 3})
+      check_op(
+          "max_mean", [axis](const Vars& v) { return Vars{max_mean(v[0], axis, axis == 2, Ties::equal)}; }, in);
+  }
+  Var x(Tensor::from(std::vector<float>{1, 3, 3, 3, 0, 0, 0, 3, 2}, {1, 1, 3, 3}), true);
+  global_amax(x).backward(Tensor::full({1, 1, 1, 1}, 8));
+  CHECK(x.grad().values() == std::vector<double>{0, 2, 2, 2, 0, 0, 0, 2, 0});
+  x.zero_grad();
+  // Along rows: the maxima's gradient is 6, the means' 0.
+  max_mean(x, 3, false, Ties::equal).backward(Tensor::from(std::vector<float>{6, 0, 6, 0, 6, 0}, {1, 1, 3, 2}));
+  CHECK(x.grad().values() == std::vector<double>{0, 3, 3, 6, 0, 0, 0, 6, 0});
+  // Over channels, in two columns of places.
+  Var y(Tensor::from(std::vector<float>{2, 1, 2, 5, 0, 5}, {1, 3, 1, 2}), true);
+  max_mean(y, 1, true, Ties::equal).backward(Tensor::from(std::vector<float>{0, 0, 4, 6}, {1, 2, 1, 2}));
+  CHECK(y.grad().values() == std::vector<double>{2, 0, 2, 3, 0, 3});
 }
