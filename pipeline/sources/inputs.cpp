@@ -78,13 +78,12 @@ std::optional<Input> Inputs::start(const Argument& argument) {
     return std::nullopt;
   }
   // A file that exists under that very name is meant, whatever characters the name has.
-  if (!there && error == ENOENT && has_wildcards(argument.text)) {
-    const std::vector<std::string> patterns = expand_braces(argument.text);
-    for (auto pattern = patterns.rbegin(); pattern != patterns.rend(); ++pattern) {
-      auto [folder, rest] = split_pattern(*pattern);
-      if (rest.empty()) rest = {folder.filename().string()}, folder = folder.parent_path();
-      pending_.push_back({folder.empty() ? "." : folder, {}, folder.string(), rest});
-    }
+  if (!there && (error == ENOENT || error == ENAMETOOLONG) && has_wildcards(argument.text)) {
+    const auto [folder, rest] = split_pattern(argument.text);
+    try {
+      path_matches(rest, {});
+    } catch (const Error& e) { return Input{argument.text, path, {}, e.what(), {}, {}}; }
+    pending_.push_back({folder.empty() ? "." : folder, {}, folder.string(), rest});
     return std::nullopt;
   }
   Input input{argument.text, path, kept.empty() ? path.filename() : kept, {}, {}, {}};
