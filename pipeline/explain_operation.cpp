@@ -24,7 +24,7 @@ class Explain final : public Operation {
   void add_options(OptionList& o) override {
     add_method_options(o);
     o.flag("--faithfulness", options_.faithfulness, "Measure each map: insertion and deletion");
-    o.word("--boxes", boxes_, "JSON with boxes of the images' objects: also play the pointing game");
+    o.word("--boxes", boxes_file_, "JSON with boxes of the images' objects: also play the pointing game");
     o.flag("--statistics", statistics_, "Count what the heads do over all images: OUT/statistics.csv, .json, .svg");
     o.word("--raw", raw_, "Values beside the picture: npy, png (16 bit), none", {"npy", "png", "none"});
     o.word("--colours", colours_, "turbo, viridis or inferno", {"turbo", "viridis", "inferno"});
@@ -32,7 +32,7 @@ class Explain final : public Operation {
   }
   void open(Model model, const Run& run) override {
     check(run.precision == DType::f32, "--precision: explanations are computed in f32");
-    check(boxes_.empty() || fs::is_regular_file(boxes_), "--boxes ", boxes_, ": no such file");
+    if (!boxes_file_.empty()) read_boxes();
     explainer_ = std::make_shared<const Explainer>(std::move(model), options_);
     if (statistics_) explainer_->check_statistics();
   }
@@ -73,6 +73,7 @@ class Explain final : public Operation {
     stages.push_back({std::make_unique<SaveExplained>(save), jobs.save, 1});
     return stages;
   }
+  void check_answer(const fs::path& output) const override { read_explained(output); }
   std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool complete) override {
     if (statistics_ && complete)
       heads_ = "<h2>Heads</h2>\n<div style=\"overflow:auto\">" + write_statistics(out, ledger, *explainer_) + "</div>\n";
@@ -94,6 +95,12 @@ class Explain final : public Operation {
   }
 
  private:
+  void read_boxes() {
+    check(fs::is_regular_file(boxes_file_), "--boxes ", boxes_file_, ": no such file");
+    try {
+      boxes_ = Boxes(boxes_file_);
+    } catch (const Error& e) { fail("--boxes ", e.what()); }
+  }
   void add_method_options(OptionList& o) {
     explain::Options& d = options_.details;
     o.word("--method", options_.method, method_list());
@@ -114,7 +121,8 @@ class Explain final : public Operation {
   }
 
   ExplainOptions options_;
-  std::string raw_ = "npy", colours_ = "turbo", boxes_, heads_;
+  std::string raw_ = "npy", colours_ = "turbo", boxes_file_, heads_;
+  Boxes boxes_;
   double opacity_ = 0.5;
   int seed_ = 0;
   bool statistics_ = false;

@@ -12,33 +12,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const fs::path& file) {
-  const auto bytes = read_file(file);
-  return Json::parse(bytes.begin(), bytes.end());
-}
-
 std::vector<const Record*> done_in(const Ledger& ledger) {
   std::vector<const Record*> done;
   for (const auto& [key, record] : ledger.records())
     if (record.state == Record::State::done) done.push_back(&record);
   return done;
-}
-
-// Boxes of one image, in its own pixels: those of the explained class where the file has it, else all that are strong.
-std::vector<explain::Box> boxes_of(const Json& file, const std::string& image, const std::string& target, const Json& size) {
-  std::vector<explain::Box> named, all;
-  if (!file["images"].contains(image)) return {};
-  const bool scaled = file.contains("image_size");
-  const double fx = scaled ? size["width"].get<double>() / file["image_size"][0].get<double>() : 1,
-               fy = scaled ? size["height"].get<double>() / file["image_size"][1].get<double>() : 1;
-  for (const Json& b : file["images"][image]) {
-    if (!b.value("strong", true)) continue;
-    const auto v = b["box"].get<std::vector<double>>();
-    check(v.size() == 4, "--boxes: expected x0 y0 x1 y1 for ", image, ", got ", v.size(), " numbers");
-    all.push_back({v[0] * fx, v[1] * fy, v[2] * fx, v[3] * fy});
-    if (b["class"].get<std::string>() == target) named.push_back(all.back());
-  }
-  return named.empty() ? all : named;
 }
 
 struct Scores {
@@ -67,25 +45,18 @@ std::string write_statistics(const fs::path& out, const Ledger& ledger, const Ex
   return files[2].second;
 }
 
-Json faithfulness_of(const fs::path& out, const Ledger& ledger, const std::string& boxes) {
-  const Json file = boxes.empty() ? Json() : json_of(boxes);
+Json faithfulness_of(const fs::path& out, const Ledger& ledger, const Boxes& boxes) {
   std::map<std::string, Scores> by_map;
   for (const Record* record : done_in(ledger)) {
-    const Json facts = json_of(out / record->output);
-    if (!facts.contains("maps")) continue;
-    for (const Json& m : facts["maps"]) {
-      Scores& s = by_map[m["name"].get<std::string>()];
-      if (m.contains("faithfulness")) {
-        s.insertion.add(m["faithfulness"]["insertion_auc"].get<double>());
-        s.deletion.add(m["faithfulness"]["deletion_auc"].get<double>());
-      }
-      if (boxes.empty() || m["values"].is_null()) continue;
-      const auto found =
-          boxes_of(file, fs::path(record->input).filename().string(),
-                   facts.contains("target") ? facts["target"]["class"].get<std::string>() : "", facts["geometry"]["image"]);
-      if (found.empty()) continue;
-      const double x = m["values"]["peak"]["x"].get<double>(), y = m["values"]["peak"]["y"].get<double>();
-      s.pointing.add(explain::pointing_hit(explain::Place{x, y}, found) ? 1 : 0);
+    ExplainedFacts facts;
+    try {
+      facts = read_explained(out / record->output);
+    } catch (const Error&) { continue; }  // removed or damaged since: done again next time
+    const auto found = boxes.of(fs::path(record->input).filename().string(), facts.target, facts.width, facts.height);
+    for (const ExplainedMap& m : facts.maps) {
+      Scores& s = by_map[m.name];
+      if (m.faithfulness) s.insertion.add(m.faithfulness->first), s.deletion.add(m.faithfulness->second);
+      if (m.peak && !found.empty()) s.pointing.add(explain::pointing_hit(*m.peak, found) ? 1 : 0);
     }
   }
   Json all;

@@ -147,13 +147,14 @@ FileRunResult run_files(WorkList& work, Ledger& ledger, const nlohmann::json& se
   runner.run([&] { return run.next(); }, [&](Frame& frame) { run.finish(frame); }, group);
 
   FileRunResult& result = run.result;
+  result.warning = ledger.damage();
   const std::size_t reached = result.done + result.up_to_date + result.quarantined;
   result.left = result.total > reached ? result.total - reached : 0;
   if (result.left == 0) {
     result.stopped.clear();
     try {
       ledger.compact();
-    } catch (const EnvironmentError& e) { result.warning = e.what(); }
+    } catch (const EnvironmentError& e) { result.warning += (result.warning.empty() ? "" : "; ") + std::string(e.what()); }
   }
   result.wall = wall_seconds() - start;
   progress.stop();

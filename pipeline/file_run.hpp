@@ -16,13 +16,13 @@ namespace fovea {
 
 struct FileRunResult {
   std::size_t total = 0;
-  std::size_t done = 0;               // in this run
-  std::size_t up_to_date = 0;         // in former runs
-  std::size_t quarantined = 0;        // in this run or a former one
-  std::size_t left = 0;               // not reached
-  std::string stopped;                // why files are left; empty when none are
-  std::string warning;                // the ledger could not be put in order (disk full); it is complete all the same
-  double wall = 0;                    // seconds
+  std::size_t done = 0;         // in this run
+  std::size_t up_to_date = 0;   // in former runs
+  std::size_t quarantined = 0;  // in this run or a former one
+  std::size_t left = 0;         // not reached
+  std::string stopped;          // why files are left; empty when none are
+  std::string warning;  // the ledger had damaged lines, or could not be put in order (disk full); it is complete all the same
+  double wall = 0;      // seconds
   std::map<std::string, double> cpu;  // seconds by stage
   int exit_code() const { return left > 0 ? kExitTryAgain : quarantined > 0 ? kExitQuarantined : kExitDone; }
 };

@@ -61,6 +61,9 @@ class Operation {
   // Inputs that go through the stages together, for networks that run them as one batch.
   virtual std::size_t group() const { return 1; }
 
+  // Error where an answer of an earlier run cannot be read any more: it is made again. Only asked for files that are there.
+  virtual void check_answer(const std::filesystem::path& /*output*/) const {}
+
   // An answer on standard output, for operations that have a short one; others need a folder.
   virtual bool answers_in_text() const { return false; }
   virtual std::string text(const Frame&) const { return {}; }

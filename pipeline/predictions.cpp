@@ -32,10 +32,10 @@ nlohmann::ordered_json to_json(const std::vector<Prediction>& predictions) {
   return list;
 }
 
-std::vector<Prediction> predictions_from(const nlohmann::ordered_json& json) {
+std::vector<Prediction> predictions_from(const JsonValue& json) {
   std::vector<Prediction> out;
-  for (const auto& p : json)
-    out.push_back({p.at("index").get<std::size_t>(), p.at("class").get<std::string>(), p.at("probability").get<double>(), 0});
+  for (const JsonValue& p : json.items())
+    out.push_back({p.at("index").whole<std::size_t>(), p.at("class").text(), p.at("probability").number(), 0});
   return out;
 }
 

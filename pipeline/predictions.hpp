@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "modules/core/json.hpp"
 #include "modules/core/tensor.hpp"
 #include "pipeline/frame.hpp"
 
@@ -23,6 +24,6 @@ inline constexpr Key<std::vector<Prediction>> kPredictions{"predictions"};  // t
 std::vector<Prediction> top_k(const Tensor& logits, const std::vector<std::string>& classes, int top);
 
 nlohmann::ordered_json to_json(const std::vector<Prediction>& predictions);
-std::vector<Prediction> predictions_from(const nlohmann::ordered_json& json);  // throws what nlohmann throws
+std::vector<Prediction> predictions_from(const JsonValue& json);  // Error
 
 }  // namespace fovea

@@ -82,6 +82,7 @@ FileRunResult Process::run(Progress& progress) {
   for (const fs::path& folder : work_->folders()) remove_stale_temporaries(folder);
   remove_stale_temporaries(out);
   Ledger ledger(out);
+  ledger.check_answers_by([this](const fs::path& output) { operation_.check_answer(output); });
   auto stages = operation_.stages(jobs_);
   for (StageSpec& spec : operation_.save_stages(jobs_)) stages.push_back(std::move(spec));
   const FileRunResult result = run_files(*work_, ledger, settings(), std::move(stages), progress, operation_.group());

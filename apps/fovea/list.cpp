@@ -125,7 +125,7 @@ int run_describe(const Settings& s) {
                       {"channels", input[1]},      {"multiply_adds", work},
                       {"task", model.info().task}, {"outputs", outputs_json(model, input)},
                       {"features", features},      {"slots", slots_json(model)}}
-                     .dump(2)
+                     .dump(2, ' ', false, Json::error_handler_t::replace)  // a model's name is a file's, which is bytes
               << "\n";
     return kExitDone;
   }

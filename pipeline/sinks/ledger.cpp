@@ -11,6 +11,7 @@
 
 #include "modules/core/fingerprint.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/sources/walk.hpp"
@@ -20,6 +21,8 @@ namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 
 // An output keeps its record when only its extension changes: another format replaces it.
 std::string key_of(const std::string& input, const std::string& part, const std::string& output) {
@@ -66,23 +69,31 @@ void Ledger::cannot_write(int error) const {
   throw EnvironmentError(file_.string() + ": cannot write the ledger: " + std::generic_category().message(error));
 }
 
+void Ledger::read_line(const std::string& text, int number) {
+  const JsonValue json =
+      JsonValue::parse(text, file_.string() + ":" + std::to_string(number), {.bytes = kLongestLine, .depth = 16});
+  if (json.has("of")) {
+    settings_[json.at("settings").text()] = json.at("of").raw();
+  } else {
+    Record record = record_from(json);
+    std::string key = key_of(record);
+    records_[std::move(key)] = std::move(record);
+  }
+}
+
 void Ledger::read() {
   std::ifstream in(file_, std::ios::binary);
-  std::int64_t whole = 0;
-  for (std::string text; std::getline(in, text) && !in.eof();) {
-    whole += static_cast<std::int64_t>(text.size()) + 1;
+  std::int64_t whole = 0, bytes = 0;
+  int number = 0;
+  for (std::string text; next_line(in, text, bytes, kLongestLine);) {
+    whole += bytes;
+    ++number;
     // A line that cannot be read is as good as none: its file is done again.
-    const Json json = Json::parse(text, nullptr, false);
-    if (!json.is_object()) continue;
     try {
-      if (json.contains("of")) {
-        settings_[json.at("settings").get<std::string>()] = json.at("of");
-      } else {
-        Record record = record_from(json);
-        std::string key = key_of(record);
-        records_[std::move(key)] = std::move(record);
-      }
-    } catch (const Json::exception&) { continue; }
+      read_line(text, number);
+    } catch (const Error& e) {
+      if (damaged_++ == 0) first_damage_ = e.what();
+    }
   }
   // What is left without a newline is the line at which a run was killed: the next line must not be joined to it.
   struct stat info {};
@@ -121,7 +132,17 @@ bool Ledger::up_to_date(const Record& record, const FileStamp& now, const std::s
   std::error_code ignored;
   for (const std::string& name : record.beside)
     if (!fs::exists(folder_ / name, ignored)) return false;
-  return fs::is_regular_file(folder_ / record.output, ignored);
+  if (!fs::is_regular_file(folder_ / record.output, ignored)) return false;
+  try {
+    if (check_) check_(folder_ / record.output);
+    return true;
+  } catch (const Error&) { return false; }
+}
+
+std::string Ledger::damage() const {
+  if (damaged_ == 0) return {};
+  return std::to_string(damaged_) + (damaged_ == 1 ? " line of the ledger cannot" : " lines of the ledger cannot") +
+         " be read and count as absent, what they were about is done again; the first: " + first_damage_;
 }
 
 void Ledger::append(Record record) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -56,6 +57,12 @@ class Ledger {
   // Whether nothing needs to be done again: same content, same settings, and what was written is still there.
   bool up_to_date(const Record& record, const FileStamp& now, const std::string& settings) const;
 
+  // up_to_date() calls it for a written answer, which is made again where it throws an Error; without it, being there is enough.
+  void check_answers_by(std::function<void(const std::filesystem::path& output)> check) { check_ = std::move(check); }
+
+  // What to tell people of lines that could not be read; empty where all could.
+  std::string damage() const;
+
   void append(Record record);  // EnvironmentError when the line cannot be written; the file is then as before
   // Forgets a folder that can be read again.
   void forget_unreadable_folders();
@@ -68,6 +75,7 @@ class Ledger {
 
  private:
   void read();
+  void read_line(const std::string& text, int number);
   [[noreturn]] void cannot_write(int error) const;
   void write_line(const std::string& line);
 
@@ -75,6 +83,9 @@ class Ledger {
   int fd_ = -1;
   std::map<std::string, Record> records_;
   std::map<std::string, nlohmann::json> settings_;
+  std::function<void(const std::filesystem::path&)> check_;
+  std::size_t damaged_ = 0;
+  std::string first_damage_;
 };
 
 }  // namespace fovea

@@ -25,12 +25,19 @@ void put_name(Json& json, const std::string& key, const std::string& name) {
   json[key + "_hex"] = hex;
 }
 
-std::string get_name(const Json& json, const std::string& key) {
-  const auto hex = json.find(key + "_hex");
-  if (hex == json.end()) return json.at(key).get<std::string>();
-  const auto digits = hex->get<std::string>();
+std::string get_name(const JsonValue& json, const std::string& key) {
+  constexpr std::size_t kLongest = 65536;  // sixteen times what Linux allows
+  if (!json.has(key + "_hex")) {
+    std::string name = json.at(key).text();
+    if (name.size() > kLongest) json.at(key).wrong("a name");
+    return name;
+  }
+  const JsonValue hex = json.at(key + "_hex");
+  const std::string digits = hex.text();
+  if (digits.size() % 2 != 0 || digits.size() > 2 * kLongest || digits.find_first_not_of("0123456789abcdef") != std::string::npos)
+    hex.wrong("pairs of hexadecimal digits");
   std::string name;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+  for (std::size_t i = 0; i < digits.size(); i += 2)
     name += static_cast<char>(std::strtol(digits.substr(i, 2).c_str(), nullptr, 16));
   return name;
 }
@@ -58,19 +65,22 @@ std::string to_line(const Record& r) {
   return dump(json);
 }
 
-Record record_from(const Json& json) {
+Record record_from(const JsonValue& json) {
   Record r;
   r.input = get_name(json, "input");
-  if (json.contains("part")) r.part = get_name(json, "part");
+  if (json.has("part")) r.part = get_name(json, "part");
   r.output = get_name(json, "output");
-  r.state = json.at("state") == "done" ? Record::State::done : Record::State::quarantined;
-  r.reason = json.value("reason", "");
-  r.stamp = {json.at("size").get<std::int64_t>(), json.at("modified_ns").get<std::int64_t>(),
-             json.at("changed_ns").get<std::int64_t>()};
-  r.settings = json.at("settings").get<std::string>();
-  r.seconds = json.value("seconds", 0.0);
-  if (const auto beside = json.find("beside"); beside != json.end())
-    for (const Json& one : *beside) r.beside.push_back(get_name(one, "file"));
+  const JsonValue state = json.at("state");
+  const std::string name = state.text();
+  if (name != "done" && name != "quarantined") state.wrong("\"done\" or \"quarantined\"");
+  r.state = name == "done" ? Record::State::done : Record::State::quarantined;
+  if (json.has("reason")) r.reason = json.at("reason").text();
+  const auto whole = [&](const char* key) { return json.at(key).whole<std::int64_t>(); };
+  r.stamp = {whole("size"), whole("modified_ns"), whole("changed_ns")};
+  r.settings = json.at("settings").text();
+  if (json.has("seconds") && !json.at("seconds").is_null()) r.seconds = json.at("seconds").number();
+  if (json.has("beside"))
+    for (const JsonValue& one : json.at("beside").items()) r.beside.push_back(get_name(one, "file"));
   return r;
 }
 

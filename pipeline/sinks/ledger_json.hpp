@@ -5,16 +5,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "modules/core/json.hpp"
 #include "pipeline/sinks/ledger.hpp"
 
 namespace fovea {
 
 bool is_utf8(const std::string& bytes);
 void put_name(nlohmann::ordered_json& json, const std::string& key, const std::string& name);
-std::string get_name(const nlohmann::ordered_json& json, const std::string& key);
+std::string get_name(const JsonValue& json, const std::string& key);
 
-std::string to_line(const Record& record);               // without the newline
-Record record_from(const nlohmann::ordered_json& json);  // throws what nlohmann throws
+std::string to_line(const Record& record);  // without the newline
+Record record_from(const JsonValue& json);  // Error
 // Text on one line, whatever its bytes.
 std::string dump(const nlohmann::ordered_json& json);
 

@@ -94,6 +94,11 @@ class People final : public Progress {
   }
 
   void draw() const {
+    try {
+      draw_now();
+    } catch (const std::exception&) {}  // out of memory: the clock is not worth the run
+  }
+  void draw_now() const {
     const double elapsed = wall_seconds() - started_;
     const std::size_t reached = done_ + skipped_ + quarantined_;
     const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "modules/io/files.hpp"
-#include "pipeline/sinks/ledger_json.hpp"
+#include "pipeline/explained.hpp"
 #include "pipeline/sinks/report.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
@@ -14,8 +13,6 @@
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int kSide = 420;          // pixels of a picture's longer side
 constexpr std::size_t kShown = 12;  // maps
@@ -25,34 +22,29 @@ std::string figure(const fs::path& file, const std::string& text) {
                      jpeg_uri(shrunk(displayable(read_image(file)), kSide), 85), html(text));
 }
 
-std::string class_list(const Json& facts) {
-  if (!facts.contains("predicted")) return {};
+std::string class_list(const ExplainedFacts& facts) {
+  if (facts.predicted.empty()) return {};
   std::vector<std::pair<std::string, std::string>> list;
-  for (const Json& c : facts["predicted"])
-    list.emplace_back(fmt::format("{:.1f} %", 100 * c["probability"].get<double>()), c["class"].get<std::string>());
+  for (const auto& [name, probability] : facts.predicted) list.emplace_back(fmt::format("{:.1f} %", 100 * probability), name);
   return "<div style=\"padding:0 18px 18px\">" + html_list(list) +
-         fmt::format("<p class=\"soft\">explained: {}</p></div>\n", html(facts["target"]["class"].get<std::string>()));
+         fmt::format("<p class=\"soft\">explained: {}</p></div>\n", html(facts.target));
 }
 
-std::string caption(const Json& map) {
-  std::string text = map["name"].get<std::string>();
-  if (map.contains("faithfulness"))
-    text += fmt::format(" · insertion {:.3f}, deletion {:.3f}", map["faithfulness"]["insertion_auc"].get<double>(),
-                        map["faithfulness"]["deletion_auc"].get<double>());
-  return text;
+std::string caption(const ExplainedMap& map) {
+  if (!map.faithfulness) return map.name;
+  return map.name + fmt::format(" · insertion {:.3f}, deletion {:.3f}", map.faithfulness->first, map.faithfulness->second);
 }
 
-std::string pictures(const fs::path& output, const Record& record, const Json& facts) {
+std::string pictures(const fs::path& output, const Record& record, const ExplainedFacts& facts) {
   std::string text = "<div class=\"maps\">" + figure(record.input, "the image");
-  const Json maps = facts.value("maps", Json::array()), channels = facts.value("channels", Json::array());
-  for (std::size_t i = 0; i < std::min(kShown, maps.size()); ++i)
-    text += figure(output.parent_path() / get_name(maps[i], "overlay"), caption(maps[i]));
+  for (std::size_t i = 0; i < std::min(kShown, facts.maps.size()); ++i)
+    text += figure(output.parent_path() / facts.maps[i].overlay, caption(facts.maps[i]));
   text += "</div>\n";
-  if (maps.size() > kShown)
-    text += fmt::format("<p class=\"soft\" style=\"padding:0 18px\">{} of {} maps; all are beside {}</p>\n", kShown, maps.size(),
-                        html(record.output));
-  for (const Json& c : channels) {
-    const auto svg = read_file(output.parent_path() / get_name(c, "picture"));
+  if (facts.maps.size() > kShown)
+    text += fmt::format("<p class=\"soft\" style=\"padding:0 18px\">{} of {} maps; all are beside {}</p>\n", kShown,
+                        facts.maps.size(), html(record.output));
+  for (const std::string& picture : facts.pictures) {
+    const auto svg = read_file(output.parent_path() / picture);
     text += "<div style=\"padding:0 18px 18px;overflow:auto\">" + std::string(svg.begin(), svg.end()) + "</div>\n";
   }
   return text;
@@ -64,11 +56,9 @@ std::string explained_entry(const fs::path& folder, const Record& record) {
   std::string text = fmt::format("<article><header><h3>{}</h3>", html(fs::path(record.output).replace_extension().string()));
   try {
     const fs::path output = folder / record.output;
-    const auto bytes = read_file(output);
-    const Json facts = Json::parse(bytes.begin(), bytes.end());
+    const ExplainedFacts facts = read_explained(output);
     const std::string shown = pictures(output, record, facts);
-    text += fmt::format("<span class=\"soft\">{} · {:.1f} s</span></header>\n", html(facts["method"].get<std::string>()),
-                        record.seconds);
+    text += fmt::format("<span class=\"soft\">{} · {:.1f} s</span></header>\n", html(facts.method), record.seconds);
     return text + shown + class_list(facts) + "</article>\n";
   } catch (const std::exception& e) {
     return text +

@@ -12,6 +12,7 @@
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/sources/walk.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
 
 using namespace fovea;
@@ -46,7 +47,7 @@ TEST_CASE("records come back as they were, whatever the names", "[pipeline]") {
   r.beside = {"a", "\xfe"};
   const std::string line = to_line(r);
   CHECK(line.find('\n') == std::string::npos);
-  const Record back = record_from(nlohmann::ordered_json::parse(line));
+  const Record back = record_from(JsonValue::parse(line, "ledger"));
   CHECK((back.input == r.input && back.output == r.output && back.state == r.state && back.stamp == r.stamp));
   CHECK((back.settings == r.settings && back.seconds == r.seconds && back.beside == r.beside));
 }
@@ -79,6 +80,28 @@ TEST_CASE("a ledger that was not closed properly goes on", "[pipeline]") {
   CHECK(first.find("/a") < first.find("/b"));
   ledger.append(record("/d", "d", id));  // goes on after compaction
   CHECK(Ledger(dir.path()).records().size() == 4);
+  CHECK(ledger.damage().find("3 lines of the ledger cannot be read") == 0);
+  CHECK(Ledger(dir.path()).damage().empty());
+}
+
+TEST_CASE("a record that is not whole is an error with its key", "[pipeline]") {
+  const auto whole = nlohmann::json::parse(to_line(record("/a", "a", "s")));
+  const auto refused = [&](const char* key, const nlohmann::json& value, const std::string& message) {
+    auto changed = whole;
+    if (value.is_discarded()) changed.erase(key);
+    else changed[key] = value;
+    return test::fails_with([&] { record_from(JsonValue(changed, "ledger:7")); }, "ledger:7: " + message);
+  };
+  const nlohmann::json none(nlohmann::json::value_t::discarded);
+  for (const char* key : {"input", "output", "state", "size", "modified_ns", "changed_ns", "settings"})
+    CHECK(refused(key, none, std::string("\"") + key + "\" is missing"));
+  CHECK(refused("state", "finished", "state: expected \"done\" or \"quarantined\""));
+  CHECK(refused("size", 1.5, "size: expected a whole number"));
+  CHECK(refused("size", "1", "size: expected a whole number"));
+  CHECK(refused("beside", nlohmann::json::object(), "beside: expected a list"));
+  CHECK(refused("beside", nlohmann::json::array({3}), "beside[0]: expected an object with \"file\""));
+  CHECK(refused("input_hex", "2f6", "input_hex: expected pairs of hexadecimal digits"));
+  CHECK(refused("input_hex", "zz", "input_hex: expected pairs of hexadecimal digits"));
 }
 
 TEST_CASE("compaction does not depend on the order of work", "[pipeline]") {

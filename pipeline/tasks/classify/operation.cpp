@@ -46,6 +46,7 @@ class Classify final : public Operation {
   }
   nlohmann::ordered_json json(const Frame& frame) const override { return answer_of(frame, precision_); }
 
+  void check_answer(const fs::path& output) const override { read_answer(output); }
   std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override {
     return write_predictions(out, ledger);
   }

@@ -6,15 +6,13 @@
 
 #include "datasets/csv.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/stages/save.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
-std::vector<Prediction> read_answer(const fs::path& file) {
-  const auto bytes = read_file(file);
-  return predictions_from(nlohmann::ordered_json::parse(bytes.begin(), bytes.end()).at("top"));
-}
+std::vector<Prediction> read_answer(const fs::path& file) { return predictions_from(read_json(file).at("top")); }
 
 std::vector<Classified> read_predictions(const fs::path& folder, const Ledger& ledger) {
   std::vector<Classified> all;
@@ -22,7 +20,7 @@ std::vector<Classified> read_predictions(const fs::path& folder, const Ledger& l
     if (record.state != Record::State::done) continue;
     try {
       all.push_back({&record, read_answer(folder / record.output)});
-    } catch (const std::exception&) { continue; }  // removed since: the ledger does it again next time
+    } catch (const Error&) { continue; }  // removed or damaged since: done again next time
   }
   return all;
 }

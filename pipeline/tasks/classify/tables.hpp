@@ -18,7 +18,7 @@ struct Classified {
   std::vector<Prediction> top;
 };
 
-// What stands in one answer's file. Throws what reading and nlohmann throw.
+// What stands in one answer's file. Error with the file's name.
 std::vector<Prediction> read_answer(const std::filesystem::path& file);
 
 // What the ledger's done files say, by input. A file that cannot be read any more is left out.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
 #include "pipeline/stages/infer.hpp"
@@ -17,6 +17,14 @@ constexpr int kSide = 420;  // pixels of a report's pictures
 std::string figure(const fs::path& file, const std::string& text) {
   return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
                      jpeg_uri(shrunk(displayable(read_image(file)), kSide), 85), html(text));
+}
+
+// Classes and their share of the pixels. Error with the file's name.
+std::vector<std::pair<std::string, double>> read_shares(const fs::path& file) {
+  std::vector<std::pair<std::string, double>> shares;
+  for (const JsonValue& c : read_json(file).at("classes").items())
+    shares.emplace_back(c.at("class").text(), c.at("share").number());
+  return shares;
 }
 
 class Segment final : public Operation {
@@ -44,17 +52,15 @@ class Segment final : public Operation {
     return stages;
   }
   std::size_t group() const override { return static_cast<std::size_t>(batch_); }
+  void check_answer(const fs::path& output) const override { read_shares(output); }
   ReportParts report() const override { return {.title = "Fovea segment"}; }
   std::string article(const fs::path& out, const Record& record) const override {
     const fs::path output = out / record.output;
     std::string text = fmt::format("<article><header><h3>{}</h3><span class=\"soft\">{:.1f} s</span></header>\n",
                                    html(fs::path(record.output).replace_extension().string()), record.seconds);
     try {
-      const auto bytes = read_file(output);
-      const auto answer = nlohmann::ordered_json::parse(bytes.begin(), bytes.end());
       std::vector<std::pair<std::string, std::string>> shares;
-      for (const auto& c : answer.at("classes"))
-        shares.emplace_back(c.at("class").get<std::string>(), fmt::format("{:.1f} %", 100 * c.at("share").get<double>()));
+      for (const auto& [name, share] : read_shares(output)) shares.emplace_back(name, fmt::format("{:.1f} %", 100 * share));
       const fs::path overlay = output.parent_path() / (output.stem().string() + ".overlay.png");
       return text + "<div class=\"maps\">" + figure(record.input, "the image") + figure(overlay, "labels") +
              "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(shares) + "</div></article>\n";
