@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
-#include "modules/core/error.hpp"
+#include <string>
+
+#include "modules/core/memory.hpp"
 
 namespace fovea::memory {
 namespace {
@@ -14,8 +16,9 @@ constexpr std::size_t kRoom = std::size_t{48} << 20;
 
 void check_room() {
   void* room = ::mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  check(room != MAP_FAILED, "memory: the system refuses ", kRoom >> 20,
-        " MiB for generated code; allow the process more, or use smaller tiles, batches or fewer jobs");
+  if (room == MAP_FAILED)
+    throw OutOfMemory("memory: the system refuses " + std::to_string(kRoom >> 20) +
+                      " MiB for generated code; allow the process more, or use smaller tiles, batches or fewer jobs");
   ::munmap(room, kRoom);
 }
 
