@@ -71,7 +71,8 @@ void add_noise(cv::Mat& image, const Degrade& d, Random& random) {
   const bool counts = photons && (!gaussian || random.uniform() < 0.5);
   const double sigma = drawn(counts ? d.poisson : d.noise, random);
   const bool grey = random.uniform() < d.grey_noise;
-  if (sigma <= 0) return;
+  constexpr double kLeast = 0.01;  // levels; less is not seen in 8 bits, and would be more photons than poisson() counts
+  if (sigma < kLeast) return;
   // Of n photons at white the deviation is the root of n: that of 255 levels is sigma.
   const double at_white = (255 / sigma) * (255 / sigma);
   const auto noise_at = [&](double level) {

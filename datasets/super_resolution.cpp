@@ -103,10 +103,12 @@ Batch PatchSource::batch(std::int64_t number) const {
               y = static_cast<int>(random.below(pair.low.rows - p + 1));
     const int orientation = static_cast<int>(random.below(8));
     const bool worse = options_.degrade && random.uniform() < options_.degrade->share;
-    normalise_into(batch.input(), i,
-                   worse ? degraded_patch(pair, {x, y, p, p}, orientation, random) : oriented(pair.low, {x, y, p, p}, orientation),
-                   of_size(options_.preprocess, p));
-    normalise_into(batch.target(), i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation), of_size(options_.preprocess, p * s));
+    normalise_into(
+        batch.input(), i,
+        worse ? degraded_patch(pair, {x, y, p, p}, orientation, random) : oriented(pair.low, {x, y, p, p}, orientation),
+        of_size(options_.preprocess, p));
+    normalise_into(batch.target(), i, oriented(pair.high, {x * s, y * s, p * s, p * s}, orientation),
+                   of_size(options_.preprocess, p * s));
   }
   return batch;
 }

@@ -96,7 +96,7 @@ Model Model::build(const std::string& yaml, std::uint64_t seed, const std::map<s
   check(model.state_->preprocess.channels == channels, recipe.where(), ": preprocess gives ", model.state_->preprocess.channels,
         " channels, and the backbone takes in: ", channels);
   const Preprocess& p = model.state_->preprocess;
-  const bool any = p.resize == Preprocess::Resize::none;
+  const bool any = !recipe.has("preprocess") || p.resize == Preprocess::Resize::none;  // who runs it chooses the size
   shapes.check_run(any ? kAnySide : p.height, any ? kAnySide : p.width);
   model.state_->network = std::make_unique<Network>(recipe.at("model"), model.state_->params, colours);
   model.state_->own = model.state_->params->entries().size();

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "datasets/bad_file.hpp"
+#include "modules/core/room.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/core/tsan.hpp"
 #include "pipeline/clock.hpp"
@@ -213,6 +214,7 @@ void Runner::run(const Source& source, const Sink& sink, std::size_t size) {
   // One thread a token: a thread that waits for a slot or the disk must not keep a processor of the model idle.
   const OpenCvThreads opencv(widest);
   const tbb::global_control workers(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(tokens) + 1);
+  memory::check_room(static_cast<std::size_t>(tokens));
   tbb::task_arena arena(tokens);
   arena.execute([&] { tbb::parallel_pipeline(static_cast<std::size_t>(tokens), all); });
   for (const void* left : {static_cast<const void*>(&source), static_cast<const void*>(&sink)}) happens_after(left);

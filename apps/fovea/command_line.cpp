@@ -82,9 +82,10 @@ void add_tuning(CLI::App& app) {
 
 // For every command that builds a network, which is all of them.
 void add_memory(CLI::App& app) {
-  app.add_option_function<std::uint64_t>("--max-memory", set_memory_limit,
-                                         "What a network may take, as in 8G: parameters and values. Unless given: 4G for what a recipe asks "
-                                         "by itself, all that there is for pictures and batches of your own")
+  app.add_option_function<std::uint64_t>(
+         "--max-memory", set_memory_limit,
+         "What a network may take, as in 8G: parameters and values. Unless given: 4G for what a recipe asks "
+         "by itself, all that there is for pictures and batches of your own")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber)
       ->type_name("SIZE")
@@ -113,8 +114,8 @@ std::string version_text() {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all = task_commands();
-  for (Command (*make)() : {train_command, eval_command, export_command, import_command, explain_command, list_command, study_command,
-                            describe_command, plan_command})
+  for (Command (*make)() : {train_command, eval_command, export_command, import_command, explain_command, list_command,
+                            study_command, describe_command, plan_command})
     all.push_back(make());
   return all;
 }

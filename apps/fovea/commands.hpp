@@ -11,12 +11,13 @@ namespace fovea {
 
 struct Command {
   std::string name, text;
-  std::string footer = {};                     // of its help
-  OptionList options = {};                     // they set variables that `run` keeps alive
-  std::function<int()> run = {};               // gives the exit code; UsageError where options do not go together
-  std::vector<std::string>* inputs = nullptr;  // where a word goes that follows an option of the kind optional_word and is no choice of it
-  bool tunes = false;                          // it compiles networks: has --no-tune
-  std::vector<Command> subcommands = {};       // any of which stands for the command
+  std::string footer = {};        // of its help
+  OptionList options = {};        // they set variables that `run` keeps alive
+  std::function<int()> run = {};  // gives the exit code; UsageError where options do not go together
+  std::vector<std::string>* inputs =
+      nullptr;         // where a word goes that follows an option of the kind optional_word and is no choice of it
+  bool tunes = false;  // it compiles networks: has --no-tune
+  std::vector<Command> subcommands = {};  // any of which stands for the command
 };
 
 std::vector<Command> task_commands();  // one for each task that runs over files, and `predict`

@@ -99,9 +99,10 @@ Command import_command() {
   c.options.word("-o,--out", s->out, "File to write");
   c.options.require();
   c.options.word("--names", s->names, "YAML rules for names, tried before the known ones");
-  c.options.word("--stem", s->stem,
-                 "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first layer's weights",
-                 {"refuse", "sum", "repeat"});
+  c.options.word(
+      "--stem", s->stem,
+      "Where the network takes other channels than the file's three: sum (of one channel) or repeat the first layer's weights",
+      {"refuse", "sum", "repeat"});
   c.options.flag("--partial", s->partial, "Report what is missing, unused or of another shape instead of refusing it");
   c.options.word("--storage", s->storage, "f32, or f16 for half the size", {"f16", "f32"});
   c.options.flag("--json", s->json, "Print the report as JSON");

@@ -148,7 +148,8 @@ int run_describe(const Settings& s) {
 
 Command list_command() {
   auto s = std::make_shared<Settings>();
-  Command c{"list", "What there is for recipes: attention blocks, backbones, necks, heads, keys of a training; the slots of a recipe"};
+  Command c{"list",
+            "What there is for recipes: attention blocks, backbones, necks, heads, keys of a training; the slots of a recipe"};
   c.options.word("what", s->what, "attention, backbones, necks, heads, training or slots",
                  {"attention", "backbones", "necks", "heads", "training", "slots"});
   c.options.require();

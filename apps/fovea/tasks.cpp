@@ -25,9 +25,10 @@ std::vector<Command> task_commands() {
   for (const Task* task : TaskRegistry::global().all())
     if (auto operation = task->operation())
       all.push_back(verb_command({task->verb(), task->text(), task->examples(), std::move(operation)}));
-  all.push_back({"predict", "Do what a model is for: its task's command, with that command's options",
-                 "fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"
-                 "Example: fovea predict photos/ --model photo-cbam --top 3"});
+  all.push_back(
+      {"predict", "Do what a model is for: its task's command, with that command's options",
+       "fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"
+       "Example: fovea predict photos/ --model photo-cbam --top 3"});
   return all;
 }
 

@@ -60,21 +60,23 @@ void add_common_options(OptionList& o, Arguments& a) {
   const bool folder = !a.verb.operation->answers_in_text();
   o.words("INPUT", a.process.inputs, "Files, folders, patterns, or - for a list on standard input");
   if (!a.verb.instead) o.require();
-  o.word("-o,--out", a.out, folder ? "Folder for the results" : "Folder for the results; without it answers go to standard output");
+  o.word("-o,--out", a.out,
+         folder ? "Folder for the results" : "Folder for the results; without it answers go to standard output");
   o.word("-m,--model", a.model, "A model of the zoo or a .safetensors file");
   if (a.verb.operation->needs_model()) o.require();
   o.word("--precision", a.process.precision, "f32, bf16, or auto (bf16 where the processor has AMX)", {"f32", "bf16", "auto"});
   o.integer("-t,--threads", a.process.threads, 1, 1024, "Processors to use (default: all that this process may use)");
   o.hide_default();
-  o.word("--hint", a.process.hint,
-         "latency: one image at a time on all processors; throughput: a processor for each image, with the memory that takes; auto: "
-         "throughput, wider where there are fewer images than processors",
-         {"auto", "latency", "throughput"});
+  o.word(
+      "--hint", a.process.hint,
+      "latency: one image at a time on all processors; throughput: a processor for each image, with the memory that takes; auto: "
+      "throughput, wider where there are fewer images than processors",
+      {"auto", "latency", "throughput"});
   o.word("-j,--jobs", a.process.jobs, "Images read:computed:written at once, for example 1:2:1; wins over --hint");
   if (!a.verb.operation->always_reports())
     o.flag("--report", a.process.report, "Write OUT/report.html: every image with its answer, times");
-  o.word("--pages", a.process.pages, "Of files with several pictures (TIFF, animated PNG): first, or all, with an output for each page",
-         {"first", "all"});
+  o.word("--pages", a.process.pages,
+         "Of files with several pictures (TIFF, animated PNG): first, or all, with an output for each page", {"first", "all"});
   o.flag("--strict", a.process.strict, "Exit code 3 also where images of folders were skipped: formats that are not read");
   o.flag("-q,--quiet", a.quiet, "Say nothing but errors");
   o.flag("--json", a.json,

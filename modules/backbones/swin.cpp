@@ -164,7 +164,7 @@ std::unique_ptr<Block> make_swin_of(const Scope& scope, std::int64_t channels, A
   o.width = args.get("width", o.width, "channels of the first stage, twice as many in each next", {1, 65536});
   o.depths = args.list("depths", o.depths, "blocks of each stage", {1, 4096});
   o.heads = args.list("heads", o.heads, "attention heads of each stage", {1, 4096});
-  o.window = args.list("window", std::vector<int>{o.version == 2 ? 8 : 7}, "side of the windows, or rows and columns", {1, 1024});
+  o.window = args.list("window", std::vector<int>{o.version == 2 ? 8 : 7}, "side of the windows, or rows and columns", {1, 128});
   o.mlp_ratio = args.get("mlp_ratio", 4.0, "width of the MLPs' inside / channels", {0, 64});
   o.qkv_bias = args.get("qkv_bias", true, "bias of the attention's first layer");
   o.patch_norm = args.get("patch_norm", true, "a norm behind the first convolution");

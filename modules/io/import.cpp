@@ -15,12 +15,10 @@ constexpr std::string_view kWrappers[] = {"_orig_mod.",        "module.",       
                                           "model_state_dict.", "net_g.",          "generator."};
 constexpr const char* kCounter = "num_batches_tracked";  // old files lack it, and only a momentum of "none" would need it
 
-// What a compiled module of a larger one leaves in the middle of names; no layer is called so.
+// What a compiled module of a larger one leaves in the middle of names (in front it is one of the wrappers); no layer is called so.
 std::string without_compiler(std::string name) {
-  constexpr std::string_view kCompiled = "_orig_mod.";
-  for (std::size_t at = 0; (at = name.find(kCompiled, at)) != std::string::npos;)
-    if (at == 0 || name[at - 1] == '.') name.erase(at, kCompiled.size());
-    else ++at;
+  constexpr std::string_view kCompiled = "._orig_mod.";
+  for (std::size_t at; (at = name.find(kCompiled)) != std::string::npos;) name.erase(at, kCompiled.size() - 1);
   return name;
 }
 

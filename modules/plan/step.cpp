@@ -6,11 +6,11 @@ Run::Run(std::size_t arena_bytes, std::size_t eager_slots, std::vector<std::uniq
     : arena_bytes_(arena_bytes), eager_(eager_slots), calls_(std::move(calls)) {}
 
 void Run::begin(const Tensors& inputs, std::shared_ptr<const Tensors> constants) {
+  constants_ = std::move(constants);  // first: those of the last run are given up even where there is no memory for this one
   arena_ = std::make_unique<Storage>(arena_bytes_);
   inputs_.clear();
   for (const Tensor& t : inputs)
     inputs_.push_back(t.to(DType::f32).contiguous(t.rank() == 4 ? Layout::channels_last : Layout::row_major));
-  constants_ = std::move(constants);
 }
 
 void Run::end() {

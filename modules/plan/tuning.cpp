@@ -29,8 +29,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRuns = 7;
 constexpr double kBudget = 0.02;  // seconds for one candidate; three runs at least
 constexpr int kFewest = 3;
-constexpr double kClear = 1.05;   // how much slower by its median a choice may seem than another before the measurement is unclear
-constexpr int kMostUnclear = 3;   // measurements, each in a process of its own, after which an unclear choice stays
+constexpr double kClear = 1.05;  // how much slower by its median a choice may seem than another before the measurement is unclear
+constexpr int kMostUnclear = 3;  // measurements, each in a process of its own, after which an unclear choice stays
 
 // "AMD EPYC, 26.2.1, 1024 KB; 2 processors; fovea 0.1.0; oneDNN 2.6.3"
 const std::string& machine() {

@@ -40,14 +40,14 @@ void attention(Report& report) {
                                       const NoGrad no_grad;
                                       fovea::attention(q, k, v);
                                     }),
-                                    timed([&] { fovea::attention(q, k, v).backward(seed); }),
-                                    timed([&] {
+                                    timed([&] { fovea::attention(q, k, v).backward(seed); }), timed([&] {
                                       const NoGrad no_grad;
                                       fovea::attention_received(q, k, v);
                                     })});
     const double rate = 16 * product / t.median(0), same_work = 16 * product / forward;
     report.note(fmt::format("attention.f32.matmul_gflops.threads{}", width), 2e-9 * rate);
-    report.at_most(fmt::format("attention.f32.matmul_rate_over_forward.threads{}", width), t.over(1, 0).times(same_work), 1 / 0.65);
+    report.at_most(fmt::format("attention.f32.matmul_rate_over_forward.threads{}", width), t.over(1, 0).times(same_work),
+                   1 / 0.65);
     report.at_most(fmt::format("attention.f32.received/forward.threads{}", width), t.over(3, 1), 1.10);
     report.note(fmt::format("attention.f32.forward_share.threads{}", width), forward / t.median(1) / rate);
     // Five products backward, and the scores once more forward: 2 + 5.

@@ -60,8 +60,8 @@ double classified(const fs::path& folder, const std::string& model, const std::s
 
 // Pictures a second with a lane for each over those of one lane that is as wide as the machine.
 Spread gain(Report& report, const fs::path& folder, const std::string& model) {
-  const Times t = interleaved(kRounds, {[&] { return classified(folder, model, "throughput"); },
-                                        [&] { return classified(folder, model, "latency"); }});
+  const Times t = interleaved(
+      kRounds, {[&] { return classified(folder, model, "throughput"); }, [&] { return classified(folder, model, "latency"); }});
   const std::string name = fs::path(model).stem().string();
   report.note("runtime." + name + ".throughput.images_per_second", kPhotographs / t.median(0));
   report.note("runtime." + name + ".latency.images_per_second", kPhotographs / t.median(1));

@@ -55,7 +55,8 @@ void measure(Report& report, const Net& net, int threads) {
   const std::string name = fmt::format("train_networks.{}.{}t", net.name, threads);
   TrainStep step(net);
   BareConvolutions bare(step.model(), {8, 3, 128, 128}, DType::f32);
-  const StepTimes t = step_times(net.name, threads, [&] { step(); }, [&] { bare(); });
+  const StepTimes t = step_times(
+      net.name, threads, [&] { step(); }, [&] { bare(); });
   report.note(name + ".ms", t.all.median(0) * 1e3);
   if (net.over_convolutions > 0) report.at_most(name + "/direct_convolutions", t.all.over(0, 1), net.over_convolutions);
   else report.note(name + "/direct_convolutions", t.all.over(0, 1));

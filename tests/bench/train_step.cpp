@@ -44,7 +44,8 @@ void measure(Report& report, DType precision, int threads, double torch_limit, b
   const std::string name = fmt::format("train_step.a2n.{}.{}t", name_of(precision), threads);
   TrainStep step(precision);
   BareConvolutions bare(Model::from_recipe(kRecipe), {16, 3, 48, 48}, precision);
-  const StepTimes t = step_times("a2n", threads, [&] { step(); }, [&] { bare(); });
+  const StepTimes t = step_times(
+      "a2n", threads, [&] { step(); }, [&] { bare(); });
   report.note(name + ".ms", t.all.median(0) * 1e3);
   if (floor) report.at_most(name + "/direct_convolutions", t.all.over(0, 1), 1.20);
   else report.note(name + "/direct_convolutions", t.all.over(0, 1));

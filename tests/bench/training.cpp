@@ -49,8 +49,14 @@ std::vector<std::string> pytorch_command(const std::string& name, int threads) {
   const char* given = std::getenv("FOVEA_TORCH_BENCH");
   const std::filesystem::path script = given ? given : FOVEA_SOURCE_DIR "/../shared/bench/torch_train_bench.py";
   check(std::filesystem::exists(script), "no torch_train_bench.py (FOVEA_TORCH_BENCH names it)");
-  return {"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "/usr/bin/python3", FOVEA_SOURCE_DIR "/tests/bench/pytorch_step.py",
-          script.string(), std::to_string(threads), name};
+  return {"/usr/bin/env",
+          "-u",
+          "OMP_WAIT_POLICY",
+          "/usr/bin/python3",
+          FOVEA_SOURCE_DIR "/tests/bench/pytorch_step.py",
+          script.string(),
+          std::to_string(threads),
+          name};
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ TEST_CASE("budget: the limit is said, and raised") {
   }
   {
     const Limit limit(2'000'000);  // enough for the parameters, not for a picture's values beside them
-    CHECK(fails_with([&] { Model::from_recipe(small); }, "parameters, and the values of a run on 1x3x224x224: "));
+    CHECK(fails_with([&] { Model::from_recipe(small + "preprocess: {size: 224}\n"); },
+                     "parameters, and the values of a run on 1x3x224x224: "));
   }
   CHECK(Model::from_recipe(small).params()->count() > 50'000);
   const Limit limit(std::uint64_t{64} << 30);

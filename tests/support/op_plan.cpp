@@ -53,7 +53,8 @@ void OpHarness::planned(DType precision, const std::set<std::size_t>& constants)
 void OpHarness::refused_in_plan() const {
   Shapes shapes;
   for (const Tensor& t : inputs_) shapes.push_back(t.shape());
-  CHECK_THROWS_WITH(plan::compile([&](const Vars& in) { return f_(in); }, shapes), Catch::Matchers::ContainsSubstring("outside training"));
+  CHECK_THROWS_WITH(plan::compile([&](const Vars& in) { return f_(in); }, shapes),
+                    Catch::Matchers::ContainsSubstring("outside training"));
 }
 
 }  // namespace fovea::test

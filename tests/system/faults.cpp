@@ -18,7 +18,7 @@
 namespace {
 
 struct Rule {
-  char call[24], part[200];
+  char call[24] = {}, part[200] = {};  // all of it initialised by the linker: calls come before constructors
   int error = 0, times = 0;
   std::atomic<int> used{0};
 };

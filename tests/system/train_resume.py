@@ -31,7 +31,7 @@ train:
   seed: 5
   threads: 1
   loaders: 2
-  degrade: {blur: [0.2, 2], resize: [area, bilinear, bicubic], noise: [0, 10], poisson: [0, 10], jpeg: [30, 100]}
+  degrade: {{blur: [0.2, 2], resize: [area, bilinear, bicubic], noise: [0, 10], poisson: [0, 10], jpeg: [30, 100]}}
   ema: 0.99
   clip: 1
   log_every: 20
@@ -91,7 +91,7 @@ def main():
         finish(command + ["-o", str(calm)])
 
         for flags, message in (([], "holds another training"), (["--resume", "train.patch=12"], "train.patch was 16, is 12"),
-                               (["--resume", "--overwrite"], "excludes")):
+                               (["--resume", "--overwrite"], "expected one of them")):
             wrong = start(command + ["-o", str(calm)] + flags)
             errors = wrong.communicate()[1]
             assert wrong.returncode != 0 and message in errors, f"{flags}: exit code {wrong.returncode}:\n{errors}"

@@ -18,7 +18,7 @@ namespace fovea {
 
 Favor::Options Favor::Options::from(Args& args) {
   Options o;
-  o.features = args.get("nb_features", 0, "random features; 0: floor(d ln d) for heads of width d", {0, 4096});
+  o.features = args.get("nb_features", 0, "random features; 0: floor(d ln d) for heads of width d", {0, 65536});
   o.kernel =
       args.get("kernel", "softmax", "softmax, none, or the function of a generalised kernel: relu, elu, softplus, exp, ...");
   o.eps = args.get("eps", -1.0, "added to features; below 0: 1e-4 for softmax, 1e-3 for a generalised kernel");

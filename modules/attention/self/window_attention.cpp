@@ -16,7 +16,7 @@ Extent extent(const std::vector<int>& sides, const std::string& name) {
 
 WindowOptions window_options(Args& args, std::int64_t channels, int version, const std::string& name) {
   WindowOptions o;
-  o.window = extent(args.list("window", std::vector<int>{7}, "side of the window, or its rows and columns", {1, 1024}), name);
+  o.window = extent(args.list("window", std::vector<int>{7}, "side of the window, or its rows and columns", {1, 128}), name);
   if (version == 2)
     o.pretrained = extent(
         args.list("pretrained_window", std::vector<int>{0}, "window that the weights were trained with; 0: the same", {0, 1024}),

@@ -35,6 +35,10 @@ class SegmentTask final : public Task {
                     TrainOptions& options) const override {
     return segment_training(recipe, model, root, options);
   }
+  std::vector<KeyGroup> keys() const override { return segment_keys(); }
+  std::vector<TrainingFile> files(const Yaml& recipe, const std::filesystem::path& root) const override {
+    return segment_files(recipe, root);
+  }
   std::unique_ptr<Evaluator> evaluator() const override { return label_evaluator(); }
   std::vector<std::unique_ptr<AnswerScorer>> scorers() const override {
     std::vector<std::unique_ptr<AnswerScorer>> all;

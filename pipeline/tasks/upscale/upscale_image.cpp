@@ -145,7 +145,8 @@ const Preprocess& upscale_preprocess(const Model& model) {
 UpscaleBackend upscale_backend(const Model& model) {
   const UpscaleFacts facts = upscale_facts(model);
   return {facts, bytes_per_pixel(model, facts.scale), map_bytes_per_pixel(model, facts.maps),
-          [model](const Tensor& x, const Model::RunOptions& options) { return model.run(x, options); }, upscale_preprocess(model)};
+          [model](const Tensor& x, const Model::RunOptions& options) { return model.run(x, options); },
+          upscale_preprocess(model)};
 }
 
 Upscaled upscale_image(const Model& model, const Image& input, const UpscaleOptions& options) {

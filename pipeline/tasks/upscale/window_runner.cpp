@@ -115,7 +115,8 @@ void add_map(std::vector<AttentionMap>& maps, std::size_t index, const Model::Ta
 }  // namespace
 
 Model::Result WindowRunner::run_once(const cv::Mat& rgb, const Feeds& feeds, const std::string& keep) const {
-  Model::Result result = backend_.run(to_tensor(as_network_takes(rgb, backend_.preprocess)), {.keep = keep, .feeds = feeds, .precision = options_.precision});
+  Model::Result result = backend_.run(to_tensor(as_network_takes(rgb, backend_.preprocess)),
+                                      {.keep = keep, .feeds = feeds, .precision = options_.precision});
   const Shape wanted{1, 3, std::int64_t{rgb.rows} * backend_.facts.scale, std::int64_t{rgb.cols} * backend_.facts.scale};
   check(result.output.shape() == wanted, "upscale: expected ", wanted, " from the network, got ", result.output.shape());
   return result;

@@ -76,7 +76,7 @@ TEST_CASE("har_spatial: each level has its mask, shared by the features of the l
   CHECK(max_difference(both[3].value(), gated[1].value()) == 0);
   CHECK(fails_with([&] { (*made.block)(Vars{maps[0], maps[1], maps[0]}); }, "expected the maps of 2 levels"));
   CHECK(fails_with([] { Made("har_spatial", 8, {{"groups", "3"}}); }, "mask_channels: 16 do not divide into 3 groups"));
-  CHECK(fails_with([] { Made("har_spatial", 8, {{"levels", "0"}}); }, "levels must be positive"));
+  CHECK(fails_with([] { Made("har_spatial", 8, {{"levels", "0"}}); }, "levels: expected a whole number from 1"));
 }
 
 TEST_CASE("har_channel: one gate for all levels") {

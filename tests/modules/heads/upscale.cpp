@@ -104,7 +104,7 @@ TEST_CASE("upscaling networks: options out of range are refused by name") {
     for (const std::string scale : {"1", "5", "0", "-2"})
       CHECK(test::fails_with([&] { make({{"scale", scale}}); }, name + ": expected RGB"));
     CHECK(test::fails_with([&] { make({}); }, "scale is missing"));
-    CHECK(test::fails_with([&] { make({{"scale", "2"}, {"blocks", "0"}}); }, "too small"));
+    CHECK(test::fails_with([&] { make({{"scale", "2"}, {"blocks", "0"}}); }, "blocks: expected a whole number from 1"));
     CHECK(test::fails_with([&] { make({{"scale", "2"}, {"width", "3"}}); }, "too small"));
     CHECK(test::fails_with([&] { make({{"scale", "2"}, {"widht", "8"}}); }, "did you mean 'width'?"));
     CHECK(test::fails_with(

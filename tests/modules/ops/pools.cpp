@@ -78,7 +78,7 @@ TEST_CASE("max pools with ties: equal: what is equal shares the gradient, as ama
   for (const std::int64_t c : {1, 5, 64}) {
     const Tensors in{random_tensor({3, c, 7, 8}, 1, 0.3)};
     check_op(
-        "global_max_pool", [](const Vars& v) { return Vars{global_amax(v[0])}; }, in);
+        "global_amax", [](const Vars& v) { return Vars{global_amax(v[0])}; }, in);
     for (const int axis : {1, 2, 3})
       check_op(
           "max_mean", [axis](const Vars& v) { return Vars{max_mean(v[0], axis, axis == 2, Ties::equal)}; }, in);

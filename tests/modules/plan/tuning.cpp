@@ -82,12 +82,15 @@ TEST_CASE("tuning: an unclear choice is measured again by the next processes, th
   int made = 0, run = 0;
   const auto disturbed = [&](bool really) {
     const auto sleep = [](int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); };
-    return std::vector<plan::Candidate>{{"uneven",
-                                         [&run, &made, really, sleep] {
-                                           ++made;
-                                           return plan::Trial{{}, [&run, really, sleep] { sleep(really && ++run % 3 != 0 ? 9 : 1); }};
-                                         }},
-                                        {"even", [sleep] { return plan::Trial{{}, [sleep] { sleep(4); }}; }}};
+    return std::vector<plan::Candidate>{
+        {"uneven",
+         [&run, &made, really, sleep] {
+           ++made;
+           return plan::Trial{{}, [&run, really, sleep] { sleep(really && ++run % 3 != 0 ? 9 : 1); }};
+         }},
+        {"even", [sleep] {
+           return plan::Trial{{}, [sleep] { sleep(4); }};
+         }}};
   };
   for (int process = 1; process <= 5; ++process) {
     plan::forget_tuning();
