@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <map>
 
 #include "modules/autograd/apply.hpp"
 #include "modules/core/fingerprint.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
 #include "modules/train/distill.hpp"
 #include "modules/train/recipe_changes.hpp"
 #include "pipeline/train_run.hpp"
@@ -24,7 +24,7 @@ constexpr std::size_t kNamed = 3;  // files that a sentence names
 
 // Names are bytes, whatever the file system calls them; a file of ours holds text.
 std::string as_text(const std::string& bytes) {
-  return nlohmann::json::parse(nlohmann::json(bytes).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  return parse_json(nlohmann::json(bytes).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), "a file's name");
 }
 
 std::string name_below(const fs::path& file, const fs::path& root) {
@@ -137,14 +137,23 @@ void write_identity(const fs::path& folder, const TrainIdentity& identity) {
 }
 
 std::optional<TrainIdentity> read_identity(const fs::path& folder) {
-  std::ifstream in(folder / kName);
-  const auto json = nlohmann::json::parse(in, nullptr, false);
+  constexpr JsonLimits limits{.bytes = std::size_t{1} << 30, .depth = 8, .values = 20'000'000};  // a line a picture
+  if (!fs::exists(folder / kName)) return std::nullopt;
   try {
-    TrainIdentity identity{json.at("code"), json.at("recipe"), json.at("precision"), {}, {}};
-    for (const auto& f : json.at("files")) identity.files.push_back({f.at(0), f.at(1), f.at(2), f.at(3)});
-    for (const auto& m : json.at("models")) identity.models.emplace_back(m.at(0), m.at(1));
+    const JsonValue json = read_json(folder / kName, limits);
+    TrainIdentity identity{json.at("code").text(), json.at("recipe").text(), json.at("precision").text(), {}, {}};
+    for (const JsonValue& file : json.at("files").items()) {
+      const auto f = file.items();
+      if (f.size() != 4) file.wrong("name, label, size and content");
+      identity.files.push_back({f[0].text(), f[1].text(), f[2].whole<std::int64_t>(), f[3].text()});
+    }
+    for (const JsonValue& model : json.at("models").items()) {
+      const auto m = model.items();
+      if (m.size() != 2) model.wrong("key and content");
+      identity.models.emplace_back(m[0].text(), m[1].text());
+    }
     return identity;
-  } catch (const nlohmann::json::exception&) { return std::nullopt; }
+  } catch (const Error&) { return std::nullopt; }  // damaged: nothing says what it was
 }
 
 }  // namespace fovea

@@ -14,6 +14,7 @@
 #include "apps/fovea/train_progress.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
 #include "modules/nn/registry.hpp"
 #include "pipeline/exit_codes.hpp"
 #include "pipeline/interrupt.hpp"
@@ -57,10 +58,10 @@ double seconds_of(const fs::path& log) {
   std::ifstream in(log);
   double seconds = 0, before = 0;
   for (std::string line; std::getline(in, line);) {
-    const auto record = nlohmann::json::parse(line);
-    if (!record.contains("steps_per_second")) continue;
-    seconds += (record.at("step").get<double>() - before) / record.at("steps_per_second").get<double>();
-    before = record.at("step");
+    const JsonValue record = JsonValue::parse(line, log.string());
+    if (!record.has("steps_per_second")) continue;
+    seconds += (record.at("step").number() - before) / record.at("steps_per_second").number();
+    before = record.at("step").number();
   }
   return seconds;
 }
@@ -79,7 +80,7 @@ StudyResult best_of(const fs::path& log) {
   std::ifstream in(log);
   nlohmann::json best;
   for (std::string line; std::getline(in, line);) {
-    const auto record = nlohmann::json::parse(line);
+    const auto record = parse_json(line, log.string());
     if (record.contains("score") && (best.is_null() || record.at("score") >= best.at("score"))) best = record;
   }
   check(best.is_object() && best.size() > 2, log.string(),
@@ -93,10 +94,12 @@ StudyResult best_of(const fs::path& log) {
 
 // The result of a training that is done; nothing where there is none, or one of an older form.
 std::optional<StudyResult> result_in(const fs::path& folder) {
-  std::ifstream in(folder / "result.json");
-  const auto json = nlohmann::json::parse(in, nullptr, false);
-  if (!json.is_object() || !json.contains("score") || !json.contains("pictures")) return std::nullopt;
-  return json.get<StudyResult>();
+  if (!fs::exists(folder / "result.json")) return std::nullopt;
+  try {
+    const JsonValue json = read_json(folder / "result.json");
+    if (!json.has("score") || !json.has("pictures")) return std::nullopt;
+    return json.raw().get<StudyResult>();
+  } catch (const std::exception&) { return std::nullopt; }  // damaged: trained again
 }
 
 void write_result(const fs::path& folder, const StudyResult& result) {

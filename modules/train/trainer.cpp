@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "modules/autograd/apply.hpp"
+#include "modules/core/json.hpp"
 #include "modules/core/not_finite.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
@@ -137,8 +138,9 @@ void Trainer::read_log(std::size_t records) {
   std::ifstream log(out_ / "log.jsonl");
   std::string whole;
   for (std::string line; records_.size() < records && std::getline(log, line); whole += line + "\n") {
-    records_.push_back(nlohmann::json::parse(line, nullptr, false));
-    check(records_.back().is_object(), (out_ / "log.jsonl").string(), ":", records_.size(), ": a damaged line");
+    const std::string where = (out_ / "log.jsonl").string() + ":" + std::to_string(records_.size() + 1);
+    records_.push_back(parse_json(line, where));
+    check(records_.back().is_object(), where, ": a damaged line");
   }
   log.close();
   write_file_atomically(out_ / "log.jsonl", whole.data(), whole.size());
@@ -149,20 +151,25 @@ std::vector<std::string> Trainer::resume() {
   const auto text = file.metadata.find("fovea.train"), recipe = file.metadata.find("fovea.recipe");
   check(text != file.metadata.end() && recipe != file.metadata.end(), out_.string(),
         ": last.safetensors is not a checkpoint of a training");
-  const auto state = nlohmann::json::parse(text->second);
-  step_ = state.at("step");
-  std::vector<std::string> notes = accept_changes(recipe->second, state.value("steps", options_.steps));
-  const std::string data = state.value("data", "");
+  const JsonValue state = JsonValue::parse(text->second, (out_ / "last.safetensors").string() + ": fovea.train");
+  const auto whole = [&](const char* key, std::int64_t otherwise) {
+    return state.has(key) ? state.at(key).whole<std::int64_t>() : otherwise;
+  };
+  step_ = state.at("step").whole<std::int64_t>();
+  std::vector<std::string> notes = accept_changes(recipe->second, whole("steps", options_.steps));
+  const std::string data = state.has("data") ? state.at("data").text() : "";
   check(data.empty() || data_.empty() || data == data_, out_.string(), ": the checkpoint was made with other data");
   model_.params()->load(take_all(file, "model."));
-  optimizer_.restore(take_all(file, "optimizer."), state.at("optimizer_steps"));
-  if (ema_) ema_->restore(take_all(file, "average."), state.at("average_count"));
-  const auto& random = state.at("random");
-  random_.restore({random.at(0), random.at(1), random.at(2)});
+  optimizer_.restore(take_all(file, "optimizer."), state.at("optimizer_steps").whole<std::int64_t>());
+  if (ema_) ema_->restore(take_all(file, "average."), state.at("average_count").whole<std::int64_t>());
+  const JsonValue random = state.at("random");
+  const std::vector<JsonValue> numbers = random.items();
+  if (numbers.size() != 3) random.wrong("seed, stream and draws");
+  random_.restore({numbers[0].whole<std::uint64_t>(), numbers[1].whole<std::uint64_t>(), numbers[2].whole<std::uint64_t>()});
   saved_ = step_;
-  if (state.at("best").is_number()) best_ = state.at("best");
-  without_better_ = state.value("without_better", 0);
-  read_log(state.at("records").get<std::size_t>());
+  if (state.at("best").is_number()) best_ = state.at("best").number();
+  without_better_ = static_cast<int>(whole("without_better", 0));
+  read_log(state.at("records").whole<std::size_t>());
   return notes;
 }
 
