@@ -95,7 +95,7 @@ TEST_CASE("a record that is not whole is an error with its key", "[pipeline]") {
   const nlohmann::json none(nlohmann::json::value_t::discarded);
   for (const char* key : {"input", "output", "state", "size", "modified_ns", "changed_ns", "settings"})
     CHECK(refused(key, none, std::string("\"") + key + "\" is missing"));
-  CHECK(refused("state", "finished", "state: expected \"done\" or \"quarantined\""));
+  CHECK(refused("state", "finished", "state: expected \"done\", \"skipped\" or \"quarantined\""));
   CHECK(refused("size", 1.5, "size: expected a whole number"));
   CHECK(refused("size", "1", "size: expected a whole number"));
   CHECK(refused("beside", nlohmann::json::object(), "beside: expected a list"));

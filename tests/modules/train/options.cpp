@@ -34,12 +34,12 @@ TEST_CASE("train options: what is unknown, no number or out of range is refused 
   CHECK(refused("log_every: -1\n", "must be positive"));
   CHECK(refused("loaders: 0\n", "must be positive"));
   CHECK(refused("ema: 1\n", "ema in [0, 1)"));
-  CHECK(refused("clip: nan\n", "finite"));
+  CHECK(refused("clip: nan\n", "clip: expected a number, got 'nan'"));
   CHECK(refused("clip: -1\n", "clip >= 0"));
   CHECK(refused("threads: -2\n", "threads >= 0"));
   CHECK(refused("precision: f61\n", "f61"));
   CHECK(refused("optimizer: {lr: 0}\n", "lr > 0"));
-  CHECK(refused("optimizer: {lr: nan}\n", "finite"));
+  CHECK(refused("optimizer: {lr: nan}\n", "lr: expected a number, got 'nan'"));
   CHECK(refused("optimizer: {learning_rate: 1}\n", "unknown option 'learning_rate'"));
   CHECK(refused("optimizer: {lr: [1]}\n", "lr: expected one value"));
   CHECK(refused("schedule: {type: cosin}\n", "got 'cosin'"));
