@@ -10,11 +10,11 @@
 
 namespace fovea {
 
-using Kind = PickleItem::Kind;
-
 // The stack machine of pickles, protocols 2 to 5. Every length is bounded by the bytes that are left, and an opcode makes one item at most:
 // a pickle takes memory in proportion to its size.
 class PickleMachine {
+  using Kind = PickleItem::Kind;
+
  public:
   PickleMachine(Pickle& pickle, std::span<const std::uint8_t> bytes) : p_(pickle), bytes_(bytes) {}
 
