@@ -142,6 +142,7 @@ Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& na
     if (!page && pages > 1) decoded.image.notes.push_back("the first of " + std::to_string(pages) + " pages is read");
     turn(decoded.image.pixels, decoded.orientation);
     if (!fits(decoded.image.icc, decoded.image.grey)) decoded.image.icc.clear();
+    decoded.image.format = format.name;
     return std::move(decoded.image);
   });
 }

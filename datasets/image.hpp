@@ -21,6 +21,7 @@ struct Image {
   std::vector<std::uint8_t> icc;  // empty: none (sRGB by convention)
   // What the file holds beside this, for people: further pages, channels of unknown meaning.
   std::vector<std::string> notes = {};
+  std::string format = {};  // of the file that it was read from: "JPEG"; empty: it was made here
 };
 
 // Reads pictures by content, not by name. Throws Error with the reason: missing, empty, not an image, truncated,

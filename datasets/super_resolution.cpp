@@ -48,17 +48,21 @@ Preprocess of_size(Preprocess p, int side) {
 
 }  // namespace
 
-std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scale, int patch, PairsLeftOut* left_out) {
+std::vector<ImagePair> load_pairs(const std::vector<fs::path>& folders, int scale, int patch, PairsLeftOut* left_out,
+                                  const Glob& unwanted) {
   std::vector<ImagePair> pairs;
   PairsLeftOut out;
   for (const fs::path& folder : folders) {
     const FolderImages found = images_below(folder);
     out.bad.insert(out.bad.end(), found.left_out.begin(), found.left_out.end());
-    for (const fs::path& file : found.files) try {
+    for (const fs::path& file : found.files) {
+      if (unwanted.matches(file.filename().string())) continue;
+      try {
         ImagePair pair = make_pair(file, scale);
         if (std::min(pair.low.rows, pair.low.cols) >= patch) pairs.push_back({pair.name, as_bgr(pair.high), as_bgr(pair.low)});
         else ++out.too_small;
       } catch (const std::exception& e) { out.bad.push_back(bad_file(file, e)); }
+    }
   }
   check(!pairs.empty(), "training data: no image of at least ", patch * scale, "x", patch * scale, " pixels",
         out.bad.empty() ? "" : "; " + std::to_string(out.bad.size()) + " left out, the first: " + out.bad.front().reason);

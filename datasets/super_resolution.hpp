@@ -10,6 +10,7 @@
 #include "datasets/bad_file.hpp"
 #include "datasets/degrade.hpp"
 #include "datasets/preprocess.hpp"
+#include "modules/core/glob.hpp"
 #include "modules/train/batch_source.hpp"
 
 namespace fovea {
@@ -25,9 +26,9 @@ struct PairsLeftOut {
   int too_small = 0;         // images whose low-resolution side is under the patch
   std::vector<BadFile> bad;  // that cannot be read, or are of formats that are not
 };
-// Every image below the folders, sorted by path. Error when none is left.
+// Every image below the folders, sorted by path, but for those whose file's name is unwanted. Error when none is left.
 std::vector<ImagePair> load_pairs(const std::vector<std::filesystem::path>& folders, int scale, int patch,
-                                  PairsLeftOut* left_out = nullptr);
+                                  PairsLeftOut* left_out = nullptr, const Glob& unwanted = {});
 
 // Random patches with flips and quarter turns. Batch k depends on (seed, k) alone. With `degrade` the small patch is made from the large picture
 // as that says; what surrounds the patch goes along, so that its edges are those of a piece of a picture and JPEG's blocks lie anywhere.

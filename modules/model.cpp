@@ -76,12 +76,12 @@ std::string name_of(const Yaml& recipe) {
 
 }  // namespace
 
-Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) { return build(yaml, seed, nullptr); }
+Model Model::from_recipe(const std::string& yaml, std::uint64_t seed) { return from_recipe(Yaml::parse(yaml, "recipe"), seed); }
+Model Model::from_recipe(const Yaml& recipe, std::uint64_t seed) { return build(recipe, seed, nullptr); }
 
-Model Model::build(const std::string& yaml, std::uint64_t seed, const std::map<std::string, Shape>* stored) {
+Model Model::build(const Yaml& recipe, std::uint64_t seed, const std::map<std::string, Shape>* stored) {
   Model model;
   model.state_ = std::make_shared<State>();
-  const Yaml recipe = Yaml::parse(yaml, "recipe");
   model.state_->recipe = recipe.str();
   model.state_->name = name_of(recipe);
   model.state_->params = std::make_shared<ParamStore>(seed);
@@ -143,7 +143,7 @@ Model Model::load(const std::string& name_or_file) {
   Model model = [&] {
     const SkipInit loaded_below;
     const PathScope of(file.string());
-    return build(recipe->second, 0, &header.shapes);
+    return build(Yaml::parse(recipe->second, "recipe"), 0, &header.shapes);
   }();
   TensorFile content = parse_safetensors(bytes, file.string());
   bytes = {};
@@ -153,6 +153,17 @@ Model Model::load(const std::string& name_or_file) {
   for (const auto& [key, value] : content.tensors) check_finite(key, value);
   model.state_->weights->load(file, content.tensors);
   return model;
+}
+
+Model Model::with_parameters(const std::map<std::string, Tensor>& values) const {
+  Model other = [&] {
+    const SkipInit loaded_below;
+    return build(Yaml::parse(recipe(), "recipe"), 0, nullptr);
+  }();
+  other.state_->name = name();
+  other.state_->metadata = metadata();
+  other.params()->load(values);
+  return other;
 }
 
 std::vector<std::string> Model::save(const fs::path& file, DType storage, std::map<std::string, std::string> metadata) const {

@@ -30,6 +30,8 @@
 
 namespace fovea {
 
+class Yaml;
+
 class Model {
  public:
   struct Tap {
@@ -49,12 +51,16 @@ class Model {
   // A recipe's YAML text (only its `model` and `preprocess` are used here); parameters freshly initialised from `seed`. What the network
   // would take is counted first: OverBudget (core/budget.hpp) where it is more than memory_limit().
   static Model from_recipe(const std::string& yaml, std::uint64_t seed = 0);
+  static Model from_recipe(const Yaml& recipe, std::uint64_t seed = 0);  // errors name its file and line
   // A file, or the name of a folder in the zoo. Error lists the zoo's names when there is no such thing, and says what is wrong with a file
   // that is damaged, holds numbers that are not finite or lacks parameters of its recipe; of shapes and limits before memory is taken.
   static Model load(const std::string& name_or_file);
   static std::vector<std::string> zoo();
   // $FOVEA_ZOO, else beside the program, else where the library was installed or built.
   static std::filesystem::path zoo_folder();
+
+  // Another model of the same recipe, name and metadata, with these values of all parameters, by name. Error as ParamStore::load.
+  Model with_parameters(const std::map<std::string, Tensor>& values) const;
 
   // Writes one .safetensors file with the recipe and `metadata` in it. `storage` is f32 or f16; a parameter with values that f16 does not
   // hold (over 65504, as variances can be) stays f32, and its name is in the answer.
@@ -104,7 +110,7 @@ class Model {
   std::int64_t multiply_adds(const Shape& input) const;  // of one run; found by tracing shapes
 
  private:
-  static Model build(const std::string& yaml, std::uint64_t seed, const std::map<std::string, Shape>* stored);
+  static Model build(const Yaml& recipe, std::uint64_t seed, const std::map<std::string, Shape>* stored);
   Result run_planned(const Tensor& x, const RunOptions& options, std::uint64_t parameters) const;
   Result run_eager(const Tensor& x, const RunOptions& options) const;
 

@@ -63,15 +63,8 @@ std::size_t classes_of(const TensorFile& file, const std::string& backbone) {
 
 Imported import_model(const std::string& text, const std::string& recipe_name, const TensorFile& file,
                       const std::string& file_name, const ImportOptions& options) {
-  const std::string resolved = with_classes(text, recipe_name, classes_in(file));
-  Imported out{[&] {
-                 PathScope where(recipe_name);
-                 return Model::from_recipe(resolved);
-               }(),
-               {},
-               {},
-               {}};
-  const Yaml recipe = Yaml::parse(resolved, recipe_name);
+  const Yaml recipe = Yaml::parse(with_classes(text, recipe_name, classes_in(file)), recipe_name);
+  Imported out{Model::from_recipe(recipe), {}, {}, {}};
   const Yaml& model = recipe.at("model");
   const std::string backbone = model.has("backbone") ? model.at("backbone").at("type").scalar() : "";
   PathScope where(file_name);

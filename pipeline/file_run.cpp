@@ -40,6 +40,7 @@ class FileRun {
     Record record = record_of(frame.input, frame.part, frame.output);
     record.stamp = stamps_.extract(frame.index).mapped();
     record.seconds = frame.seconds();
+    record.notes = frame.notes;
     for (const fs::path& file : frame.written) record.beside.push_back(file.lexically_relative(root()).string());
     if (frame.error) return quarantine(std::move(record), frame.source, without_name(frame.error->reason, frame.input.string()));
     if (!append(std::move(record))) return;

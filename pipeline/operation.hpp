@@ -38,9 +38,9 @@ class Operation {
   virtual ~Operation() = default;
 
   virtual void add_options(OptionList&) {}
-  // Whether a model must be named; else default_model() gives one, once the options are set. Error when they name none.
+  // Whether a model must be named; else default_model() is asked for one, once the options are set. Error when they name none.
   virtual bool needs_model() const { return true; }
-  virtual std::string default_model() const { return {}; }
+  virtual std::string default_model() { return {}; }
   // All that can be found wrong before any work. Error.
   virtual void open(Model model, const Run& run) = 0;
   virtual const Model& model() const = 0;

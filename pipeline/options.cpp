@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include "modules/nn/args.hpp"
 
@@ -81,6 +82,16 @@ void OptionList::optional_word(const std::string& names, std::string& value, con
                                std::vector<std::string> choices) {
   word(names, value, text, std::move(choices));
   options_.back().kind = Option::Kind::optional_word;
+}
+
+void OptionList::output_file(const std::string& names, std::string& value, const std::string& text) {
+  Option& option = add(names, text, Option::Kind::word);
+  option.set = [&value, self = option](const std::string& word) {
+    const std::filesystem::path folder = std::filesystem::absolute(word).parent_path();
+    check(std::filesystem::is_directory(folder), "--", self.name(), " ", word, ": there is no folder ", folder.string());
+    check(!std::filesystem::is_directory(word), "--", self.name(), " ", word, ": expected a file, this is a folder");
+    value = word;
+  };
 }
 
 void OptionList::words(const std::string& names, std::vector<std::string>& values, const std::string& text) {

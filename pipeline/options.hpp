@@ -33,6 +33,8 @@ class OptionList {
   void word(const std::string& names, std::string& value, const std::string& text, std::vector<std::string> choices = {});
   // One that may stand without a word, which then means the first choice.
   void optional_word(const std::string& names, std::string& value, const std::string& text, std::vector<std::string> choices);
+  // A file to write. Whether its folder is there is known before the hours of work behind which it is written.
+  void output_file(const std::string& names, std::string& value, const std::string& text);
   void words(const std::string& names, std::vector<std::string>& values, const std::string& text);
   // Of the one added last: it must be given; its default is not shown, since the text says what happens without it.
   void require();

@@ -118,7 +118,7 @@ bool train(Yaml recipe, const TrainRun& run, const std::atomic<bool>& stop) {
   check_unused(run);
   cv::setNumThreads(1);  // pictures are made by threads of their own, the rest of the processor is the network's
   complete_recipe(recipe, run.data_root);
-  const Model model = Model::from_recipe(recipe.str(), read_seed(recipe.at("train")));
+  const Model model = Model::from_recipe(recipe, read_seed(recipe.at("train")));
   const std::int64_t parameters = model.params()->count();
   TrainOptions options;
   const TrainJob job = task_of_training(recipe).training(recipe, model, run.data_root, options);

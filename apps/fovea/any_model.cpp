@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "modules/io/files.hpp"
+#include "modules/io/yaml.hpp"
 
 namespace fovea {
 
@@ -10,8 +11,7 @@ Model any_model(const std::string& name) {
   const std::filesystem::path path = name;
   if (path.extension() != ".yaml" && path.extension() != ".yml") return Model::load(name);
   const auto bytes = read_file(path);
-  PathScope where(name);
-  return Model::from_recipe({bytes.begin(), bytes.end()});
+  return Model::from_recipe(Yaml::parse({bytes.begin(), bytes.end()}, name));
 }
 
 }  // namespace fovea

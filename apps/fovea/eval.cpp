@@ -49,14 +49,6 @@ void write_json(const std::string& file, const nlohmann::ordered_json& json) {
   if (!file.empty()) write_text(file, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
-// Known before the hours of measuring.
-void check_can_hold(const std::string& file) {
-  if (file.empty()) return;
-  const fs::path folder = fs::absolute(file).parent_path();
-  if (!fs::is_directory(folder)) throw UsageError("--json " + file + ": there is no folder " + folder.string());
-  if (fs::is_directory(file)) throw UsageError("--json " + file + ": expected a file, this is a folder");
-}
-
 // Says what was not measured; gives the exit code.
 int tell_left_out(const std::vector<BadFile>& left_out, bool strict) {
   bool quarantined = false;
@@ -85,7 +77,6 @@ void set_options(const Settings& s, const std::string& task) try {
 int run_eval(Settings& s) {
   if (s.model.empty() || s.data.empty())
     throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
-  check_can_hold(s.json);
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
@@ -128,7 +119,6 @@ struct Scoring {
 };
 
 int run_scorer(Scoring& s) {
-  check_can_hold(s.json);
   s.scorer->run();
   const int code = tell_left_out(s.scorer->left_out(), s.strict);
   std::cout << s.scorer->table();
@@ -144,7 +134,7 @@ std::vector<Command> scorer_commands() {
       s->scorer = std::move(scorer);
       Command c{s->scorer->name(), s->scorer->text()};
       s->scorer->add_options(c.options);
-      c.options.word("--json", s->json, "Write the scores as JSON too");
+      c.options.output_file("--json", s->json, "Write the scores as JSON too");
       c.options.flag("--strict", s->strict, kStrict);
       c.run = [s] { return run_scorer(*s); };
       all.push_back(std::move(c));
@@ -165,7 +155,7 @@ Command eval_command() {
   c.options.words("--data", s->data, data);
   c.options.word("--precision", s->precision, "f32, bf16 or auto", {"f32", "bf16", "auto"});
   c.options.integer("--threads", s->threads, 0, 1024, "0: all");
-  c.options.word("--json", s->json, "Write the table as JSON too");
+  c.options.output_file("--json", s->json, "Write the table as JSON too");
   c.options.flag("--strict", s->strict, kStrict);
   for (const Option& option : s->all.all()) c.options.add(option, option.set);
   c.run = [s] { return run_eval(*s); };

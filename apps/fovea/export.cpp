@@ -7,6 +7,7 @@
 #include "apps/fovea/commands.hpp"
 #include "apps/fovea/kept_f32.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/yaml.hpp"
 #include "modules/model.hpp"
 #include "pipeline/exit_codes.hpp"
 
@@ -21,7 +22,7 @@ struct Settings {
 // The model rebuilt from the recipe's text; loading is strict, so a recipe of another network is refused by name.
 Model with_recipe(const Model& model, const std::string& file) {
   const auto bytes = read_file(file);
-  Model renamed = Model::from_recipe({bytes.begin(), bytes.end()});
+  Model renamed = Model::from_recipe(Yaml::parse({bytes.begin(), bytes.end()}, file));
   renamed.params()->load(model.params()->values());
   return renamed;
 }

@@ -159,7 +159,7 @@ Command plan_command() {
   c.options.integer("--runs", s->runs, 1, 10000, "Timed runs; each figure is their median");
   c.options.word("--precision", s->precision, "f32, bf16, or auto (bf16 where the processor has AMX)", {"f32", "bf16", "auto"});
   c.options.flag("--check", s->check, "Print the largest difference to the network as it runs op by op, and of bf16 to f32");
-  c.options.word("--trace", s->trace, "Write the steps and their times for Chrome's or Perfetto's viewer");
+  c.options.output_file("--trace", s->trace, "Write the steps and their times for Chrome's or Perfetto's viewer");
   c.run = [s] { return run_plan(*s); };
   return c;
 }

@@ -180,7 +180,7 @@ Study prepare(const Settings& s, std::vector<StudyRow>& rows, std::vector<Model>
     check(alone, "--blocks: '", text, "' ",
           other->second == text ? "is given twice" : "and '" + other->second + "' would share the folder '" + other->first + "'");
     study.blocks.push_back(parse_study_block(text, s.at));
-    models.push_back(Model::from_recipe(study_recipe(study.recipe, study.blocks.back(), 0).str()));
+    models.push_back(Model::from_recipe(study_recipe(study.recipe, study.blocks.back(), 0)));
     const Model& model = models.back();
     rows.push_back({text, model.params()->count(), model.multiply_adds(usual_input(model)), 0, {}});
   }

@@ -38,6 +38,7 @@ struct Record {
   FileStamp stamp;
   std::string settings;  // fingerprint, see Ledger::use
   double seconds = 0;
+  std::vector<std::string> notes;   // what people should know of the input, though it was read
   std::vector<std::string> beside;  // further files written, below the output folder
   bool present = false;             // of this run's inputs and settings; not written
 };

@@ -54,6 +54,7 @@ std::string to_line(const Record& r) {
   json["changed_ns"] = r.stamp.changed;
   json["settings"] = r.settings;
   json["seconds"] = std::round(r.seconds * 1000) / 1000;
+  if (!r.notes.empty()) json["notes"] = r.notes;
   if (!r.beside.empty()) {
     json["beside"] = Json::array();
     for (const std::string& name : r.beside) {
@@ -81,6 +82,8 @@ Record record_from(const JsonValue& json) {
   r.stamp = {whole("size"), whole("modified_ns"), whole("changed_ns")};
   r.settings = json.at("settings").text();
   if (json.has("seconds") && !json.at("seconds").is_null()) r.seconds = json.at("seconds").number();
+  if (json.has("notes"))
+    for (const JsonValue& one : json.at("notes").items()) r.notes.push_back(one.text());
   if (json.has("beside"))
     for (const JsonValue& one : json.at("beside").items()) r.beside.push_back(get_name(one, "file"));
   return r;

@@ -57,15 +57,26 @@ std::string articles(const fs::path& folder, const std::vector<const Record*>& d
   return all + (parts.tiles ? "</div>\n" : "");
 }
 
-std::string reason_table(const char* title, const std::vector<const Record*>& records) {
+// What is to be said of inputs: the records' own texts.
+std::string input_table(const char* title, const char* said, const std::vector<const Record*>& records,
+                        std::string (*text_of)(const Record&)) {
   if (records.empty()) return {};
-  std::string text = fmt::format("<h2>{}</h2>\n<table><tr><th>input</th><th>reason</th></tr>\n", title);
+  std::string text = fmt::format("<h2>{}</h2>\n<table><tr><th>input</th><th>{}</th></tr>\n", title, said);
   for (std::size_t i = 0; i < std::min(kReportRows, records.size()); ++i)
-    text += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", html(records[i]->input), html(records[i]->reason));
+    text += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", html(records[i]->input), html(text_of(*records[i])));
   text += "</table>\n";
   if (records.size() > kReportRows)
     text += fmt::format("<p class=\"soft\">and {} more: see {}</p>\n", records.size() - kReportRows, kLedgerName);
   return text;
+}
+
+std::string reason_table(const char* title, const std::vector<const Record*>& records) {
+  return input_table(title, "reason", records, [](const Record& r) { return r.reason; });
+}
+
+std::string note_table(std::vector<const Record*> done) {
+  std::erase_if(done, [](const Record* r) { return r->notes.empty(); });
+  return input_table("Notes", "note", done, [](const Record& r) { return fmt::format("{}", fmt::join(r.notes, "; ")); });
 }
 
 std::string time_table(const std::vector<const Record*>& done) {
@@ -116,7 +127,7 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
   if (const std::string text = others_text(facts.result.others); !text.empty())
     page += "<p class=\"soft\">" + html(text) + "</p>\n";
   page += facts.parts.extra + reason_table("Quarantined", quarantined) +
-          reason_table("Skipped", ledger.present(Record::State::skipped));
+          reason_table("Skipped", ledger.present(Record::State::skipped)) + note_table(done);
   if (!done.empty()) page += articles(folder, done, facts) + time_table(done);
   page += kPageScript;
   const fs::path file = folder / kReportName;

@@ -111,6 +111,8 @@ TEST_CASE("patches: images are found below folders, in order; those too small ar
   CHECK((left_out.too_small == 1 && left_out.bad.empty()));
   CHECK(pairs[0].high.size() == cv::Size(40, 30));  // cut to a multiple of the scale
   CHECK(pairs[0].low.size() == cv::Size(20, 15));
+  const auto wanted = load_pairs({folder / "z", folder / "deep"}, 2, 10, &left_out, Glob("{b.*,none}", Glob::Kind::files));
+  CHECK((wanted.size() == 1 && wanted[0].name == "first"));
   CHECK(fails_with([&] { load_pairs({folder / "z"}, 2, 16); }, "no image of at least 32x32"));
   CHECK(fails_with([&] { load_pairs({folder / "none"}, 2, 16); }, "none: expected a folder"));
   CHECK(fails_with([&] { PatchSource({}, {}); }, "no images"));

@@ -44,12 +44,13 @@ TEST_CASE("records come back as they were, whatever the names", "[pipeline]") {
   Record r = record("/in/\xff\xfe\n\"夜\".png", "\xff.png", "s", Record::State::quarantined);
   r.reason = "damaged \xff";
   r.seconds = 1.25;
+  r.notes = {"the first of 3 pages is read"};
   r.beside = {"a", "\xfe"};
   const std::string line = to_line(r);
   CHECK(line.find('\n') == std::string::npos);
   const Record back = record_from(JsonValue::parse(line, "ledger"));
   CHECK((back.input == r.input && back.output == r.output && back.state == r.state && back.stamp == r.stamp));
-  CHECK((back.settings == r.settings && back.seconds == r.seconds && back.beside == r.beside));
+  CHECK((back.settings == r.settings && back.seconds == r.seconds && back.notes == r.notes && back.beside == r.beside));
 }
 
 TEST_CASE("a ledger that was not closed properly goes on", "[pipeline]") {
@@ -99,6 +100,7 @@ TEST_CASE("a record that is not whole is an error with its key", "[pipeline]") {
   CHECK(refused("size", 1.5, "size: expected a whole number"));
   CHECK(refused("size", "1", "size: expected a whole number"));
   CHECK(refused("beside", nlohmann::json::object(), "beside: expected a list"));
+  CHECK(refused("notes", nlohmann::json::array({3}), "notes[0]: expected text"));
   CHECK(refused("beside", nlohmann::json::array({3}), "beside[0]: expected an object with \"file\""));
   CHECK(refused("input_hex", "2f6", "input_hex: expected pairs of hexadecimal digits"));
   CHECK(refused("input_hex", "zz", "input_hex: expected pairs of hexadecimal digits"));

@@ -142,6 +142,9 @@ def streams(fovea, folder, model):
     for evaluation in (["eval", model, "--data", given], ["eval", "pictures", given, given]):
         fovea.refuses("there is no folder", *evaluation, "--json", folder / "nodir" / "x.json", code=USAGE)
         fovea.refuses("this is a folder", *evaluation, "--json", given, code=USAGE)
+    nowhere = folder / "nodir" / "x.svg"
+    fovea.refuses("there is no folder", "eval", "photo-cbam", "--data", given, "--confusion", nowhere, code=USAGE)
+    fovea.refuses("there is no folder", "plan", model, "--trace", nowhere, code=USAGE)
 
 
 def test(fovea, make_model, library):

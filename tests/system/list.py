@@ -72,7 +72,7 @@ def test(fovea, readme):
         fovea.refuses("recipe", "list", "slots", code=1)
         fovea.refuses("no_such", "list", "no_such")
         recipe.write_text(RECIPE.replace("type: se,", "type: sse,"))
-        fovea.refuses("recipe:5", "describe", recipe, code=1)  # with the line, and what it may have meant
+        fovea.refuses(f"{recipe}:5", "describe", recipe, code=1)  # with the line, and what it may have meant
         recipe.write_text(RECIPE.replace("layer4", "layer9"))
         fovea.refuses("backbone.layer1.0.pre_add", "describe", recipe, code=1)  # the slots that there are
     shipped = json.loads(fovea.said("describe", "photo-cbam", "--json"))

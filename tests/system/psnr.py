@@ -15,8 +15,8 @@ from PIL import Image
 LEAST = {("Set5", 2): 37.2, ("Set5", 3): 33.2, ("Set14", 2): 32.8, ("Set5", 4): 30.9, ("Set14", 4): 27.7}
 
 
-def luminance(path):
-    pixels = numpy.asarray(Image.open(path)).astype(numpy.float64)
+def luminance(image):
+    pixels = numpy.asarray(image).astype(numpy.float64)
     if pixels.ndim == 2:  # grey: taken as Y itself, as the field's scripts do
         return pixels
     return 16 + pixels[..., :3] @ numpy.array([65.481, 128.553, 24.966]) / 255
@@ -32,7 +32,7 @@ def measure(fovea, folder, scale):
         subprocess.run([fovea, "upscale", str(folder / "LR"), "-o", out, "--scale", str(scale), "--format", "png", "--quiet"], check=True)
         truth, ours = sorted((folder / "HR").iterdir()), sorted(pathlib.Path(out).glob("*.png"))
         assert len(truth) == len(ours) > 0, (truth, ours)
-        return numpy.mean([psnr(luminance(a), luminance(b), scale) for a, b in zip(truth, ours)])
+        return numpy.mean([psnr(luminance(Image.open(a)), luminance(Image.open(b)), scale) for a, b in zip(truth, ours)])
 
 
 def main():

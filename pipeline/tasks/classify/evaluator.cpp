@@ -36,7 +36,7 @@ class ClassEvaluator final : public Evaluator {
   void add_options(OptionList& o) override {
     o.word("--teacher", teacher_, "Without labels: a model of the same classes whose first answer counts as the truth");
     o.integer("--batch", batch_, 1, 1024, "Pictures at once");
-    o.word("--confusion", confusion_, "Write the confusion matrix as an SVG");
+    o.output_file("--confusion", confusion_, "Write the confusion matrix as an SVG");
   }
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
     model_ = model;

@@ -6,6 +6,7 @@
 
 #include "datasets/metrics/image_quality.hpp"
 #include "pipeline/answer_pairs.hpp"
+#include "pipeline/tasks/upscale/strength.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -36,9 +37,10 @@ class UpscaleEvaluator final : public Evaluator {
   std::string data_text() const override { return "folders with x2/HR, x2/LR ... inside, or photographs"; }
   void add_options(OptionList& o) override {
     o.flag("--self-ensemble", options_.self_ensemble, "Mean over 8 flips and rotations");
+    o.number("--denoise", denoise_, 0, 1, "Strength of a model that learnt to undo noise and JPEG's artefacts");
   }
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
-    model_ = model;
+    model_ = denoise_ < 1 ? with_strength(model, denoise_) : model;
     options_.tile = 0;
     options_.precision = precision;
     scale_ = upscale_facts(model).scale;
@@ -46,8 +48,9 @@ class UpscaleEvaluator final : public Evaluator {
     check(!sets_.empty(), "expected folders with x", scale_, "/HR and x", scale_, "/LR inside, or of photographs");
   }
   std::string title() const override {
-    return fmt::format("{}: x{}, {} parameters, {}{}", model_.name(), scale_, model_.params()->count(),
-                       name_of(options_.precision), options_.self_ensemble ? ", self-ensemble" : "");
+    return fmt::format("{}: x{}, {} parameters, {}{}{}", model_.name(), scale_, model_.params()->count(),
+                       name_of(options_.precision), denoise_ < 1 ? fmt::format(", denoise {:g}", denoise_) : "",
+                       options_.self_ensemble ? ", self-ensemble" : "");
   }
   std::int64_t batches() const override { return static_cast<std::int64_t>(sets_.size()); }
   void add(std::int64_t batch) override {
@@ -80,6 +83,7 @@ class UpscaleEvaluator final : public Evaluator {
 
  private:
   Model model_;
+  double denoise_ = 1;
   UpscaleOptions options_;
   int scale_ = 0;
   std::vector<EvalSet> sets_;

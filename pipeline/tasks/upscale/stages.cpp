@@ -22,9 +22,9 @@ fs::path map_file(const fs::path& output, std::string map, const char* ending) {
 void SuperResolve::process(std::span<Frame> batch) {
   for (Frame& frame : batch) {
     // Found now, not when all is computed.
-    const cv::Mat& pixels = frame.results.get(kImage).pixels;
-    check_can_hold(format_of(frame.output), pixels.size() * network_.facts.scale, pixels.type());
-    Upscaled result = upscale_image(network_, frame.results.get(kImage), options_);
+    const Image& image = frame.results.get(kImage);
+    check_can_hold(format_of(frame.output), image.pixels.size() * network_.facts.scale, image.pixels.type());
+    Upscaled result = upscale_image(for_jpeg_ && image.format == "JPEG" ? *for_jpeg_ : network_, image, options_);
     frame.results.remove(kImage);
     frame.results.put(kOutput, std::move(result.image));
     frame.results.put(kMaps, std::move(result.maps));

@@ -1,6 +1,7 @@
 // The upscaling network as a stage, and the stage that writes its attention maps.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,16 @@ inline constexpr Key<std::vector<AttentionMap>> kMaps{"maps"};
 
 class SuperResolve final : public Stage {
  public:
-  SuperResolve(UpscaleBackend network, UpscaleOptions options) : network_(std::move(network)), options_(options) {}
+  // Pictures that were read from JPEG files go through `for_jpeg` where there is one; both make pictures as many times larger.
+  SuperResolve(UpscaleBackend network, UpscaleOptions options, std::optional<UpscaleBackend> for_jpeg = {})
+      : network_(std::move(network)), for_jpeg_(std::move(for_jpeg)), options_(options) {}
   std::string_view name() const override { return "model"; }
   Contract contract() const override { return Contract().needs(kImage).gives(kOutput).gives(kMaps).drops(kImage); }
   void process(std::span<Frame> batch) override;
 
  private:
   UpscaleBackend network_;
+  std::optional<UpscaleBackend> for_jpeg_;
   UpscaleOptions options_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "modules/core/glob.hpp"
 #include "modules/nn/losses.hpp"
 #include "pipeline/tasks/upscale/evaluator.hpp"
 #include "pipeline/training_data.hpp"
@@ -14,6 +15,7 @@ namespace fs = std::filesystem;
 // What a recipe's `train:` says about super-resolution.
 struct Keys {
   std::vector<fs::path> data, sets;
+  Glob unwanted;
   PatchSource::Options patches;
 };
 
@@ -27,11 +29,20 @@ PatchSource::Options read_patches(Args& a) {
   return o;
 }
 
+// Of the files' names.
+Glob read_leave_out(Args& a) {
+  const auto patterns =
+      a.list("leave_out", std::vector<std::string>{}, "names of photographs of `data` not to train on, with * and ?");
+  const std::string one = fmt::format("{}", fmt::join(patterns, ","));
+  return Glob(patterns.size() > 1 ? "{" + one + "}" : one, Glob::Kind::files);
+}
+
 Keys read_keys(const Yaml& train, const TrainOptions& options, int scale, const Preprocess& preprocess, const fs::path& root) {
   Keys task;
   task.data = data_paths(train.at("data"), root);
   if (train.has("validate")) task.sets = data_paths(train.at("validate"), root);
   Args a = train.args();
+  task.unwanted = read_leave_out(a);
   task.patches = read_patches(a);
   task.patches.scale = scale;
   task.patches.seed = options.seed;
@@ -71,15 +82,24 @@ Validation validate(const Model& model, const std::vector<EvalSet>& sets) {
 }  // namespace
 
 std::vector<KeyGroup> upscale_keys() {
-  return {keys_read("train", [](Args& a) { read_patches(a); }), keys_read("train.degrade", [](Args& a) { read_degrade(a); })};
+  return {keys_read("train",
+                    [](Args& a) {
+                      read_leave_out(a);
+                      read_patches(a);
+                    }),
+          keys_read("train.degrade", [](Args& a) { read_degrade(a); })};
 }
 
 std::vector<TrainingFile> upscale_files(const Yaml& recipe, const fs::path& root) {
+  const Yaml& train = recipe.at("train");
+  Args a = train.args();
+  const Glob unwanted = read_leave_out(a);
   std::vector<TrainingFile> files;
-  for (const char* key : {"data", "validate"}) {
-    if (!recipe.at("train").has(key)) continue;
-    for (const fs::path& folder : data_paths(recipe.at("train").at(key), root))
-      for (const fs::path& file : images_below(folder).files) files.push_back({file});
+  for (const std::string key : {"data", "validate"}) {
+    if (!train.has(key)) continue;
+    for (const fs::path& folder : data_paths(train.at(key), root))
+      for (const fs::path& file : images_below(folder).files)
+        if (key != "data" || !unwanted.matches(file.filename().string())) files.push_back({file});
   }
   return files;
 }
@@ -90,7 +110,7 @@ TrainJob upscale_training(const Yaml& recipe, const Model& model, const fs::path
   const int scale = upscale_facts(model).scale;
   const Keys task = read_keys(train, options, scale, upscale_preprocess(model), root);
   PairsLeftOut left_out;
-  std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &left_out);
+  std::vector<ImagePair> pairs = load_pairs(task.data, scale, task.patches.patch, &left_out, task.unwanted);
   std::vector<EvalSet> sets;
   std::vector<BadFile> validation_left_out;
   for (const fs::path& folder : task.sets) {

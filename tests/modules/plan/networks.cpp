@@ -157,7 +157,9 @@ TEST_CASE("plan: one thread and two give the same bits") {
   CHECK(with(1) == with(2));
 }
 
-TEST_CASE("plan: a lowered network allocates its results and its arena, and nothing else, in an arena smaller than all values together") {
+TEST_CASE(
+    "plan: a lowered network allocates its results and its arena, and nothing else, in an arena smaller than all values "
+    "together") {
   const Model model = Model::from_recipe(kCbam, 3);
   const Tensor x = pictures({1, 3, 64, 64}, 4);
   const plan::Plan plan = model.compile(x.shape());
