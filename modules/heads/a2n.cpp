@@ -41,7 +41,7 @@ class A2n final : public UpscaleNetwork {
   };
   A2n(const Scope& s, const Options& o)
       // Head 1, two a block, trunk_conv 1; the tail's convolutions act on enlarged maps: at most 3 input pixels.
-      : UpscaleNetwork(s, {o.scale, 1 + o.blocks * std::max(2, o.plain_kernel / 2) + 1 + 3, "AAB_trunk.*.mean",
+      : UpscaleNetwork(s, {o.scale, 1 + o.blocks * std::max(2, o.plain_kernel / 2) + 1 + 3, "AAB_trunk.*.weights",
                            "AAB_trunk.*.attention.gate"}),
         options_(o),
         conv_first_(s / "conv_first", {.in = 3, .out = o.width, .kernel = 3, .pad = 1}),

@@ -17,7 +17,7 @@ class A2nLight final : public UpscaleNetwork {
   A2nLight(const Scope& s, int scale, int width, int blocks, int plain_kernel)
       // A block's attention branch reaches 2 pixels: two 3x3 in a row.
       : UpscaleNetwork(
-            s, {scale, 1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1, "AAB_trunk.*.mean", "AAB_trunk.*.attention.gate"}),
+            s, {scale, 1 + blocks * std::max(2, plain_kernel / 2) + 1 + 1, "AAB_trunk.*.weights", "AAB_trunk.*.attention.gate"}),
         scale_(scale),
         conv_first_(s / "conv_first", {.in = 3, .out = width, .kernel = 3, .pad = 1}),
         trunk_conv_(s / "trunk_conv", {.in = width, .out = width, .kernel = 3, .pad = 1}),

@@ -1,7 +1,6 @@
 // Attention in attention: u = leaky_relu(conv_first x); weights = softmax(ADM(mean u) / t);
 // y = conv_last(leaky_relu(weights_0 attention(u) + weights_1 non_attention(u))) + x. Chen et al. 2021, arXiv:2104.09497.
-// Taps "mean": N x C, of u over the whole map, which is all that a tile cannot know by itself; "weights": N x 2; "attention.gate": see
-// attention_branch.hpp.
+// Taps "weights": N x 2, from the mean of the whole map; "attention.gate": see attention_branch.hpp.
 #include "modules/attention/hybrid/attention_branch.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/mix.hpp"
@@ -31,7 +30,7 @@ class A2nAab final : public MapBlock {
  protected:
   Var forward(const Var& x) const override {
     const Var u = conv_first_(x);
-    const Var logits = excite_(relu(squeeze_(tap("mean", mean(u, {2, 3}, false)))));
+    const Var logits = excite_(relu(squeeze_(mean(u, {2, 3}, false))));
     const Var weights = tap("weights", softmax(scale(logits, 1.0 / temperature_), 1));
     return conv_last_(mix(weights, {attention_(u), plain_(u)}, kSlope), x);
   }

@@ -164,8 +164,7 @@ TEST_CASE("blocks: the names of taps are part of the contract") {
   using Names = std::vector<std::string>;
   CHECK(taps_of("pixel_attention", 4) == Names{"net.gate"});
   CHECK(taps_of("attention_branch", 4) == Names{"net.gate"});
-  CHECK(taps_of("a2n_aab", 8) == Names{"net.mean", "net.weights", "net.attention.gate"});
-  CHECK(taps_of("a2n_light", 3) == Names{"net.AAB_trunk.0.mean", "net.AAB_trunk.0.weights", "net.AAB_trunk.0.attention.gate"});
-  CHECK(taps_of("a2n", 3) ==
-        Names{"net.AAB_trunk.0.mean", "net.AAB_trunk.0.weights", "net.AAB_trunk.0.attention.gate", "net.att1.gate"});
+  CHECK(taps_of("a2n_aab", 8) == Names{"net.weights", "net.attention.gate"});
+  CHECK(taps_of("a2n_light", 3) == Names{"net.AAB_trunk.0.weights", "net.AAB_trunk.0.attention.gate"});
+  CHECK(taps_of("a2n", 3) == Names{"net.AAB_trunk.0.weights", "net.AAB_trunk.0.attention.gate", "net.att1.gate"});
 }

@@ -133,3 +133,16 @@ TEST_CASE("a photograph with alpha everywhere opaque is the photograph") {
     CHECK(levels(expected, upscale_image(backend, opaque, {.tile = tile}).image.pixels) == 0);
   }
 }
+
+TEST_CASE("photographs of the web run whole where the network has statistics of the whole") {
+  UpscaleBackend backend = upscale_backend(Model::from_recipe("fovea: 1\nmodel:\n  head: {type: a2n, scale: 2}\n"));
+  int runs = 0;
+  backend.run = [&](const Tensor& x, const Model::RunOptions&) {
+    ++runs;
+    return Model::Result{Tensor::zeros({1, 3, 2 * x.dim(2), 2 * x.dim(3)}, DType::f32, Layout::channels_last), {}, {}};
+  };
+  upscale_image(backend, pattern(512, 340), {});
+  CHECK(runs == 1);
+  upscale_image(backend, pattern(900, 600), {});
+  CHECK(runs > 2);  // those that do not fit: samples for the statistics, then tiles
+}
