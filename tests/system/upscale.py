@@ -94,6 +94,39 @@ def kinds(fovea, folder):
     assert Image.open(out / "turned.jpg").size == (80, 100), Image.open(out / "turned.jpg")
 
 
+def strengths(fovea, folder, photos):
+    """JPEG files go to the model that learnt to undo what JPEG does, others do not; --denoise chooses for all."""
+    given = folder / "given"
+    given.mkdir()
+    truth = halved(photos, given)
+    gains = {}
+    for name in truth:
+        Image.open(given / f"{name}.png").save(given / f"{name}-50.jpg", quality=50, subsampling=2)
+
+    def made(*options):
+        out = folder / "-".join(map(str, ["strength", *options]))
+        fovea.run("upscale", given, "-o", out, "--format", "png", "--report", "--quiet", *options)
+        return {file.stem: file.read_bytes() for file in out.glob("*.png")}, out
+
+    usual, folder_of_usual = made("--scale", SCALE)
+    photo, _ = made("--model", "photo-x2", "--denoise", 0.85)
+    clean, _ = made("--model", "upscale-x2")
+    assert len(usual) == 2 * len(truth)
+    for name, content in usual.items():
+        assert content == (photo if name.endswith("-50") else clean)[name], name
+        assert photo[name] != clean[name], name
+    assert made("--scale", SCALE, "--denoise", 0)[0] == clean 
+    assert made("--scale", SCALE, "--denoise", 1)[0] == made("--model", "photo-x2")[0]
+    assert "photo-x2" in Page(folder_of_usual / "report.html").text
+    for name, wanted in truth.items():
+        bicubic = Image.open(given / f"{name}-50.jpg").resize(wanted.size, Image.BICUBIC)
+        gains[name] = psnr(Image.open(folder_of_usual / f"{name}-50.png"), wanted) - psnr(bicubic, wanted)
+    assert min(gains.values()) > 0.3, gains
+    fovea.refuses("--scale 2 or 4", "upscale", given, "-o", folder / "three", "--scale", 3, "--denoise", 0.5)
+    fovea.refuses("has no strength", "upscale", given, "-o", folder / "none", "--model", "upscale-x2", "--denoise", 0.5)
+    fovea.refuses("--denoise", "upscale", given, "-o", folder / "much", "--scale", SCALE, "--denoise", 2)
+
+
 def hostile(fovea, folder, photo):
     out = folder / "hostile"
     absent = fovea.run("upscale", folder / "no_such.jpg", "-o", out, "--scale", SCALE, code=QUARANTINED)
@@ -110,6 +143,7 @@ def test(fovea):
     with program.scratch("upscale") as folder:
         gains = quality(fovea, folder, photos)
         kinds(fovea, folder)
+        strengths(fovea, folder, photos)
         hostile(fovea, folder, photos[0])
     return "gains over bicubic in dB: " + ", ".join(f"{name} {gain:.2f}" for name, gain in gains.items())
 

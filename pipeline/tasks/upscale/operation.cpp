@@ -38,7 +38,7 @@ class Upscale final : public Operation {
     o.number("--denoise", denoise_, 0, 1,
              "How much of noise, blur and JPEG's artefacts to undo, from 0 to 1: by a model that has learnt it (photo-x2, "
              "photo-x4, or "
-             "--model). Without it JPEG files are taken to such a model at 1, all others to one that keeps every detail");
+             "--model). Without it JPEG files go to such a model at 0.85, all others to one that keeps every detail");
     o.hide_default();
     o.flag("--self-ensemble", options_.self_ensemble, "Mean over 8 flips and rotations: a little better, 8 times slower");
   }
@@ -54,7 +54,7 @@ class Upscale final : public Operation {
       check(there, "--denoise: no model for it makes images ", scale_, " times larger; expected --scale 2 or 4, or --model NAME");
       return photo;
     }
-    if (there) for_jpeg_ = Model::load(photo);
+    if (there) for_jpeg_ = with_strength(Model::load(photo), kUsualStrength);
     return fmt::format("upscale-x{}", scale_);
   }
   bool runs_only() const override { return denoise_ == kByFormat || denoise_ == 1; }  // others are of no file
@@ -101,7 +101,7 @@ class Upscale final : public Operation {
     constexpr double kSide = 256;
     const double giga = static_cast<double>(model_.multiply_adds({1, 3, 256, 256})) / (kSide * kSide) * 1e6 / 1e9;
     std::vector<std::pair<std::string, std::string>> own;
-    if (for_jpeg_) own.emplace_back("model for JPEG files", for_jpeg_->name());
+    if (for_jpeg_) own.emplace_back("model for JPEG files", fmt::format("{}, denoise {:g}", for_jpeg_->name(), kUsualStrength));
     if (denoise_ != kByFormat) own.emplace_back("denoise", fmt::format("{:g}", denoise_));
     own.emplace_back("scale", fmt::format("{}x", factor_));
     own.emplace_back("arithmetic", fmt::format("{:.0f} billion multiply-adds for a megapixel of input", giga));
@@ -113,6 +113,8 @@ class Upscale final : public Operation {
 
  private:
   static constexpr double kByFormat = -1;  // no strength was asked for
+  // For JPEG files of any quality. At 1 those of quality 95 lose 0.1 dB more of their detail, and those of 50 gain 0.05.
+  static constexpr double kUsualStrength = 0.85;
 
   Model model_;
   std::optional<Model> for_jpeg_;  // where the file's format chooses
