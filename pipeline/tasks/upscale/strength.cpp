@@ -32,7 +32,8 @@ Model with_strength(const Model& model, double strength) {
   check(strength >= 0 && strength <= 1, "strength: expected 0 to 1, got ", strength);
   const auto name = beginning(model);
   check(name.has_value(), model.name(),
-        " has no strength: expected a network that was fine-tuned on degraded pictures, with train.weights and train.degrade in its recipe");
+        " has no strength: expected a network that was fine-tuned on degraded pictures, with train.weights and train.degrade in "
+        "its recipe");
   if (strength == 1) return model;
   const Model clean = Model::load(*name);
   const PathScope where(model.name() + " began with " + *name + ", which is another network");
