@@ -89,8 +89,7 @@ nlohmann::json Process::settings() const {
 FileRunResult Process::run(Progress& progress) {
   const fs::path& out = options_.out;
   write_output(out / ".", [] {});  // makes the folder
-  const FolderLock lock(out);
-  if (!lock.warning().empty()) progress.warn(lock.warning());
+  const FolderLock lock(out, [&](const std::string& text) { progress.warn(text); });
   for (const fs::path& folder : work_->folders()) remove_stale_temporaries(folder);
   remove_stale_temporaries(out);
   Ledger ledger(out);

@@ -131,7 +131,7 @@ bool train(Yaml recipe, const TrainRun& run, const std::atomic<bool>& stop) {
   for (const std::string& w : job.warnings) run.warn(w);
   const TrainIdentity identity = identity_of(recipe, run.data_root);
   fs::create_directories(run.out);
-  const FolderLock lock(run.out);
+  const FolderLock lock(run.out, run.warn);
   check_unused(run);  // another one may have come and gone meanwhile
   if (run.start == Start::resume) check_same(run, identity);
   Trainer trainer(model, options, run.out, identity.data_key());

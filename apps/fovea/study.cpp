@@ -193,7 +193,7 @@ int run_study(const Settings& s) {
   std::vector<Model> models;
   const Study study = prepare(s, rows, models);
   fs::create_directories(s.out);
-  const FolderLock lock(s.out);
+  const FolderLock lock(s.out, [](const std::string& text) { std::cerr << "fovea: " << text << "\n"; });
   const Interrupt interrupt;
   TrainIdentity identity = identity_of(study.recipe, s.data_root);  // all trainings have its data; their recipes differ
   const int all = s.seeds * static_cast<int>(study.blocks.size());

@@ -29,7 +29,8 @@ bool is_missing(int error) { return error == ENOSYS || error == ENOLCK || error 
 
 }  // namespace
 
-FolderLock::FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+FolderLock::FolderLock(const fs::path& folder, const std::function<void(const std::string&)>& warn)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   const auto told = [&](const char* what, int error) {
     return folder.string() + what + ": " + std::generic_category().message(error);
   };
@@ -40,10 +41,9 @@ FolderLock::FolderLock(const fs::path& folder) : fd_(::open(folder.c_str(), O_RD
     if (error != EWOULDBLOCK) throw FileError(told(": cannot lock the output folder", error), error);
     throw FolderBusy(folder.string() + ": another run is writing into this folder; wait until it ends, or choose another one");
   }
-  if (error != 0) warning_ = told(": this file system has no locks; let no other run write into the folder meanwhile", error);
+  if (error != 0) warn(told(": this file system has no locks; let no other run write into the folder meanwhile", error));
   if (::fsync(fd_) != 0 && is_missing(errno))
-    warning_ +=
-        (warning_.empty() ? "" : "; ") + told(": this file system cannot sync; a power cut may lose finished files", errno);
+    warn(told(": this file system cannot sync; a power cut may lose finished files", errno));
 }
 
 FolderLock::~FolderLock() { ::close(fd_); }

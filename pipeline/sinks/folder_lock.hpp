@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "modules/core/error.hpp"
@@ -17,17 +18,14 @@ class FolderBusy : public Error {
 
 class FolderLock {
  public:
-  explicit FolderLock(const std::filesystem::path& folder);  // FileError: it cannot be opened; FolderBusy
+  // FileError: it cannot be opened; FolderBusy. What this file system cannot do is said to people by `warn`, and the run goes on without.
+  FolderLock(const std::filesystem::path& folder, const std::function<void(const std::string&)>& warn);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
-  // What this file system cannot do, for people; empty where it can. The run goes on without.
-  const std::string& warning() const { return warning_; }
-
  private:
   int fd_;
-  std::string warning_;
 };
 
 // Removes the temporary files that a killed run left in a folder (write_file_atomically's names, and nothing else).

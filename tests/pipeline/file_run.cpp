@@ -21,6 +21,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/unheard.hpp"
 
 using namespace fovea;
 namespace fs = std::filesystem;
@@ -57,7 +58,7 @@ std::size_t files_in(const fs::path& folder) {
 FileRunResult run(const fs::path& in, const fs::path& out, Hook hook = {}, int scale = 2) {
   WorkList work(Inputs({in}, out), out, "same");
   fs::create_directories(out);
-  const FolderLock lock(out);
+  const FolderLock lock(out, test::unheard);
   for (const fs::path& folder : work.folders()) remove_stale_temporaries(folder);
   Ledger ledger(out);
   const auto progress = make_progress(ProgressKind::quiet);

@@ -14,6 +14,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/unheard.hpp"
 
 using namespace fovea;
 namespace fs = std::filesystem;
@@ -163,18 +164,19 @@ TEST_CASE("one run at a time, and a killed run lets go", "[pipeline]") {
   REQUIRE(::pipe(ready) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    const FolderLock lock(dir.path());
+    const FolderLock lock(dir.path(), test::unheard);
     (void)!::write(ready[1], "x", 1);
     ::pause();
     ::_exit(0);
   }
   char byte;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
-  CHECK_THROWS_AS(FolderLock(dir.path()), FolderBusy);
+  CHECK_THROWS_AS(FolderLock(dir.path(), test::unheard), FolderBusy);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  CHECK_NOTHROW(FolderLock(dir.path()));
-  CHECK_THROWS_WITH(FolderLock(dir / "missing"), Catch::Matchers::ContainsSubstring("cannot open the output folder"));
+  CHECK_NOTHROW(FolderLock(dir.path(), test::unheard));
+  CHECK_THROWS_WITH(FolderLock(dir / "missing", test::unheard),
+                    Catch::Matchers::ContainsSubstring("cannot open the output folder"));
 }
 
 TEST_CASE("only our own temporary files are removed", "[pipeline]") {

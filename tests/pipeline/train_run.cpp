@@ -13,6 +13,7 @@
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
 #include "tests/support/images.hpp"
+#include "tests/support/unheard.hpp"
 
 using namespace fovea;
 using test::fails_with;
@@ -166,7 +167,7 @@ TEST_CASE("train: two trainings never share a folder, and what a killed one left
   Place place;
   fs::create_directories(place.out());
   {
-    const FolderLock lock(place.out());
+    const FolderLock lock(place.out(), test::unheard);
     CHECK_THROWS_AS(place.go(Start::fresh), FolderBusy);
     CHECK_THROWS_AS(place.go(Start::overwrite), FolderBusy);
   }

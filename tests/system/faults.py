@@ -103,6 +103,11 @@ def locks(failing, folder, model):
     busy = failing.said_with([("flock", errno.EWOULDBLOCK, 0, "busy")], "upscale", folder / "given", "-o", folder / "busy", "--model", model,
                              code=TRY_AGAIN)
     assert "another run is writing" in busy.stderr, busy.stderr
+    recipe = folder / "lockless.yaml"
+    recipe.write_text("fovea: 1\nmodel: {head: {type: a2n_light, scale: 2, width: 8, blocks: 1}}\n"
+                      f"train: {{task: upscale, data: {folder / 'given'}, patch: 8, batch: 1, steps: 1, threads: 1}}\n")
+    trained = failing.said_with([("flock", errno.ENOLCK, 0, "lockless")], "train", recipe, "-o", folder / "lockless", code=DONE)
+    assert "no locks" in trained.stderr, trained.stderr
 
 
 def shell(line, *arguments):

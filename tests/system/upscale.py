@@ -42,6 +42,7 @@ def quality(fovea, folder, photos):
     command = ["upscale", small, "-o", large, "--scale", SCALE, "--maps", "--report", "--json"]
     first = summary(fovea.said(*command, code=QUARANTINED))
     assert (first["done"], first["quarantined"], first["left"]) == (len(truth), len(bad), 0), first
+    assert first["model_for_jpeg"] == "photo-x2", first
     gains = {}
     for name, wanted in truth.items():
         got = Image.open(large / f"{name}.png")

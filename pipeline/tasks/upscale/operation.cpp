@@ -101,7 +101,7 @@ class Upscale final : public Operation {
     constexpr double kSide = 256;
     const double giga = static_cast<double>(model_.multiply_adds({1, 3, 256, 256})) / (kSide * kSide) * 1e6 / 1e9;
     std::vector<std::pair<std::string, std::string>> own;
-    if (for_jpeg_) own.emplace_back("model for JPEG files", fmt::format("{}, denoise {:g}", for_jpeg_->name(), kUsualStrength));
+    if (for_jpeg_) own.emplace_back("model for JPEG files", jpeg_text());
     if (denoise_ != kByFormat) own.emplace_back("denoise", fmt::format("{:g}", denoise_));
     own.emplace_back("scale", fmt::format("{}x", factor_));
     own.emplace_back("arithmetic", fmt::format("{:.0f} billion multiply-adds for a megapixel of input", giga));
@@ -109,9 +109,18 @@ class Upscale final : public Operation {
     return facts;
   }
   std::string done_text() const override { return fmt::format("upscaled {}x", factor_); }
-  void add_to_summary(nlohmann::ordered_json& json) const override { json["scale"] = factor_; }
+  void add_to_summary(nlohmann::ordered_json& json) const override {
+    json["scale"] = factor_;
+    if (for_jpeg_) json["model_for_jpeg"] = for_jpeg_->name();
+  }
+  std::vector<std::string> summary_lines() const override {
+    if (!for_jpeg_) return {};
+    return {"JPEG files: " + jpeg_text()};
+  }
 
  private:
+  std::string jpeg_text() const { return fmt::format("{}, denoise {:g}", for_jpeg_->name(), kUsualStrength); }
+
   static constexpr double kByFormat = -1;  // no strength was asked for
   // For JPEG files of any quality. At 1 those of quality 95 lose 0.1 dB more of their detail, and those of 50 gain 0.05.
   static constexpr double kUsualStrength = 0.85;
