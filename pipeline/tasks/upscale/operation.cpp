@@ -35,10 +35,10 @@ class Upscale final : public Operation {
     o.optional_word("--maps", maps_,
                     "Write the model's attention beside each output: an overlay and the values, as 16-bit png or npy",
                     {"png", "npy"});
-    o.number("--denoise", denoise_, 0, 1,
-             "How much of noise, blur and JPEG's artefacts to undo, from 0 to 1: by a model that has learnt it (photo-x2, "
-             "photo-x4, or "
-             "--model). Without it JPEG files go to such a model at 0.85, all others to one that keeps every detail");
+    o.number(
+        "--denoise", denoise_, 0, 1,
+        "How much of noise, blur and JPEG's artefacts to undo, from 0 to 1, by a model that has learnt it: photo-x2, photo-x4 or "
+        "--model. Without it JPEG files go to such a model at 0.85, all others to one that keeps every detail");
     o.hide_default();
     o.flag("--self-ensemble", options_.self_ensemble, "Mean over 8 flips and rotations: a little better, 8 times slower");
   }

@@ -26,8 +26,6 @@ Tensor between(const Tensor& a, const Tensor& b, double share) {
 
 }  // namespace
 
-bool has_strength(const Model& model) { return beginning(model).has_value(); }
-
 Model with_strength(const Model& model, double strength) {
   check(strength >= 0 && strength <= 1, "strength: expected 0 to 1, got ", strength);
   const auto name = beginning(model);

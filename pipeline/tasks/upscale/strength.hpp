@@ -7,9 +7,6 @@
 
 namespace fovea {
 
-// Whether the model has a strength: its recipe tells both.
-bool has_strength(const Model& model);
-
 // The network of a strength from 0 (the model that its training began with) to 1 (the model itself). Error: it has no strength, or what
 // `train.weights` names is not here or is another network.
 Model with_strength(const Model& model, double strength);
