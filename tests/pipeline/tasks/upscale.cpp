@@ -198,18 +198,22 @@ TEST_CASE("tiled equals untiled, exactly without statistics and closely with the
 }
 
 TEST_CASE("the automatic tile follows the memory budget and changes no pixel") {
-  UpscaleBackend network = Fake{.radius = 4}.network();
-  const Image image = noise(150, 90, CV_8UC3);
-  const cv::Mat expected = upscale_image(network, image, {}).image.pixels;
-  std::int64_t most = 0;
-  network.bytes_per_pixel = (std::size_t{512} << 20) / 2500;
-  network.run = [&most, inner = network.run](const Tensor& x, const Model::RunOptions& o) {
-    most = std::max(most, x.dim(2) * x.dim(3));
-    return inner(x, o);
-  };
-  CHECK(same(upscale_image(network, image, {}).image.pixels, expected));
-  CHECK(most <= 2500);
-  CHECK(most > 1600);
+  // Twice as much where the network has statistics of the whole picture.
+  for (const bool statistics : {false, true}) {
+    UpscaleBackend network = Fake{.radius = 4}.network();
+    if (!statistics) network.facts.statistics.clear();
+    const Image image = noise(150, 90, CV_8UC3);
+    const cv::Mat expected = upscale_image(network, image, {}).image.pixels;
+    std::int64_t most = 0;
+    network.bytes_per_pixel = (std::size_t{statistics ? 1024 : 512} << 20) / 2500;
+    network.run = [&most, inner = network.run](const Tensor& x, const Model::RunOptions& o) {
+      most = std::max(most, x.dim(2) * x.dim(3));
+      return inner(x, o);
+    };
+    CHECK(same(upscale_image(network, image, {}).image.pixels, expected));
+    CHECK(most <= 2500);
+    CHECK(most > 1600);
+  }
 }
 
 TEST_CASE("self-ensemble is the mean over the eight flips") {
