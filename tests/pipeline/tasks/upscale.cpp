@@ -205,7 +205,7 @@ TEST_CASE("the automatic tile follows the memory budget and changes no pixel") {
     const Image image = noise(150, 90, CV_8UC3);
     const cv::Mat expected = upscale_image(network, image, {}).image.pixels;
     std::int64_t most = 0;
-    network.bytes_per_pixel = (std::size_t{statistics ? 1024 : 512} << 20) / 2500;
+    network.bytes_per_pixel = (std::size_t{512} << (statistics ? 21 : 20)) / 2500;
     network.run = [&most, inner = network.run](const Tensor& x, const Model::RunOptions& o) {
       most = std::max(most, x.dim(2) * x.dim(3));
       return inner(x, o);
