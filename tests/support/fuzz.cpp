@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 
 #include "modules/core/error.hpp"
@@ -59,6 +60,8 @@ double seconds_given() {
   return text ? std::max(0.1, std::atof(text)) : 1.0;
 }
 
+// Of this process: other work on the machine does not make an input slow.
+double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 }  // namespace
@@ -108,13 +111,13 @@ std::size_t fuzz(std::string_view name, const std::vector<std::string>& seeds,
     if (const char* kept = std::getenv("FOVEA_FUZZ_KEEP"))
       std::ofstream(kept, std::ios::binary) << text;  // for when the process dies
     INFO(name << ": input " << inputs << ", " << text.size() << " bytes: " << text.substr(0, 300));
-    const auto begin = Clock::now();
+    const double begin = processor_seconds();
     try {
       reads(text);
     } catch (const Error&) { ++refused; } catch (const std::exception& e) {
       FAIL("not an Error: " << e.what());
     }
-    if (since(begin) > 10) FAIL("took " << since(begin) << " seconds");
+    if (const double taken = processor_seconds() - begin; taken > 10) FAIL("took " << taken << " seconds of processor time");
   }
   CHECK(inputs > 0);
   if (std::getenv("FOVEA_FUZZ_SECONDS")) WARN(name << ": " << inputs << " inputs, " << refused << " refused");
