@@ -82,7 +82,7 @@ void check_encodable(const Image& image, const Format& format) {
 }
 
 bool readable(const Format& format) { return format.decode; }
-bool optional(const Format& format) { return *format.library; }
+bool optional(const Format& format) { return *format.dependency; }
 
 std::string names_of(bool (*wanted)(const Format&)) {
   std::string names;
@@ -93,7 +93,7 @@ std::string names_of(bool (*wanted)(const Format&)) {
 
 // Behind the name of a format that is not read.
 std::string reason_of(const Format& format) {
-  return *format.library ? std::string(" (this program was built without ") + format.library + ")" : std::string();
+  return *format.dependency ? std::string(" (this program was built without ") + format.dependency + ")" : std::string();
 }
 
 const Format* format_by_name(const std::filesystem::path& file) {
@@ -198,7 +198,7 @@ std::string missing_formats() {
   std::string text;
   for (const Format& format : codec::formats())
     if (optional(format) && !format.decode)
-      text += (text.empty() ? "" : ", ") + std::string(format.name) + " (" + format.library + ")";
+      text += (text.empty() ? "" : ", ") + std::string(format.name) + " (" + format.dependency + ")";
   return text;
 }
 

@@ -11,7 +11,7 @@ namespace fovea::codec {
 struct Format {
   const char* name;                                       // for people
   const char* extensions;                                 // each between blanks, the first is canonical
-  const char* library = "";                               // what a build must have found to read it; empty: always there
+  const char* dependency = "";                            // what a build must have found to read it; empty: always there
   Decoded (*decode)(View, const std::string&) = nullptr;  // null: cannot be read by this build
   // Of formats that hold several pictures; null: they hold one.
   std::size_t (*count_pages)(View, const std::string&) = nullptr;

@@ -116,7 +116,7 @@ def strengths(fovea, folder, photos):
     for name, content in usual.items():
         assert content == (photo if name.endswith("-50") else clean)[name], name
         assert photo[name] != clean[name], name
-    assert made("--scale", SCALE, "--denoise", 0)[0] == clean 
+    assert made("--scale", SCALE, "--denoise", 0)[0] == clean
     assert made("--scale", SCALE, "--denoise", 1)[0] == made("--model", "photo-x2")[0]
     assert "photo-x2" in Page(folder_of_usual / "report.html").text
     for name, wanted in truth.items():

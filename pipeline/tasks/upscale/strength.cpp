@@ -35,9 +35,11 @@ Model with_strength(const Model& model, double strength) {
   if (strength == 1) return model;
   const Model clean = Model::load(*name);
   const PathScope where(model.name() + " began with " + *name + ", which is another network");
-  std::map<std::string, Tensor> mixed = model.with_parameters(clean.params()->values()).params()->values();
-  for (auto& [parameter, end] : model.params()->values()) mixed.at(parameter) = between(mixed.at(parameter), end, strength);
-  return model.with_parameters(mixed);
+  Model mixed = model.with_parameters(clean.params()->values());
+  std::map<std::string, Tensor> values = mixed.params()->values();
+  for (auto& [parameter, end] : model.params()->values()) values.at(parameter) = between(values.at(parameter), end, strength);
+  mixed.params()->load(values);
+  return mixed;
 }
 
 }  // namespace fovea
