@@ -9,8 +9,9 @@
 
 namespace fovea {
 
-// Width and height as read_image gives them, EXIF orientation applied. The headers of PNG, JPEG, BMP and WebP tell; pictures of other formats,
-// and those whose header is damaged, are decoded. Throws as read_image does; damage behind the header is not seen.
+// Width and height as read_image gives them, EXIF orientation applied. The headers of PNG, JPEG, BMP and WebP tell; pictures of
+// other formats, and those whose header is damaged, are decoded. Throws as read_image does; damage behind the header is not
+// seen.
 cv::Size picture_size(const std::filesystem::path& file);
 cv::Size picture_size(const std::vector<std::uint8_t>& bytes, const std::string& name);
 

@@ -79,7 +79,7 @@ struct ExplainedScore {
   explain::Score confidence;     // 0..1: what insertion and deletion watch
   nlohmann::ordered_json facts;  // what the network said ("predicted") and what is explained ("target"): objects with a "class"
 };
-using ScoreOf = std::function<ExplainedScore(const Tensor& output)>;
+using ScoreOf = OfOutputs<ExplainedScore, Tensor>;
 
 class Task {
  public:

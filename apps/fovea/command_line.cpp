@@ -115,7 +115,7 @@ std::string version_text() {
 std::vector<Command> all_commands() {
   std::vector<Command> all = task_commands();
   for (Command (*make)() : {train_command, eval_command, export_command, import_command, explain_command, list_command,
-                            study_command, describe_command, plan_command})
+                            study_command, describe_command, plan_command, data_command})
     all.push_back(make());
   return all;
 }

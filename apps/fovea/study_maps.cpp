@@ -38,7 +38,7 @@ void measure_maps(const fs::path& folder, int pictures, StudyResult& result) {
   result.maps = true;
   for (std::size_t i = 0; i < photos.size(); ++i) {
     const Tensor x = preprocess(photos.image(i), model.preprocess()).tensor;
-    const ExplainedScore top = score_of(model.run(x));
+    const ExplainedScore top = score_of(model.run(x, {}).outputs);
     const explain::Map map = explain::grad_cam({network, x, top.score, top.confidence, chosen}).maps.at(0);
     const auto score = explain::batch_score(network, top.confidence);
     result.insertion += explain::insertion(score, x, map).area / static_cast<double>(photos.size());

@@ -25,6 +25,10 @@ double iou(const Box& a, const Box& b) {
   return either > 0 ? both / either : 0;
 }
 
+double written_area(const Box& b, cv::Size2d written) {
+  return b.x1 + written.width == b.x2 && b.y1 + written.height == b.y2 ? written.area() : b.area();
+}
+
 cv::Rect to_pixels(const Box& b) {
   const auto low = [](double v) { return static_cast<int>(std::floor(std::clamp(v, -1e9, 1e9))); };
   const auto high = [](double v) { return static_cast<int>(std::ceil(std::clamp(v, -1e9, 1e9))); };

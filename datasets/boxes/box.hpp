@@ -30,6 +30,9 @@ double iou(const Box& a, const Box& b);
 
 inline Box to_box(const cv::Rect2d& r) { return {r.x, r.y, r.x + r.width, r.y + r.height}; }
 inline cv::Rect2d to_rect(const Box& b) { return {b.x1, b.y1, b.width(), b.height()}; }
+// Width x height, of `written`, as a file gave them, where the box is still the one that they lead to: corners hold them up to
+// rounding only.
+double written_area(const Box& box, cv::Size2d written);
 // The whole pixels that it touches.
 cv::Rect to_pixels(const Box& box);
 // As Geometry counts: (0, 0) is the middle of the first pixel.
@@ -39,21 +42,25 @@ inline Box from_pixels(const cv::Rect2d& r) { return {r.x + 0.5, r.y + 0.5, r.x 
 // An object that is there.
 struct Annotation {
   Box box;
-  std::int64_t label = 0;  // index into the classes of its data
-  bool ignored = false;    // a region of many, or an uncertain or difficult object: neither to be found nor background
-  double area = -1;        // of the object's pixels, where a mask says it; below 0: the box's
+  std::int64_t label = 0;   // index into the classes of its data
+  bool ignored = false;     // a region of many, or an uncertain or difficult object: neither to be found nor background
+  double area = -1;         // of the object's pixels, where a mask says it; below 0: the box's
+  cv::Size2d written = {};  // the box's width and height, where a file gave them and the corners differ in the last digit
 
   double object_area() const { return area >= 0 ? area : box.area(); }
-  bool operator==(const Annotation&) const = default;
+  bool operator==(const Annotation& o) const {  // `written` says the same as the corners
+    return box == o.box && label == o.label && ignored == o.ignored && area == o.area;
+  }
 };
 
 // An object that a network found.
 struct Detection {
   Box box;
   std::int64_t label = 0;
-  double score = 0;  // 0..1
+  double score = 0;         // 0..1
+  cv::Size2d written = {};  // as of an annotation
 
-  bool operator==(const Detection&) const = default;
+  bool operator==(const Detection& o) const { return box == o.box && label == o.label && score == o.score; }
 };
 using Detections = std::vector<Detection>;  // of one picture
 

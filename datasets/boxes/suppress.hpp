@@ -17,7 +17,7 @@ struct Suppression {
   double least_score = 0.001;  // what falls below it is dropped
   bool across_classes = false;
   std::size_t most = 300;  // that stay, the most probable ones
-  int runs = 1;  // fusion: of so many; a box that only k of them saw has min(k, runs) / runs of its score
+  int runs = 1;            // fusion: of so many; a box that only k of them saw has min(k, runs) / runs of its score
 };
 
 // Sorted by falling score; equal scores keep their order. Soft: Bodla et al. 2017, arXiv:1704.04503; fusion: Solovyev et al. 2021,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "datasets/metrics/confusion_picture.hpp"
 #include "modules/core/not_finite.hpp"
 
 namespace fovea {
@@ -115,6 +116,10 @@ nlohmann::ordered_json ClassificationMetrics::json() const {
         {{"name", c.name}, {"images", c.support}, {"precision", c.precision}, {"recall", c.recall}, {"f1", c.f1}});
   out["confusion"] = confusion_;
   return out;
+}
+
+std::string confusion_picture(const ClassificationMetrics& m, const std::string& title) {
+  return confusion_picture(m.classes(), m.confusion(), title);
 }
 
 }  // namespace fovea

@@ -52,7 +52,7 @@ class ClassificationMetrics {
   double loss_ = 0;
 };
 
-// The confusion matrix as an SVG: rows are the truth, columns what was said, shades the share of the row. Numbers are written while they fit.
+// Its confusion matrix as an SVG, as datasets/metrics/confusion_picture.hpp draws it.
 std::string confusion_picture(const ClassificationMetrics& metrics, const std::string& title);
 
 }  // namespace fovea

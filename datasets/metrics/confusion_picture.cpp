@@ -1,38 +1,29 @@
+#include "datasets/metrics/confusion_picture.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "datasets/metrics/classification.hpp"
+#include "datasets/metrics/svg.hpp"
+#include "modules/core/error.hpp"
 
 namespace fovea {
 namespace {
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c == '"') out += "&quot;";
-    else if (static_cast<unsigned char>(c) >= 0x20) out += c;  // XML knows no other control characters
-  }
-  return out;
-}
 
 struct Sheet {
   double cell = 0, left = 0, top = 0;
   bool names = true, numbers = true;
 };
 
-Sheet sheet_for(const ClassificationMetrics& m) {
+Sheet sheet_for(const std::vector<std::string>& classes) {
   std::size_t longest = 0;
-  for (const std::string& c : m.classes()) longest = std::max(longest, c.size());
-  const auto n = static_cast<double>(m.classes().size());
+  for (const std::string& c : classes) longest = std::max(longest, c.size());
+  const auto n = static_cast<double>(classes.size());
   Sheet s;
   s.cell = std::clamp(720 / n, 2.0, 48.0);
   s.names = s.cell >= 10;
   s.numbers = s.cell >= 22;
-  const double margin = s.names ? 24 + 7 * static_cast<double>(std::min<std::size_t>(longest, 24)) : 24;
+  const double margin = s.names ? 24 + 7 * static_cast<double>(std::min(longest, kSvgName)) : 24;
   s.left = margin + 16, s.top = margin + 40;
   return s;
 }
@@ -48,20 +39,13 @@ std::string cell(const Sheet& s, std::size_t row, std::size_t column, std::int64
   return out + "\n";
 }
 
-std::string shortened(const std::string& name) {
-  if (name.size() <= 24) return escaped(name);
-  std::size_t end = 22;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;  // not inside a UTF-8 sequence
-  return escaped(name.substr(0, end)) + "..";
-}
-
 std::string names(const Sheet& s, const std::vector<std::string>& classes) {
   std::string out;
   for (std::size_t i = 0; i < classes.size() && s.names; ++i) {
     const double middle = s.cell * (static_cast<double>(i) + 0.5) + 4, x = s.left + middle, y = s.top - 8;
     out += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", s.left - 8, s.top + middle,
-                       shortened(classes[i]));
-    out += fmt::format(R"svg(<text transform="translate({:.1f},{:.1f}) rotate(-90)">{}</text>)svg", x, y, shortened(classes[i])) +
+                       svg_name(classes[i]));
+    out += fmt::format(R"svg(<text transform="translate({:.1f},{:.1f}) rotate(-90)">{}</text>)svg", x, y, svg_name(classes[i])) +
            "\n";
   }
   return out;
@@ -69,20 +53,23 @@ std::string names(const Sheet& s, const std::vector<std::string>& classes) {
 
 }  // namespace
 
-std::string confusion_picture(const ClassificationMetrics& m, const std::string& title) {
-  const Sheet s = sheet_for(m);
-  const std::size_t n = m.classes().size();
+std::string confusion_picture(const std::vector<std::string>& classes, const std::vector<std::vector<std::int64_t>>& counts,
+                              const std::string& title) {
+  const std::size_t n = classes.size();
+  check(counts.size() == n, "confusion picture: expected ", n, " rows, got ", counts.size());
+  const Sheet s = sheet_for(classes);
   const double side = s.cell * static_cast<double>(n);
   std::string svg = fmt::format(
       R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0:.0f} {1:.0f}" font-family="sans-serif" font-size="11">)"
       R"(<rect width="{0:.0f}" height="{1:.0f}" fill="white"/><text x="16" y="24" font-size="14">{2}</text>)",
-      s.left + side + 24, s.top + side + 40, escaped(title));
-  svg += "\n" + names(s, m.classes());
+      s.left + side + 24, s.top + side + 40, svg_text(title));
+  svg += "\n" + names(s, classes);
   for (std::size_t r = 0; r < n; ++r) {
+    check(counts[r].size() == n, "confusion picture: expected ", n, " columns, got ", counts[r].size());
     std::int64_t total = 0;
-    for (const std::int64_t v : m.confusion()[r]) total += v;
+    for (const std::int64_t v : counts[r]) total += v;
     for (std::size_t c = 0; c < n; ++c) {
-      const std::int64_t v = m.confusion()[r][c];
+      const std::int64_t v = counts[r][c];
       svg += cell(s, r, c, v, total > 0 ? static_cast<double>(v) / static_cast<double>(total) : 0);
     }
   }

@@ -93,7 +93,8 @@ ForwardFunction::ForwardFunction(Forward forward, Run run) : forward_(std::move(
   run_ = [forward = forward_](const Tensor& x, const std::string& keep) {
     NoGrad no_grad;
     TapScope scope(keep);
-    Values out{forward(Var(x)).value(), {}};
+    Values out;
+    for (const auto& [name, v] : forward(Var(x))) out.outputs.add(name, v.value());
     for (const auto& [name, value] : scope.kept) out.taps.emplace_back(name, value.value());
     return out;
   };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "modules/autograd/var.hpp"
+#include "modules/core/named.hpp"
 #include "modules/explain/grid.hpp"
 
 namespace fovea::explain {
@@ -15,19 +16,23 @@ namespace fovea::explain {
 // A network that is explained. `forward` records on the tape; what needs no gradients asks for `values`, which a compiled plan may give.
 class ForwardFunction {
  public:
-  using Forward = std::function<Var(const Var&)>;
+  using Forward = std::function<Named<Var>(const Var&)>;
   struct Values {
-    Tensor output;
+    NamedTensors outputs;
     std::vector<std::pair<std::string, Tensor>> taps;  // that match a glob, in order of computation
   };
   using Run = std::function<Values(const Tensor& x, const std::string& keep)>;
 
   template <class F>
-  requires(!std::is_same_v<std::decay_t<F>, ForwardFunction>) ForwardFunction(F forward)
-      : ForwardFunction(Forward(std::move(forward)), Run()) {}  // values: without a tape, op by op
-  ForwardFunction(Forward forward, Run run);
+  requires std::is_invocable_r_v<Var, F&, const Var&> ForwardFunction(F forward)  // of one output
+      : ForwardFunction(
+            [forward = std::move(forward)](const Var& x) {
+              return Named<Var>{{"output", forward(x)}};
+            },
+            Run()) {}
+  ForwardFunction(Forward forward, Run run);  // `run` may be empty: then without a tape, op by op
 
-  Var operator()(const Var& x) const { return forward_(x); }
+  Named<Var> operator()(const Var& x) const { return forward_(x); }
   Values values(const Tensor& x, const std::string& keep = {}) const { return run_(x, keep); }
 
  private:

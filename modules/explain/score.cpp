@@ -25,8 +25,8 @@ void check_finite(const std::vector<double>& scores) {
           "): its weights are damaged or its values overflow");
 }
 
-Var scored(const Score& score, const Var& output, std::int64_t samples) {
-  Var s = score(output);
+Var scored(const Score& score, const Named<Var>& outputs, std::int64_t samples) {
+  Var s = score(outputs);
   check(s.shape() == Shape{samples}, "explain: expected one score a sample, got ", s.shape());
   check_finite(s.value().values());
   return s;
@@ -44,7 +44,9 @@ Score class_probability(std::int64_t index) {
 
 std::vector<double> scores_of(const ForwardFunction& network, const Score& score, const Tensor& x) {
   NoGrad no_grad;
-  return scored(score, Var(network.values(x).output), x.dim(0)).value().values();
+  Named<Var> outputs;
+  for (const auto& [name, value] : network.values(x).outputs) outputs.add(name, Var(value));
+  return scored(score, outputs, x.dim(0)).value().values();
 }
 
 std::int64_t top_class(const Tensor& logits) {

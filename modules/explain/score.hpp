@@ -1,14 +1,15 @@
-// What is explained: one number for each sample, made of the network's output.
+// What is explained: one number for each sample, made of the network's outputs.
 #pragma once
 
 #include <functional>
 
 #include "modules/autograd/var.hpp"
+#include "modules/core/of_outputs.hpp"
 #include "modules/explain/layers.hpp"
 
 namespace fovea::explain {
 
-using Score = std::function<Var(const Var& output)>;  // N x ... to N
+using Score = OfOutputs<Var, Var>;  // N x ... to N
 
 // Of logits N x classes.
 Score class_logit(std::int64_t index);

@@ -65,7 +65,11 @@ std::vector<TracedTap> traced_taps(const ForwardFunction& network, const Shape& 
   TapScope taps("**");
   Trace graph;
   try {
-    graph = trace({input}, [&](const Vars& in) { return Vars{network(in[0])}; });
+    graph = trace({input}, [&](const Vars& in) {
+      Vars out;
+      for (const auto& [name, v] : network(in[0])) out.push_back(v);
+      return out;
+    });
   } catch (const Error&) {
     return by_running(network, input);  // reads values on its way; if something else is wrong, this says so
   }

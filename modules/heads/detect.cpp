@@ -40,10 +40,10 @@ HeadInfo info_of(const Options& o) {
   HeadInfo info{.task = "detect", .classes = o.classes, .outputs = {}};
   const auto add = [&](const char* name, const char* kind, std::int64_t channels) {
     for (const int stride : o.coding.strides)
-      info.outputs.push_back({name + ("." + std::to_string(stride)),
-                              kind,
-                              {OutputAxis::batch(), OutputAxis::constant(channels), OutputAxis::height(1, stride),
-                               OutputAxis::width(1, stride)}});
+      info.outputs.push_back(
+          {name + ("." + std::to_string(stride)),
+           kind,
+           {OutputAxis::batch(), OutputAxis::constant(channels), OutputAxis::height(1, stride), OutputAxis::width(1, stride)}});
   };
   add("class", "class logits of every position", o.class_outputs());
   add("box", "box of every position", o.box_outputs());
@@ -86,12 +86,8 @@ class SharedConv {
 };
 
 Conv2d::Options prediction(const Options& o, std::int64_t outputs, const Init& bias) {
-  return {.in = o.width,
-          .out = outputs,
-          .kernel = o.kernel,
-          .pad = o.kernel / 2,
-          .init = init::normal(0, 0.01),
-          .bias_init = bias};
+  return {
+      .in = o.width, .out = outputs, .kernel = o.kernel, .pad = o.kernel / 2, .init = init::normal(0, 0.01), .bias_init = bias};
 }
 
 // Convolution, gate of the channels over all levels, prediction.
@@ -211,17 +207,18 @@ std::vector<std::array<double, 2>> anchors_of(double size, int octaves, const st
 void read_coding(Options& o, Features features, Args& args) {
   for (const Feature& f : features) o.coding.strides.push_back(f.stride);
   for (std::size_t i = 1; i < features.size(); ++i) {
-    check(features[i].stride > features[i - 1].stride, args.where(), ": detect: expected levels from fine to coarse, one a stride; ",
-          features[i].name, " has the stride ", features[i].stride, " behind ", features[i - 1].stride);
-    check(features[i].channels == features[0].channels, args.where(), ": detect: expected levels of one width, as a neck (fpn, pan) ",
-          "gives them; ", features[i].name, " has ", features[i].channels, " channels, ", features[0].name, " ", features[0].channels);
+    check(features[i].stride > features[i - 1].stride, args.where(),
+          ": detect: expected levels from fine to coarse, one a stride; ", features[i].name, " has the stride ",
+          features[i].stride, " behind ", features[i - 1].stride);
+    check(features[i].channels == features[0].channels, args.where(),
+          ": detect: expected levels of one width, as a neck (fpn, pan) ", "gives them; ", features[i].name, " has ",
+          features[i].channels, " channels, ", features[0].name, " ", features[0].channels);
   }
   o.coding.bins = args.get("bins", 0, "of a distribution for each distance; 0: the distance itself", {0, 64});
   const double size = args.get("anchors", 0.0, "size of RetinaNet's anchors in strides, such as 4; 0: none", {0, 1024});
   const int octaves = args.get("octaves", 3, "sizes of anchors up to twice that", {1, 16});
   const std::vector<double> ratios = args.numbers("ratios", {0.5, 1, 2}, "height over width of anchors");
-  for (const double r : ratios)
-    check(r > 0 && r <= 100, args.where(), ": ratios: expected numbers above 0, up to 100, got ", r);
+  for (const double r : ratios) check(r > 0 && r <= 100, args.where(), ": ratios: expected numbers above 0, up to 100, got ", r);
   check(size == 0 || o.coding.bins == 0, args.where(), ": bins are for distances, and anchors have none: give one of them");
   check(o.coding.bins != 1, args.where(), ": bins: expected 0, or at least 2");
   o.coding.anchors = anchors_of(size, octaves, ratios);
@@ -234,7 +231,8 @@ FOVEA_HEAD(detect, "boxes and classes of objects, with hybrid attention", "Li et
   o.classes = read_classes(args, 1);
   read_coding(o, features, args);
   const std::string attention = args.get("attention", "hybrid", "none, channel, spatial or hybrid");
-  const std::string subnets = args.get("subnets", "decoupled", "decoupled (batch norms) or har (HAR-Net's norms over all levels)");
+  const std::string subnets =
+      args.get("subnets", "decoupled", "decoupled (batch norms) or har (HAR-Net's norms over all levels)");
   o.convs = args.get("convs", 2, "convolutions of each subnet", {1, 16});
   o.width = args.get("width", 0, "their channels; 0: the features' (har: always)", {0, 4096});
   o.kernel = args.get("kernel", 1, "side of the predictions' convolution, odd (har: 3)", {1, 15});

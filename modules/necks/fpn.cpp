@@ -28,8 +28,9 @@ class FeaturePyramid final : public Neck {
   FeaturePyramid(const Scope& s, Features in, std::int64_t width, int extra) : Neck(s, of_width(in, width, extra)) {
     for (std::size_t i = 0; i < in.size(); ++i) levels_.emplace_back(s, static_cast<std::int64_t>(i), in[i].channels, width);
     for (int i = 0; i < extra; ++i)
-      extra_.emplace_back(s / "extra_blocks" / extra_name(i),
-                          Conv2d::Options{.in = i == 0 ? in.back().channels : width, .out = width, .kernel = 3, .stride = 2, .pad = 1});
+      extra_.emplace_back(
+          s / "extra_blocks" / extra_name(i),
+          Conv2d::Options{.in = i == 0 ? in.back().channels : width, .out = width, .kernel = 3, .stride = 2, .pad = 1});
   }
 
  protected:

@@ -24,8 +24,13 @@ std::vector<Feature> of_width(Features in, std::int64_t width) {
 class ConvNorm {
  public:
   ConvNorm(const Scope& s, std::int64_t in, std::int64_t out, int kernel, int stride = 1)
-      : conv_(s / "conv",
-              {.in = in, .out = out, .kernel = kernel, .stride = stride, .pad = kernel / 2, .bias = false, .init = init::kaiming_normal()}),
+      : conv_(s / "conv", {.in = in,
+                           .out = out,
+                           .kernel = kernel,
+                           .stride = stride,
+                           .pad = kernel / 2,
+                           .bias = false,
+                           .init = init::kaiming_normal()}),
         norm_(s / "norm", out) {}
   Var operator()(const Var& x) const { return norm_.relu(conv_(x)); }
 
@@ -69,7 +74,8 @@ class PathAggregation final : public Neck {
 
  private:
   std::vector<Slot> input_, fused_, output_;
-  std::vector<ConvNorm> lateral_, top_down_, down_, bottom_up_;  // of two neighbouring levels: top_down_[i] is level i, down_[i] level i + 1
+  std::vector<ConvNorm> lateral_, top_down_, down_,
+      bottom_up_;  // of two neighbouring levels: top_down_[i] is level i, down_[i] level i + 1
 };
 
 }  // namespace

@@ -40,10 +40,10 @@ struct Explainer::Prepared {
 };
 
 explain::ForwardFunction explained(const Model& model) {
-  return {[model](const Var& x) { return model.forward(x); },
+  return {[model](const Var& x) { return model.outputs(x); },
           [model](const Tensor& x, const std::string& keep) {
             Model::Result r = model.run(x, {.keep = keep});
-            explain::ForwardFunction::Values v{std::move(r.output), {}};
+            explain::ForwardFunction::Values v{std::move(r.outputs), {}};
             for (Model::Tap& t : r.taps) v.taps.emplace_back(std::move(t.name), std::move(t.value));
             return v;
           }};
@@ -125,7 +125,7 @@ Explained Explainer::run(const Image& image) const {
   Explained out;
   out.facts = {{"model", model_.name()}, {"precision", name_of(DType::f32)}, {"method", method.name}};
   if (score_) {
-    ExplainedScore explained = score_(model_.run(in.input.tensor));
+    ExplainedScore explained = score_(model_.run(in.input.tensor, {}).outputs);
     out.facts.update(explained.facts);
     request.score = std::move(explained.score);
     request.confidence = std::move(explained.confidence);

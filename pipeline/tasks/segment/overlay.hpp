@@ -13,7 +13,4 @@ namespace fovea {
 // what lies behind the others and stays uncoloured.
 cv::Mat label_overlay(const Image& image, const cv::Mat& labels, const std::vector<std::string>& classes, double opacity);
 
-// The colour of a class, BGR.
-cv::Scalar label_colour(std::size_t index);
-
 }  // namespace fovea

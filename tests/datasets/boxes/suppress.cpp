@@ -70,14 +70,15 @@ TEST_CASE("suppress: fusion averages by score") {
   const Detections fused = suppress(all, {.kind = Suppression::Kind::fusion, .iou = 0.5, .runs = 2});
   REQUIRE(fused.size() == 2);
   CHECK(fused[0].box.y2 == Approx((0.6 * 10 + 0.2 * 12) / 0.8));
-  CHECK(fused[0].score == Approx(0.4));          // mean of both runs
-  CHECK(fused[1].score == Approx(0.25));         // one of two runs saw it
+  CHECK(fused[0].score == Approx(0.4));   // mean of both runs
+  CHECK(fused[1].score == Approx(0.25));  // one of two runs saw it
   CHECK(suppress(all, {.kind = Suppression::Kind::fusion, .iou = 0.5, .runs = 1})[1].score == Approx(0.4));
 }
 
 TEST_CASE("suppress: refuses what is no number") {
   const double nan = std::numeric_limits<double>::quiet_NaN(), endless = std::numeric_limits<double>::infinity();
-  for (const Detection& d : {Detection{{0, 0, nan, 1}, 0, 0.5}, Detection{{0, 0, endless, 1}, 0, 0.5}, Detection{{0, 0, 1, 1}, 0, nan}})
+  for (const Detection& d :
+       {Detection{{0, 0, nan, 1}, 0, 0.5}, Detection{{0, 0, endless, 1}, 0, 0.5}, Detection{{0, 0, 1, 1}, 0, nan}})
     CHECK(fails_with([&] { suppress({d}, {}); }, "not finite"));
   CHECK(fails_with([] { suppression_called("softer"); }, "expected hard, soft_linear, soft_gaussian or fusion, got 'softer'"));
 }

@@ -26,9 +26,7 @@ const BoxCoding& coding_of(const Model& model) { return dynamic_cast<const Detec
 
 TEST_CASE("detect head: outputs have the announced shapes, eagerly and compiled, at odd sizes") {
   const std::string necks[] = {"type: fpn, channels: 16", "type: pan, channels: 16"};
-  const std::string heads[] = {"attention: none",
-                               "attention: channel, bins: 8",
-                               "attention: spatial, width: 12",
+  const std::string heads[] = {"attention: none", "attention: channel, bins: 8", "attention: spatial, width: 12",
                                "attention: hybrid, convs: 1, kernel: 3",
                                "attention: hybrid, subnets: har, anchors: 4, octaves: 2, ratios: [0.5, 2]"};
   const Tensor x = random_tensor({2, 3, 23, 26}, 5).to(DType::f32).contiguous(Layout::channels_last);
@@ -49,7 +47,8 @@ TEST_CASE("detect head: outputs have the announced shapes, eagerly and compiled,
 }
 
 TEST_CASE("detect head: what stands where") {
-  const Model model = Model::from_recipe(recipe("type: fpn, channels: 16, extra: 2", "anchors: 4, octaves: 2, ratios: [1, 4]"), 3);
+  const Model model =
+      Model::from_recipe(recipe("type: fpn, channels: 16, extra: 2", "anchors: 4, octaves: 2, ratios: [1, 4]"), 3);
   CHECK(coding_of(model).strides == std::vector<int>{1, 2, 4, 8, 16});
   CHECK(model.params()->find("neck.extra_blocks.p7.weight") != nullptr);
   const auto& anchors = coding_of(model).anchors;
@@ -70,7 +69,8 @@ TEST_CASE("detect head: what stands where") {
 TEST_CASE("detect head: starts with nothing found") {
   const Model model = Model::from_recipe(recipe("type: pan, channels: 16", "prior: 0.02"), 3);
   const Tensor x = random_tensor({1, 3, 24, 24}, 5).to(DType::f32).contiguous(Layout::channels_last);
-  for (const double z : model.run(x, {}).outputs.at("class.2").values()) CHECK(1 / (1 + std::exp(-z)) == Approx(0.02).margin(0.02));
+  for (const double z : model.run(x, {}).outputs.at("class.2").values())
+    CHECK(1 / (1 + std::exp(-z)) == Approx(0.02).margin(0.02));
 }
 
 TEST_CASE("detect head: wrong options are refused where they stand") {
@@ -86,7 +86,8 @@ TEST_CASE("detect head: wrong options are refused where they stand") {
   CHECK(refuses("type: fpn", "width: 20, subnets: har", "width: har has the features' 256 channels"));
   CHECK(fails_with(
       [] {
-        Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18, features: [layer3, layer4]}\n  head: {type: detect, classes: 2}\n");
+        Model::from_recipe(
+            "fovea: 1\nmodel:\n  backbone: {type: resnet18, features: [layer3, layer4]}\n  head: {type: detect, classes: 2}\n");
       },
       "expected levels of one width"));
 }

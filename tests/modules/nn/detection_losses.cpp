@@ -45,11 +45,12 @@ TEST_CASE("focal_loss") {
   const Tensor logits = random_tensor({3, 4, 9, 8}, 1), target = uniform({3, 4, 9, 8}, 0, 1, 2).contiguous(Layout::channels_last),
                weight = uniform({3, 4, 9, 8}, 0, 2, 3).contiguous(Layout::channels_last);
   for (const FocalOptions& o : {FocalOptions{}, FocalOptions{.gamma = 0}, FocalOptions{.gamma = 1.5, .alpha = 0.25}})
-    check_op("focal_loss", [&](const Vars& v) { return Vars{focal_loss(v[0], v[1], v[2], o)}; }, {logits, target, weight},
-             {.fixed = {1, 2},
-              .batch_mixing = true,
-              .conditioning = 4,
-              .bad = {{{{2, 3}, {2, 4}, {2, 3}}, "expected a target and weights of shape 2x3"}, {{{0}, {0}, {0}}, "at least one"}}});
+    check_op(
+        "focal_loss", [&](const Vars& v) { return Vars{focal_loss(v[0], v[1], v[2], o)}; }, {logits, target, weight},
+        {.fixed = {1, 2},
+         .batch_mixing = true,
+         .conditioning = 4,
+         .bad = {{{{2, 3}, {2, 4}, {2, 3}}, "expected a target and weights of shape 2x3"}, {{{0}, {0}, {0}}, "at least one"}}});
   const Var ones(Tensor::full(logits.shape(), 1, DType::f64));
   CHECK(focal_loss(Var(logits), Var(target), ones, {.gamma = 0}).value().item() ==
         Approx(bce_with_logits(Var(logits), Var(target), {.reduction = Reduction::sum}).value().item()));
@@ -65,8 +66,9 @@ TEST_CASE("focal_loss") {
 TEST_CASE("box_loss") {
   const Tensor a = boxes(40, 1), b = boxes(40, 7), weight = uniform({40}, 0.1, 2, 3);
   for (const BoxLoss kind : {BoxLoss::iou, BoxLoss::giou, BoxLoss::diou})
-    check_op("box_loss", [&](const Vars& v) { return Vars{box_loss(v[0], v[1], v[2], kind)}; }, {a, b, weight},
-             {.fixed = {1, 2}, .batch_mixing = true, .conditioning = 16, .bad = {{{{2, 3}, {2, 3}, {2}}, "expected boxes (R, 4)"}}});
+    check_op(
+        "box_loss", [&](const Vars& v) { return Vars{box_loss(v[0], v[1], v[2], kind)}; }, {a, b, weight},
+        {.fixed = {1, 2}, .batch_mixing = true, .conditioning = 16, .bad = {{{{2, 3}, {2, 3}, {2}}, "expected boxes (R, 4)"}}});
 }
 
 TEST_CASE("box_loss: the papers' formulas by hand") {

@@ -1,0 +1,78 @@
+#include "pipeline/tasks/detect/detector.hpp"
+
+#include <opencv2/core.hpp>
+
+#include "modules/explain/attention.hpp"
+#include "pipeline/tasks/detect/windows.hpp"
+
+namespace fovea {
+
+const DetectHead& detect_head(const Model& model) {
+  const auto* head = dynamic_cast<const DetectHead*>(&model.head());
+  check(head, model.name(), " is no detector: it is for the task '", model.info().task, "'");
+  return *head;
+}
+
+Detector::Detector(Model model, DetectOptions options) : model_(std::move(model)), options_(std::move(options)) {
+  detect_head(model_);
+  check(options_.tile == 0 || options_.tile >= 32, "detect: tile: expected at least 32 pixels, got ", options_.tile);
+  check(options_.overlap >= 0 && options_.overlap < 0.9, "detect: overlap: expected 0 to 0.9, got ", options_.overlap);
+  if (options_.keep.empty()) return;
+  const auto all = explain::layers_of(explained(model_), usual_input(model_));
+  layers_ = explain::choose_layers(all, options_.keep, explain::kMapKinds, "keep");
+}
+
+std::vector<PlacedMap> Detector::maps_of(const Model::Result& result, const Geometry& geometry) const {
+  std::vector<std::pair<std::string, Tensor>> kept;
+  for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, t.value);
+  std::vector<PlacedMap> maps;
+  for (const explain::Layer& layer : layers_) {
+    explain::Map map = explain::attention_map(layer, explain::find_kept(kept, layer.name));
+    maps.push_back({layer.name, place_map(map, geometry), std::move(map)});
+  }
+  return maps;
+}
+
+Detections Detector::candidates(const cv::Mat& picture, Answer* answer) const {
+  const Preprocessed in = preprocess(picture, model_.preprocess());
+  const std::string keep = answer ? explain::glob_of(layers_) : std::string();
+  const Model::Result result = model_.run(in.tensor, {.keep = keep, .precision = options_.precision});
+  if (answer) answer->maps = maps_of(result, in.geometry);
+  const DetectGrid grid(detect_head(model_).coding(), static_cast<std::int64_t>(classes().size()), in.tensor.dim(2),
+                        in.tensor.dim(3));
+  return on_picture(candidates_of(result.outputs, grid, 0, options_.decode), in.geometry);
+}
+
+// One look at a window, or two.
+Detections Detector::in_window(const cv::Mat& picture, Answer* answer) const {
+  Detections found = suppress(candidates(picture, answer), options_.decode.suppression);
+  if (!options_.flip) return found;
+  cv::Mat mirrored;
+  cv::flip(picture, mirrored, 1);
+  for (Detection d : suppress(candidates(mirrored), options_.decode.suppression)) {
+    d.box = {picture.cols - d.box.x2, d.box.y1, picture.cols - d.box.x1, d.box.y2};
+    found.push_back(d);
+  }
+  Suppression both = options_.decode.suppression;
+  both.kind = Suppression::Kind::fusion, both.runs = 2, both.iou = std::min(both.iou, 0.55);
+  both.least_score = options_.decode.confidence;
+  return suppress(std::move(found), both);
+}
+
+Detector::Answer Detector::run(const cv::Mat& picture) const {
+  check(!picture.empty(), "detect: the picture is empty");
+  Answer answer;
+  Detections whole = in_window(picture, &answer);
+  if (options_.tile == 0) {
+    answer.detections = std::move(whole);
+    return answer;
+  }
+  WindowBoxes merged(picture.size(), options_.decode.suppression);
+  merged.add(cv::Rect({}, picture.size()), whole);
+  for (const cv::Rect& window : windows_over(picture.size(), options_.tile, options_.overlap))
+    merged.add(window, in_window(picture(window)));
+  answer.detections = merged.result();
+  return answer;
+}
+
+}  // namespace fovea

@@ -1,0 +1,32 @@
+// Tables of what was found in a run's inputs, under its settings, in that run or an earlier one.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "datasets/boxes/box.hpp"
+#include "pipeline/sinks/ledger.hpp"
+
+namespace fovea {
+
+inline constexpr const char* kDetectionsCsv = "detections.csv";
+inline constexpr const char* kDetectionsCoco = "detections.coco.json";
+
+struct FoundBoxes {
+  std::int64_t width = 0, height = 0;
+  Detections detections;
+};
+
+// What stands in one answer's file. Error with the file's name.
+FoundBoxes read_found(const std::filesystem::path& file, const std::vector<std::string>& classes);
+
+// Writes detections.csv (file, class, score, x1, y1, x2, y2) and detections.coco.json: COCO's images, categories and annotations, each with its score. Answers
+// that cannot be read any more are left out. Gives the files. EnvironmentError when one cannot be written.
+std::vector<std::filesystem::path> write_found(const std::filesystem::path& folder, const Ledger& ledger,
+                                               const std::vector<std::string>& classes);
+
+// How many of each class, and the scores in bars of a tenth, as HTML for the report.
+std::string found_summary(const std::filesystem::path& folder, const Ledger& ledger, const std::vector<std::string>& classes);
+
+}  // namespace fovea
