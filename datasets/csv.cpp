@@ -7,6 +7,16 @@
 namespace fovea {
 namespace {
 
+// What spreadsheets would compute instead of show; and what is written for it, so that reading gives every text as it was.
+bool looks_like_formula(const std::string& text) {
+  const std::size_t first = text.find_first_not_of('\'');
+  return first != std::string::npos && std::string_view("=+-@\t").find(text[first]) != std::string_view::npos;
+}
+
+std::string without_apostrophe(std::string field) {
+  return !field.empty() && field[0] == '\'' && looks_like_formula(field) ? field.substr(1) : field;
+}
+
 class Reader {
  public:
   Reader(const std::string& text, const std::string& where) : text_(text), where_(where) {}
@@ -60,7 +70,7 @@ class Reader {
     check(more(), where_, ":", begin, ": a quote without end");
     ++at_;
     expect(!more() || std::string_view(",\r\n").find(text_[at_]) != std::string_view::npos, "text behind a closing quote");
-    return out;
+    return without_apostrophe(out);
   }
 
   const std::string& text_;
@@ -109,11 +119,11 @@ Csv read_csv(const std::filesystem::path& file) {
 }
 
 std::string csv_field(const std::string& text) {
-  return text.find_first_of(",\"\r\n") == std::string::npos ? text : csv_quoted(text);
+  return text.find_first_of(",\"\r\n") == std::string::npos && !looks_like_formula(text) ? text : csv_quoted(text);
 }
 
 std::string csv_quoted(const std::string& text) {
-  std::string quoted = "\"";
+  std::string quoted = looks_like_formula(text) ? "\"'" : "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
 }

@@ -26,7 +26,8 @@ struct Csv {
 Csv parse_csv(const std::string& text, const std::string& where);
 Csv read_csv(const std::filesystem::path& file);
 
-// A field for writing: quoted where it must be, or always.
+// A field for writing: quoted where it must be, or always. Text that a spreadsheet would take for a formula (it begins with =, +, - or @) gets
+// an apostrophe in front, inside quotes, which reading takes off again. For text; numbers are written as they are.
 std::string csv_field(const std::string& text);
 std::string csv_quoted(const std::string& text);
 

@@ -13,7 +13,7 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-// COCO's instances_train2017.json has 448 MB; a coordinate takes some eight bytes.
+// COCO's instances_train2017.json has 448 MB, and a coordinate of its polygons takes some eight bytes.
 constexpr JsonLimits kLimits{.bytes = std::size_t{512} << 20, .depth = 32, .values = 64'000'000};
 constexpr std::size_t kMostCategories = 20'000;
 
@@ -108,12 +108,10 @@ class Reader {
       categories_.push_back(std::move(category));
     }
     if (!classes_.empty()) data_.classes = classes_;
-    std::int64_t unused = 0;
+    std::int64_t unused = 1;
     for (const auto& id : ids) {
-      if (!id) do
-          ++unused;
-        while (category_places_.count(unused));
-      data_.category_ids.push_back(id.value_or(unused));
+      while (!id && category_places_.contains(unused)) ++unused;
+      data_.category_ids.push_back(id ? *id : unused++);
     }
   }
 

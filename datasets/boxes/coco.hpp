@@ -22,9 +22,9 @@ BoxData read_coco(const std::filesystem::path& file, const std::vector<std::stri
                   CocoUse use = CocoUse::training);
 BoxData coco_from(const JsonValue& json, const std::filesystem::path& file, const std::vector<std::string>& classes = {},
                   CocoUse use = CocoUse::training);
-// `ignored` annotations get iscrowd 1. File names are relative to `file` where the pictures lie below its folder, else
-// absolute. All numbers are read again as they were. Error for an image id that is there twice and for names that are not
-// UTF-8.
+// `ignored` annotations get iscrowd 1, those without an area their box's. File names are relative to `file` where the pictures
+// lie below its folder, else absolute. Numbers are read again as they were, but for the last digit of boxes that begin outside
+// of the picture. Error for an image id that is there twice and for names that are not UTF-8.
 void write_coco(const std::filesystem::path& file, const BoxData& data);
 std::string coco_text(const BoxData& data, const std::filesystem::path& folder);  // of a file in `folder`
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -50,9 +51,10 @@ std::string image_of(const AnnotatedImage& image, const fs::path& folder) {
 }
 
 std::string annotation_of(const Annotation& a, std::int64_t id, std::int64_t image, const BoxData& data) {
-  check(std::isfinite(a.object_area()), "boxes: expected a finite area, got ", a.object_area());
+  const double area = std::max(0.0, a.object_area());
+  check(std::isfinite(area), "boxes: expected a finite area, got ", area);
   return fmt::format(R"({{"id":{},"image_id":{},"category_id":{},"bbox":{},"area":{},"iscrowd":{}}})", id, image,
-                     category_of(a.label, data), bbox_of(a.box, a.written), a.object_area(), a.ignored ? 1 : 0);
+                     category_of(a.label, data), bbox_of(a.box, a.written), area, a.ignored ? 1 : 0);
 }
 
 // A list with an entry a line.

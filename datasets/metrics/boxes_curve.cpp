@@ -1,6 +1,7 @@
 #include "datasets/metrics/boxes_curve.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -27,6 +28,11 @@ PrecisionCurve RightAndWrong::curve(double objects) {
 
 double mean_of(const PrecisionCurve& curve) {
   return std::accumulate(curve.begin(), curve.end(), 0.0) / static_cast<double>(kRecalls);
+}
+
+std::size_t place_of(double threshold, const std::vector<double>& thresholds) {
+  const auto same = [&](double t) { return std::abs(t - threshold) < 1e-9; };
+  return static_cast<std::size_t>(std::find_if(thresholds.begin(), thresholds.end(), same) - thresholds.begin());
 }
 
 }  // namespace fovea

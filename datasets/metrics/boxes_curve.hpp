@@ -34,4 +34,7 @@ class RightAndWrong {
 
 double mean_of(const PrecisionCurve& curve);
 
+// Where one of the thresholds stands; past the end: nowhere.
+std::size_t place_of(double threshold, const std::vector<double>& thresholds);
+
 }  // namespace fovea

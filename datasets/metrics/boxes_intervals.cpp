@@ -1,6 +1,5 @@
 // Bootstrap: images are drawn with replacement, and only counted again, since what they hold is matched image by image.
 #include <algorithm>
-#include <cmath>
 
 #include "datasets/metrics/boxes.hpp"
 #include "datasets/metrics/boxes_curve.hpp"
@@ -85,9 +84,9 @@ std::vector<BoxMetrics::Interval> BoxMetrics::intervals(const Resampling& r) con
   check(r.resamples > 0 && r.resamples <= 100'000, "box metrics: expected 1 to 100000 resamples, got ", r.resamples);
   check(r.level > 0 && r.level < 1, "box metrics: expected a level between 0 and 1, got ", r.level);
   std::vector<Interval> all(classes_.size());
-  const auto half = std::find_if(thresholds_.begin(), thresholds_.end(), [](double t) { return std::abs(t - 0.5) < 1e-9; });
-  if (half == thresholds_.end()) return all;
-  const std::uint32_t bit = std::uint32_t{1} << (half - thresholds_.begin());
+  const std::size_t half = place_of(0.5, thresholds_);
+  if (half == thresholds_.size()) return all;
+  const std::uint32_t bit = std::uint32_t{1} << half;
   const std::vector<std::int64_t> ids(images_.begin(), images_.end());
   const auto place = [&](std::int64_t id) {
     return static_cast<std::uint32_t>(std::lower_bound(ids.begin(), ids.end(), id) - ids.begin());

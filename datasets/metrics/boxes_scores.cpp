@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <cmath>
-
 #include "datasets/metrics/boxes.hpp"
 #include "datasets/metrics/boxes_curve.hpp"
 
@@ -96,10 +93,7 @@ void summarise(BoxScores& s, const std::vector<Figures>& classes) {
 
 }  // namespace
 
-std::size_t BoxScores::threshold(double iou) const {
-  const auto same = [&](double t) { return std::abs(t - iou) < 1e-9; };
-  return static_cast<std::size_t>(std::find_if(thresholds.begin(), thresholds.end(), same) - thresholds.begin());
-}
+std::size_t BoxScores::threshold(double iou) const { return place_of(iou, thresholds); }
 
 std::vector<std::pair<std::string, double>> BoxScores::figures() const {
   return {

@@ -6,6 +6,7 @@ const char* const kPageHead = R"html(<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: file: 'self'; style-src 'unsafe-inline'; script-src 'sha256-G75Yvmc9XLnf/BKoGI8A9rrS3jsD3YJXUXGSFxnDbw8='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Fovea report</title>
 <style>
@@ -54,6 +55,7 @@ summary { cursor: pointer; color: var(--accent); }
 <body><main>
 )html";
 
+// The head names its SHA-256: nothing else in the page, whatever data it is made of, can run.
 const char* const kPageScript = R"html(<script>
 for (const box of document.querySelectorAll('.compare')) {
   const frame = box.querySelector('.frame'), range = box.querySelector('input');

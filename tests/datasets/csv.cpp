@@ -56,3 +56,14 @@ TEST_CASE("csv: any bytes give a table or an error, nothing else") {
     } catch (const Error& e) { REQUIRE(std::string(e.what()).find("t.csv") == 0); }
   }
 }
+
+TEST_CASE("csv: no text is a formula in a spreadsheet, and every text is read as it was") {
+  for (const std::string text : {"=cmd|' /C calc'!A0", "+1", "-2", "@SUM(1)", "\t=1", "'=1", "''@x", "plain", "", "a=b", "'quoted'", "\"=1\""}) {
+    for (const std::string& field : {csv_field(text), csv_quoted(text)}) {
+      CAPTURE(text, field);
+      CHECK(std::string("=+-@\t").find(field.empty() ? 'x' : field[field[0] == '"' && field.size() > 1 ? 1 : 0]) == std::string::npos);
+      CHECK(parse_csv("a,b\n" + field + ",x\n", "test").rows.at(0).fields.at(0) == text);
+    }
+  }
+  CHECK(parse_csv("a,b\n-2,'=1\n", "test").rows.at(0).fields == std::vector<std::string>{"-2", "'=1"});  // other people's
+}

@@ -1,8 +1,11 @@
+import base64
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -142,6 +145,16 @@ def write_safetensors(file, all_tensors, metadata):
     Path(file).write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
+def check_policy(page, file):
+    """Nothing of a report runs but its own script, which the page's policy names by its hash."""
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page).group(1)
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, re.S)
+    hashes = re.findall(r"'sha256-([^']*)'", policy)
+    assert "default-src 'none'" in policy and page.lower().count("<script") == len(scripts), file
+    assert [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts] == hashes, (file, policy)
+    assert not re.search(r"\son\w+=", page), f"{file}: an event handler in the page"
+
+
 class Page(HTMLParser):
     """A page's text and pictures. Everything a report shows must be in it or lie beside it."""
     EMPTY = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr", "!doctype"}
@@ -149,7 +162,9 @@ class Page(HTMLParser):
     def __init__(self, file):
         super().__init__()
         self.open, self.images, self.text, self.folder = [], [], "", file.parent
-        self.feed(file.read_text())
+        source = file.read_text()
+        self.feed(source)
+        check_policy(source, file)
         self.close()
         assert not self.open, f"{file}: not closed: {self.open}"
         assert self.images, f"{file}: no pictures"

@@ -14,7 +14,7 @@
 namespace fovea {
 namespace {
 
-// Figures that there are none of are left empty.
+// A dash where there is no such figure.
 std::string number(double value) { return value < 0 ? "-" : fmt::format("{:.4f}", value); }
 
 void write(const std::string& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }

@@ -10,7 +10,7 @@
 
 namespace fovea {
 
-// The twelve figures and those of each class; with `intervals`, which may be empty, how sure its AP50 is.
+// The twelve figures and those of each class; with `intervals`, of 95 %, which may be empty, how sure its AP50 is.
 std::string box_table(const BoxScores& scores, const std::vector<BoxMetrics::Interval>& intervals);
 
 // {"stats": {"AP": ...}, "per_class": {"1": {"AP", "AP50", "AR100"}}, "precision_at_50_all_100": {"1": [101 numbers]}, "names",

@@ -18,7 +18,7 @@ class DetectObjects final : public Stage {
   // `labels`: that are kept; empty: all. `explained`: of so many boxes the place that the network looked at, as a further map each.
   DetectObjects(std::shared_ptr<const Detector> detector, std::set<std::int64_t> labels, int explained)
       : detector_(std::move(detector)), labels_(std::move(labels)), explained_(explained) {}
-  std::string_view name() const override { return "detect"; }
+  std::string_view name() const override { return "model"; }
   Contract contract() const override { return Contract().needs(kImage).gives(kDetected); }
   void process(std::span<Frame> frames) override;
 
