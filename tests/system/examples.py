@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 PHOTOGRAPH = pathlib.Path("/usr/share/doc/opencv-doc/examples/data/messi5.jpg")
 
@@ -52,6 +52,23 @@ def two_models(programs, folder):
     assert text.startswith("soccer ball, ") and text.endswith(f"now {larger.width} x {larger.height}\n"), text
 
 
+def detect_pictures(programs, folder):
+    """Six rings such as red blood cells look like under a microscope."""
+    places = ((60, 60), (260, 80), (470, 60), (90, 300), (300, 280), (500, 300))
+    cells = Image.new("RGB", (640, 480), (222, 216, 222))
+    draw = ImageDraw.Draw(cells)
+    for x, y in places:
+        draw.ellipse([x, y, x + 100, y + 100], fill=(188, 140, 150))
+        draw.ellipse([x + 35, y + 35, x + 65, y + 65], fill=(205, 175, 180))
+    cells.filter(ImageFilter.GaussianBlur(2)).save(folder / "cells.png")
+    text = said(programs / "detect_pictures", "cells", folder / "cells.png")
+    assert len(re.findall(r"^RBC 0\.[5-9]\d$", text, re.M)) == len(places), text
+    drawn = Image.open(folder / "cells.png.boxes.png")
+    for x, y in places:  # an edge of a box within 30 pixels of every cell's
+        around = [drawn.getpixel((c, y + 50)) for c in range(max(0, x - 30), x + 30)]
+        assert any(g > 200 and r < 60 and b < 60 for r, g, b in around), (x, y)
+
+
 def train_and_run(programs, folder):
     for label, colour in (("dark", 40), ("bright", 210)):
         for i in range(12):
@@ -77,13 +94,14 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         own_block(programs)
+        detect_pictures(programs, folder)
         train_and_run(programs, folder)
         if not PHOTOGRAPH.exists():
             print(f"no photograph at {PHOTOGRAPH}: is opencv-doc installed with its documents?")
             sys.exit(77)
         classify_with_map(programs, folder)
         two_models(programs, folder)
-    print("four examples")
+    print("five examples")
 
 
 main()
