@@ -1,7 +1,5 @@
 #include "modules/core/json.hpp"
 
-#include <set>
-
 namespace fovea {
 namespace {
 
@@ -18,31 +16,60 @@ std::string reason(const json::exception& e) {
   return text.substr(0, std::min(text.find("; last read"), text.find(", got '")));
 }
 
-// Counts while the library parses, which itself takes whatever comes.
-class Watch {
+// Builds the value from the library's events and counts meanwhile. (The library's own callback looks through a whole list behind each object
+// in it: a list of a million objects would take minutes.)
+class Builder final : public nlohmann::json_sax<json> {
  public:
-  Watch(const std::string& where, const JsonLimits& limits) : where_(where), limits_(limits) {}
+  Builder(const std::string& where, const JsonLimits& limits) : where_(where), limits_(limits) {}
+  json take() { return std::move(root_); }
 
-  bool operator()(int depth, json::parse_event_t event, json& value) {
-    using Event = json::parse_event_t;
-    const bool opens = event == Event::object_start || event == Event::array_start;
-    if (opens) check(depth < limits_.depth, where_, ": JSON nested deeper than ", limits_.depth);
-    if (opens || event == Event::value)
-      check(++values_ <= limits_.values, where_, ": more than ", limits_.values, " JSON values");
-    if (event == Event::object_start) keys_.emplace_back();
-    if (event == Event::object_end) keys_.pop_back();
-    if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      check(keys_.back().insert(key).second, where_, ": \"", key.substr(0, kShown), "\" is there twice");
-    }
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool string(string_t& value) override { return put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // text has none
+  bool start_object(std::size_t) override { return open(json::object()); }
+  bool start_array(std::size_t) override { return open(json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    const auto [member, fresh] = open_.back()->emplace(name, nullptr);
+    check(fresh, where_, ": \"", name.substr(0, kShown), "\" is there twice");
+    slot_ = &*member;
     return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const json::exception& e) override {
+    fail(where_, ": it is not JSON: ", reason(e));
   }
 
  private:
+  // Where the next value belongs: the root, behind a list's last, or the member whose key came.
+  template <class T>
+  bool put(T&& value) {
+    check(++values_ <= limits_.values, where_, ": more than ", limits_.values, " JSON values");
+    if (!open_.empty() && open_.back()->is_array()) slot_ = &open_.back()->emplace_back();
+    *slot_ = std::forward<T>(value);
+    return true;
+  }
+  bool open(json empty) {
+    check(std::cmp_less(open_.size(), limits_.depth), where_, ": JSON nested deeper than ", limits_.depth);
+    put(std::move(empty));
+    open_.push_back(slot_);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
   const std::string& where_;
   const JsonLimits& limits_;
   std::size_t values_ = 0;
-  std::vector<std::set<std::string>> keys_;
+  json root_;
+  json* slot_ = &root_;
+  std::vector<json*> open_;  // lists and objects, the innermost last; none grows while something in it is open
 };
 
 const char* kind_of(const json& v) {
@@ -60,10 +87,9 @@ const char* kind_of(const json& v) {
 
 json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
   check(text.size() <= limits.bytes, where, ": ", text.size(), " bytes of JSON, expected at most ", limits.bytes);
-  Watch watch(where, limits);
-  try {
-    return json::parse(text.begin(), text.end(), std::ref(watch));
-  } catch (const json::exception& e) { fail(where, ": it is not JSON: ", reason(e)); }
+  Builder builder(where, limits);
+  json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
 }
 
 JsonValue JsonValue::parse(std::string_view text, const std::string& where, const JsonLimits& limits) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""`fovea eval boxes` against COCO's figures computed here, image by image and with numpy alone, on cases made to be awkward: tied scores and
-overlaps, crowds, areas that are not the boxes', more than 100 detections of an image, classes without objects, boxes without area.
+"""`fovea eval boxes` against COCO's figures computed here, image by image and with numpy alone, on cases made to be awkward:
+tied scores and overlaps, crowds, areas that are not the boxes', more than 100 detections of an image, classes without objects,
+boxes without area.
 
 usage: boxes.py FOVEA
 """
@@ -15,10 +16,11 @@ except ImportError:
 import program
 
 AREAS = {"all": (0, 1e10), "small": (0, 32 ** 2), "medium": (32 ** 2, 96 ** 2), "large": (96 ** 2, 1e10)}
-STATS = [("AP", None, "all", 100), ("AP50", 0, "all", 100), ("AP75", 5, "all", 100), ("AP_small", None, "small", 100),
-         ("AP_medium", None, "medium", 100), ("AP_large", None, "large", 100), ("AR1", None, "all", 1), ("AR10", None, "all", 10),
-         ("AR100", None, "all", 100), ("AR_small", None, "small", 100), ("AR_medium", None, "medium", 100),
-         ("AR_large", None, "large", 100)]
+# Name, number of the threshold (none: all), range of areas, detections of an image.
+STATS = [("AP", None, "all", 100), ("AP50", 0, "all", 100), ("AP75", 5, "all", 100),
+         ("AP_small", None, "small", 100), ("AP_medium", None, "medium", 100), ("AP_large", None, "large", 100),
+         ("AR1", None, "all", 1), ("AR10", None, "all", 10), ("AR100", None, "all", 100),
+         ("AR_small", None, "small", 100), ("AR_medium", None, "medium", 100), ("AR_large", None, "large", 100)]
 
 
 def overlaps(found, objects):
@@ -67,7 +69,7 @@ def curve(right, objects):
 
 
 def measure(truth, results):
-    """(category, range of areas, detections an image) -> 10 curves and 10 recalls, one a threshold; without those that have no objects."""
+    """(category, range of areas, detections an image) -> 10 curves and 10 recalls, one a threshold; of those with objects."""
     thresholds = numpy.linspace(0.5, 0.95, 10)
     all_figures = {}
     for category in [c["id"] for c in truth["categories"]]:
@@ -134,8 +136,9 @@ def case(seed, images, most_objects, most_found, step):
         for _ in range(random.integers(0, most_objects + 1)):
             bbox = box()
             area = float(random.choice([1024, 9216, 100, 20000, 0])) if random.random() < 0.3 else bbox[2] * bbox[3]
-            mine.append({"id": len(truth["annotations"]) + len(mine) + 1, "image_id": image, "iscrowd": int(random.random() < 0.15),
-                         "category_id": int(random.choice([c["id"] for c in categories[1:]])), "bbox": bbox, "area": area,
+            mine.append({"id": len(truth["annotations"]) + len(mine) + 1, "image_id": image,
+                         "iscrowd": int(random.random() < 0.15), "bbox": bbox, "area": area,
+                         "category_id": int(random.choice([c["id"] for c in categories[1:]])),
                          "ignore": int(random.integers(2)), "segmentation": [[0, 0, 1, 1]]})
         truth["annotations"] += mine
         for _ in range(random.integers(0, most_found + 1)):
@@ -179,8 +182,8 @@ def pictures(fovea, folder):
     (folder / "truth.json").write_text(json.dumps(truth))
     (folder / "results.json").write_text(json.dumps(results))
     curves, confusion, out = folder / "curves.svg", folder / "confusion.svg", folder / "out.json"
-    text = fovea.said("eval", "boxes", folder / "truth.json", folder / "results.json", "--curves", curves, "--confusion", confusion,
-                      "--json", out, "--score", 0.5)
+    text = fovea.said("eval", "boxes", folder / "truth.json", folder / "results.json", "--json", out,
+                      "--curves", curves, "--confusion", confusion, "--score", 0.5)
     got = json.loads(out.read_text())
     for file in (curves, confusion):
         xml.dom.minidom.parse(str(file))
@@ -210,8 +213,9 @@ def wrong(fovea, folder):
     refused('"categories" is missing', truth_text="{}")
     refused("it is not JSON", results_text='[{"score": NaN}]')
     refused("it is not JSON", results_text=json.dumps(results).replace('"score": ', '"score": 1e999', 1))
-    refused("results.json: [0].image_id: expected an id that is there", results_text=json.dumps([{**results[0], "image_id": 4}]))
-    refused("[0].bbox[1]: expected a number, got text", results_text=json.dumps([{**results[0], "bbox": [1, "2", 3, 4]}]))
+    unknown, text = {**results[0], "image_id": 4}, {**results[0], "bbox": [1, "2", 3, 4]}
+    refused("results.json: [0].image_id: expected an id that is there", results_text=json.dumps([unknown]))
+    refused("results.json: [0].bbox[1]: expected a number, got text", results_text=json.dumps([text]))
     refused("images[3].id", truth_text=json.dumps({**truth, "images": truth["images"] + truth["images"]}))
     text = json.dumps(truth)
     for cut in range(0, len(text), max(1, len(text) // 20)):

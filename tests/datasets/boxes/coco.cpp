@@ -29,8 +29,10 @@ std::string truth_of(const std::string& annotations, const std::string& images =
 }
 
 const std::string kAnnotations =
-    R"([{"id":1,"image_id":-5,"category_id":3,"bbox":[1.5,2,10.25,20],"area":150.5,"iscrowd":0,"ignore":1,"segmentation":[[1,2,3,4,5,6]]},
-    {"image_id":9007199254740993,"category_id":18,"bbox":[0,0,64,48],"iscrowd":1,"segmentation":{"size":[48,64],"counts":"PPYo0"}},
+    R"([{"id":1,"image_id":-5,"category_id":3,"bbox":[1.5,2,10.25,20],"area":150.5,"iscrowd":0,"ignore":1,
+    "segmentation":[[1,2,3,4,5,6]]},
+    {"image_id":9007199254740993,"category_id":18,"bbox":[0,0,64,48],"iscrowd":1,
+    "segmentation":{"size":[48,64],"counts":"PPYo0"}},
     {"image_id":-5,"category_id":18,"bbox":[5,6,7,8],"area":0,"iscrowd":true}])";
 
 BoxData read(const std::string& text, const std::vector<std::string>& classes = {}, CocoUse use = CocoUse::training) {

@@ -43,12 +43,14 @@ class Scoring {
 
 // Two images; the cat of the first is found, that of the second is taken for a dog.
 const std::string kTruth =
-    R"({"images":[{"id":4},{"id":2}],"categories":[{"id":9,"name":"cat <a>"},{"id":5,"name":"d\u001b[2Jog"},{"id":1,"name":"eel"}],
+    R"({"images":[{"id":4},{"id":2}],
+    "categories":[{"id":9,"name":"cat <a>"},{"id":5,"name":"d\u001b[2Jog"},{"id":1,"name":"eel"}],
     "annotations":[{"id":1,"image_id":4,"category_id":9,"bbox":[10,10,20,20],"area":400,"iscrowd":0},
     {"id":2,"image_id":2,"category_id":9,"bbox":[10,10,20,20],"area":400,"iscrowd":0},
     {"id":3,"image_id":2,"category_id":5,"bbox":[50,10,20,0],"area":0,"iscrowd":0}]})";
 const std::string kFound =
-    R"([{"image_id":4,"category_id":9,"bbox":[10,10,20,20],"score":0.75},{"image_id":2,"category_id":5,"bbox":[10,10,20,18],"score":0.5}])";
+    R"([{"image_id":4,"category_id":9,"bbox":[10,10,20,20],"score":0.75},
+    {"image_id":2,"category_id":5,"bbox":[10,10,20,18],"score":0.5}])";
 
 }  // namespace
 
@@ -85,7 +87,8 @@ TEST_CASE("box scorer: without intervals, without images") {
   write_text(folder / "none.json", R"({"images":[],"categories":[],"annotations":[]})");
   const auto json_of = [&](const char* truth) {
     Scoring scoring;
-    scoring.set("GROUND_TRUTH", (folder / truth).string()).set("DETECTIONS", (folder / "d.json").string()).set("resamples", "0");
+    scoring.set("GROUND_TRUTH", (folder / truth).string()).set("DETECTIONS", (folder / "d.json").string());
+    scoring.set("resamples", "0");
     AnswerScorer& scorer = scoring.run();
     CHECK(scorer.table().find("95 %") == std::string::npos);
     CHECK(scorer.left_out().empty());
