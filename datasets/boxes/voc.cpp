@@ -108,13 +108,13 @@ class XmlReader {
     check(!o.name.empty() && is_utf8(o.name), what, ": expected a <name> in UTF-8, got ",
           o.name.empty() ? "none" : "other bytes");
     const pugi::xml_node box = object.child("bndbox");
-    check(box, what, " '", o.name, "': it has no <bndbox>");
+    check(box, what, " ", shown(o.name), ": it has no <bndbox>");
     const double first = options_.one_based ? 1 : 0;
     o.annotation.box = {number_in(box, "xmin", what) - first, number_in(box, "ymin", what) - first, number_in(box, "xmax", what),
                         number_in(box, "ymax", what)};
     const std::string_view difficult = trimmed(object.child_value("difficult"));
     o.annotation.ignored = difficult == "1" || difficult == "true";
-    if (auto flaw = flaw_of(read_.image, o.annotation.box, what + " '" + o.name + "'")) faults_.push_back(std::move(*flaw));
+    if (auto flaw = flaw_of(read_.image, o.annotation.box, what + " " + shown(o.name))) faults_.push_back(std::move(*flaw));
     else read_.objects.push_back(std::move(o));
   }
 

@@ -7,9 +7,9 @@
 namespace fovea {
 
 struct VocOptions {
-  // As in the original data sets of Pascal VOC, corners count pixels from 1 and the last pixel belongs to the box: x1 = xmin -
-  // 1, x2 = xmax. Else they are the box's edges as they stand, x1 = xmin, x2 = xmax, which is what labelImg and most other
-  // tools write.
+  // As in the original data sets of Pascal VOC, corners count pixels from 1 and the last pixel belongs to the box:
+  // x1 = xmin - 1, x2 = xmax. Else they are the box's edges as they stand, x1 = xmin, x2 = xmax, which is what labelImg and most
+  // other tools write.
   bool one_based = false;
 };
 

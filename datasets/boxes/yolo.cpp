@@ -151,7 +151,7 @@ class Reader {
     }
     const std::string& name = names_[line.class_number];
     const auto label = index_.find(name);
-    if (label) add_box(image, {.box = line.box, .label = *label}, what + " '" + name + "'", data_.faults);
+    if (label) add_box(image, {.box = line.box, .label = *label}, what + " " + shown(name), data_.faults);
     else
       data_.faults.push_back({image.source,
                               fmt::format("{}: {} is none of the {} classes", what, shown(name), data_.classes.size()),
