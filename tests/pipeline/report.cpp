@@ -99,7 +99,7 @@ TEST_CASE("a report stands alone and covers the whole ledger", "[pipeline]") {
   CHECK(page.find("m &amp; m") != std::string::npos);
   CHECK(page.find("no pictures: ") != std::string::npos);  // its input is gone; the rest is shown
   CHECK(count_of(page, "data:image/jpeg;base64,") == 4);
-  CHECK(page.find("http") == std::string::npos);
+  CHECK(page.find("://") == std::string::npos);
   CHECK(page.find("src=\"data:") != std::string::npos);
 }
 
