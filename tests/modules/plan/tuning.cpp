@@ -78,7 +78,7 @@ TEST_CASE("tuning: the fastest is chosen, and measured once") {
 
 TEST_CASE("tuning: an unclear choice is measured again by the next processes, three times at most, a clear one stays") {
   OwnFile file;
-  // Fast once in a while and slow at its median, beside one that is always the same.
+  // Fast once in a while and slow at its median, beside one that is always the same; so far apart that a busy machine does not matter.
   int made = 0, run = 0;
   const auto disturbed = [&](bool really) {
     const auto sleep = [](int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); };
@@ -86,10 +86,10 @@ TEST_CASE("tuning: an unclear choice is measured again by the next processes, th
         {"uneven",
          [&run, &made, really, sleep] {
            ++made;
-           return plan::Trial{{}, [&run, really, sleep] { sleep(really && ++run % 3 != 0 ? 9 : 1); }};
+           return plan::Trial{{}, [&run, really, sleep] { sleep(really && ++run % 3 != 0 ? 36 : 4); }};
          }},
         {"even", [sleep] {
-           return plan::Trial{{}, [sleep] { sleep(4); }};
+           return plan::Trial{{}, [sleep] { sleep(16); }};
          }}};
   };
   for (int process = 1; process <= 5; ++process) {
