@@ -1,7 +1,6 @@
 #include "pipeline/live/live_site.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "modules/core/json.hpp"
 #include "pipeline/live/page.hpp"
