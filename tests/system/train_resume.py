@@ -75,6 +75,14 @@ def killed_at(arguments, log, step, rng):
         process.communicate()
 
 
+def lines_of(log):
+    """0 where there is no file: a run that begins again removes the old one at any moment."""
+    try:
+        return log.read_text().count("\n")
+    except FileNotFoundError:
+        return 0
+
+
 def main():
     fovea = sys.argv[1]
     rng = random.Random()
@@ -115,7 +123,7 @@ def main():
         try:
             log = torn / "log.jsonl"
             until = time.monotonic() + 300
-            while not (log.exists() and 0 < log.read_text().count("\n") < 6):
+            while not 0 < lines_of(log) < 6:
                 assert other.poll() is None and time.monotonic() < until, "it did not begin again"
                 time.sleep(0.002)
             second = start(command + ["-o", str(torn), "--resume"])
