@@ -143,6 +143,13 @@ TEST_CASE("live page: requests that never end make room for others", "[pipeline]
   CHECK(Visitor::Clock::now() - began < 8s);
 }
 
+// MB. The address sanitizer holds back up to 256 of what was freed.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr double kMostGrowth = 300;
+#else
+constexpr double kMostGrowth = 30;
+#endif
+
 TEST_CASE("live page: rubbish is answered or ended, and costs no memory", "[pipeline]") {
   Page page;
   const Browser browser = page.browser();
@@ -168,7 +175,7 @@ TEST_CASE("live page: rubbish is answered or ended, and costs no memory", "[pipe
       CHECK(visitor.is_closed_within(5s));
     }
   CHECK(browser.get("/health").status == 200);
-  CHECK(resident_memory_mb() - before < 30);
+  CHECK(resident_memory_mb() - before < kMostGrowth);
 }
 
 TEST_CASE("live page: the answer to a request that is too large arrives", "[pipeline]") {
