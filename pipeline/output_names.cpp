@@ -1,6 +1,6 @@
 #include "pipeline/output_names.hpp"
 
-#include <string>
+#include <algorithm>
 
 #include "modules/core/fingerprint.hpp"
 
@@ -28,6 +28,12 @@ std::filesystem::path fitting(const std::filesystem::path& file) {
   while (kept > 0 && (static_cast<unsigned char>(name[kept]) & 0xC0) == 0x80) --kept;  // not inside a character of UTF-8
   const std::string hash = fingerprint(file.stem().string()).substr(0, kHash);
   return file.parent_path() / (name.substr(0, kept) + "~" + hash + ending_of(name));
+}
+
+std::filesystem::path beside(const std::filesystem::path& output, std::string what) {
+  std::replace_if(
+      what.begin(), what.end(), [](char c) { return c == '/' || static_cast<unsigned char>(c) < 32; }, '-');
+  return fitting(output.parent_path() / (output.stem().string() + '.' + what));
 }
 
 }  // namespace fovea

@@ -1,7 +1,6 @@
 #include "pipeline/picture_model.hpp"
 
 #include "datasets/preprocess.hpp"
-#include "modules/explain/attention.hpp"
 
 namespace fovea {
 
@@ -9,9 +8,7 @@ PictureModel::PictureModel(Model model, Options options) : model_(std::move(mode
   const Preprocess& p = model_.preprocess();
   check(p.resize != Preprocess::Resize::none, model_.name(),
         " takes pictures of any size as they are, and a batch has one: expected a network with a size in its recipe");
-  if (options_.keep.empty()) return;
-  const auto all = explain::layers_of(explained(model_), {1, model_.channels(), p.height, p.width});
-  layers_ = explain::choose_layers(all, options_.keep, explain::kMapKinds, "keep");
+  if (!options_.keep.empty()) layers_ = map_layers(model_, options_.keep);
 }
 
 PictureModel::Answer PictureModel::answer(const Model::Result& result, std::int64_t index, const Geometry& geometry) const {
@@ -19,12 +16,7 @@ PictureModel::Answer PictureModel::answer(const Model::Result& result, std::int6
   for (const auto& [name, value] : result.outputs) a.outputs.add(name, value.slice(0, index, index + 1));
   a.output = a.outputs.first();
   if (model_.info().outputs.front().kind == "class logits") a.top = top_k(a.output, model_.classes(), options_.top);
-  std::vector<std::pair<std::string, Tensor>> kept;
-  for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, t.value);
-  for (const explain::Layer& layer : layers_) {
-    explain::Map map = explain::attention_map(layer, explain::find_kept(kept, layer.name).slice(0, index, index + 1));
-    a.maps.push_back({layer.name, place_map(map, geometry), std::move(map)});
-  }
+  a.maps = placed_maps(layers_, result.taps, index, geometry);
   return a;
 }
 

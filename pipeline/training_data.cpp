@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "datasets/csv.hpp"
 
 namespace fovea {
@@ -26,6 +29,20 @@ std::vector<std::string> names_of(const std::vector<KeyGroup>& groups) {
     if (group.path == "train")
       for (const auto& key : group.keys) names.push_back(key.name);
   return names;
+}
+
+void set_classes(Yaml& recipe, const std::vector<std::string>& classes, const Yaml& data) {
+  std::string names;
+  try {
+    names = nlohmann::json(classes).dump();  // quoted as YAML has it too
+  } catch (const nlohmann::json::exception&) { fail(data.where(), ": a class's name is not UTF-8"); }
+  recipe.set("model.head.classes", names);
+}
+
+void count_epochs(const Yaml& train, double epochs, double each, TrainOptions& options) {
+  if (!train.has("epochs")) return;
+  check(epochs > 0 && epochs <= 1e6 && !train.has("steps"), train.where(), ": expected either steps or epochs > 0");
+  options.steps = options.schedule.steps = std::max<std::int64_t>(1, std::llround(epochs * each));
 }
 
 std::string bad_table(const std::vector<BadFile>& bad) {

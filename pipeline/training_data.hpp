@@ -15,6 +15,12 @@ std::vector<std::filesystem::path> data_paths(const Yaml& key, const std::filesy
 // The names of a task's keys right below `train:`.
 std::vector<std::string> names_of(const std::vector<KeyGroup>& groups);
 
+// Makes these the classes of the recipe's head. Error, opened by where `data` stands, for a name that is not UTF-8.
+void set_classes(Yaml& recipe, const std::vector<std::string>& classes, const Yaml& data);
+
+// Where the recipe counts epochs, of `each` steps, they become steps. Error where it counts both.
+void count_epochs(const Yaml& train, double epochs, double each, TrainOptions& options);
+
 // A table of paths with their reasons.
 std::string bad_table(const std::vector<BadFile>& bad);
 

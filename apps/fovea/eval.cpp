@@ -43,10 +43,8 @@ std::string model_of(const std::string& name) {
        path.parent_path().empty() ? "." : path.parent_path().string());
 }
 
-void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
-
 void write_json(const std::string& file, const nlohmann::ordered_json& json) {
-  if (!file.empty()) write_text(file, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  if (!file.empty()) write_file_atomically(file, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 // Says what was not measured; gives the exit code.
@@ -94,7 +92,7 @@ int run_eval(Settings& s) {
   nlohmann::ordered_json all{{"model", model.name()}, {"precision", name_of(precision)}};
   all.update(evaluator.json());
   write_json(s.json, all);
-  for (const auto& [file, text] : evaluator.files()) write_text(file, text);
+  for (const auto& [file, text] : evaluator.files()) write_file_atomically(file, text);
   return code;
 }
 

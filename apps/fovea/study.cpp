@@ -44,8 +44,6 @@ struct Settings {
   int seeds = 3, pictures = 24, threads = 0;
 };
 
-void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
-
 // A folder's name for any label.
 std::string folder_of(const std::string& label) {
   std::string name;
@@ -103,7 +101,7 @@ std::optional<StudyResult> result_in(const fs::path& folder) {
 }
 
 void write_result(const fs::path& folder, const StudyResult& result) {
-  write_text(folder / "result.json", nlohmann::json(result).dump(2) + "\n");
+  write_file_atomically(folder / "result.json", nlohmann::json(result).dump(2) + "\n");
 }
 
 // Puts aside what another recipe, other data or other code left where a training is to stand, and says what differs. Results are kept: they
@@ -212,10 +210,10 @@ int run_study(const Settings& s) {
       rows[i].results.push_back(std::move(*result));
     }
   measure_latency(rows, models, usual_input(models.front()));
-  write_text(fs::path(s.out) / "study.csv", study_csv(rows));
-  write_text(fs::path(s.out) / "study.txt", study_table(rows));
-  write_text(fs::path(s.out) / "study.svg",
-             study_svg(rows, fmt::format("{}: score against latency", fs::path(s.recipe).stem().string())));
+  write_file_atomically(fs::path(s.out) / "study.csv", study_csv(rows));
+  write_file_atomically(fs::path(s.out) / "study.txt", study_table(rows));
+  write_file_atomically(fs::path(s.out) / "study.svg",
+                        study_svg(rows, fmt::format("{}: score against latency", fs::path(s.recipe).stem().string())));
   std::cout << study_table(rows);
   return kExitDone;
 }

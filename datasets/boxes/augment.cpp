@@ -119,9 +119,6 @@ BoxPicture augmented(const BoxPicture& picture, const AnotherPicture& another, c
   return out;
 }
 
-Box to_network(const Box& b, const Geometry& g) { return from_pixels(g.to_network(on_pixels(b))); }
-Box to_source(const Box& b, const Geometry& g) { return from_pixels(g.to_source(on_pixels(b))); }
-
 std::vector<Annotation> to_network(const std::vector<Annotation>& annotations, const Geometry& g) {
   std::vector<Annotation> out;
   for (const Annotation& one : annotations) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "datasets/augment.hpp"
-#include "datasets/boxes/box.hpp"
+#include "datasets/boxes/placed.hpp"
 #include "datasets/preprocess.hpp"
 #include "modules/core/random.hpp"
 
@@ -53,10 +53,7 @@ using AnotherPicture = std::function<BoxPicture(Random&)>;
 BoxPicture augmented(const BoxPicture& picture, const AnotherPicture& another, const Preprocess& p, const BoxAugment& a,
                      Random& random);
 
-// The boxes of a picture as validation shows it to a network, and those that a network found back on the picture.
-Box to_network(const Box& on_source, const Geometry& g);
-Box to_source(const Box& on_network, const Geometry& g);
-// All of them, clipped to what the network sees; those beside it are left out.
+// The boxes of a picture as validation shows it to a network, clipped to what the network sees; those beside it are left out.
 std::vector<Annotation> to_network(const std::vector<Annotation>& on_source, const Geometry& g);
 
 }  // namespace fovea

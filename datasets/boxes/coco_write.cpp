@@ -67,8 +67,6 @@ class Lines {
   std::string text_;
 };
 
-void write(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
-
 void check_ids(const BoxData& data) {
   check(data.category_ids.size() == data.classes.size(), "boxes: expected an id for each of ", data.classes.size(),
         " classes, got ", data.category_ids.size());
@@ -106,10 +104,12 @@ std::string coco_results_text(const BoxData& data, const std::vector<Detections>
   return all.list() + "\n";
 }
 
-void write_coco(const fs::path& file, const BoxData& data) { write(file, coco_text(data, fs::absolute(file).parent_path())); }
+void write_coco(const fs::path& file, const BoxData& data) {
+  write_file_atomically(file, coco_text(data, fs::absolute(file).parent_path()));
+}
 
 void write_coco_results(const fs::path& file, const BoxData& data, const std::vector<Detections>& detections) {
-  write(file, coco_results_text(data, detections));
+  write_file_atomically(file, coco_results_text(data, detections));
 }
 
 }  // namespace fovea

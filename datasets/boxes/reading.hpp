@@ -21,7 +21,6 @@ std::string read_text(const std::filesystem::path& file, std::size_t most_bytes)
 // The lines without their ends and without blanks around them; empty ones stay.
 std::vector<std::string_view> lines_of(std::string_view text);
 std::string_view trimmed(std::string_view text);
-bool is_utf8(std::string_view text);
 // All of the text as a number, which may be "nan" or "inf"; none where it is something else or too large for a double.
 std::optional<double> number_of(std::string_view text);
 // For messages: what was read, in quotes, not longer than is good to read.

@@ -11,6 +11,7 @@
 #include "datasets/boxes/reading.hpp"
 #include "datasets/image.hpp"
 #include "datasets/walk.hpp"
+#include "modules/core/json.hpp"
 #include "modules/io/files.hpp"
 
 namespace fovea {

@@ -6,6 +6,7 @@
 
 #include "datasets/boxes/reading.hpp"
 #include "datasets/boxes/voc.hpp"
+#include "modules/core/json.hpp"
 #include "modules/io/files.hpp"
 
 namespace fovea {
@@ -63,8 +64,6 @@ std::string xml_of(const AnnotatedImage& image, const fs::path& folder, const st
   return text.str();
 }
 
-void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
-
 }  // namespace
 
 std::string voc_text(const AnnotatedImage& image, const fs::path& folder, const std::vector<std::string>& classes,
@@ -86,10 +85,11 @@ void write_voc(const fs::path& folder, const std::vector<BoxPart>& parts, const 
     std::string list;
     for (const AnnotatedImage& image : part.data.images) {
       const std::string stem = image.file.stem().string();
-      write_text(folder / "Annotations" / (stem + ".xml"), xml_of(image, folder, part.data.classes, options.one_based ? 1 : 0));
+      write_file_atomically(folder / "Annotations" / (stem + ".xml"),
+                            xml_of(image, folder, part.data.classes, options.one_based ? 1 : 0));
       list += stem + "\n";
     }
-    write_text(folder / "ImageSets" / ((part.name.empty() ? "all" : part.name) + ".txt"), list);
+    write_file_atomically(folder / "ImageSets" / ((part.name.empty() ? "all" : part.name) + ".txt"), list);
   }
 }
 

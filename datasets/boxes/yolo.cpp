@@ -11,6 +11,7 @@
 #include "datasets/boxes/yolo_layout.hpp"
 #include "datasets/picture_size.hpp"
 #include "datasets/walk.hpp"
+#include "modules/core/json.hpp"
 #include "modules/io/files.hpp"
 
 namespace fovea {
@@ -190,8 +191,6 @@ std::vector<std::string> names_of(const YoloLayout& layout) {
   return names;
 }
 
-void write_text(const fs::path& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
-
 }  // namespace
 
 std::string yolo_text(const AnnotatedImage& image, const std::vector<double>& scores) {
@@ -251,10 +250,10 @@ void write_yolo(const fs::path& folder, const std::vector<BoxPart>& parts) {
     for (AnnotatedImage image : part.data.images) {
       check_labels(image, classes.size());
       if (image.size.empty()) image.size = picture_size(image.file);
-      write_text(labels / (image.file.stem().string() + ".txt"), yolo_text(image));
+      write_file_atomically(labels / (image.file.stem().string() + ".txt"), yolo_text(image));
     }
   }
-  write_text(folder / "data.yaml", yaml);
+  write_file_atomically(folder / "data.yaml", yaml);
 }
 
 }  // namespace fovea

@@ -5,6 +5,7 @@
 
 #include "datasets/boxes/reading.hpp"
 #include "datasets/walk.hpp"
+#include "modules/core/json.hpp"
 #include "modules/io/yaml.hpp"
 
 namespace fovea {

@@ -85,6 +85,13 @@ const char* kind_of(const json& v) {
 
 }  // namespace
 
+bool is_utf8(std::string_view bytes) {
+  try {
+    (void)json(bytes).dump();
+    return true;
+  } catch (const json::type_error&) { return false; }
+}
+
 json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
   check(text.size() <= limits.bytes, where, ": ", text.size(), " bytes of JSON, expected at most ", limits.bytes);
   Builder builder(where, limits);

@@ -23,6 +23,9 @@ struct JsonLimits {
   std::size_t values = 1'000'000;  // about 100 bytes of memory each
 };
 
+// Whether bytes are text that JSON can hold.
+bool is_utf8(std::string_view bytes);
+
 // The whole text as one value. Error "<where>: it is not JSON: line 3, column 7: ...", or with the limit that it is over.
 nlohmann::json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits = {});
 

@@ -13,9 +13,9 @@
 #include <new>
 #include <string>
 #include <thread>
-#include <utility>
 
 #include "modules/core/error.hpp"
+#include "modules/io/descriptor.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -44,22 +44,6 @@ std::string reason(int error) {
 [[noreturn]] void cannot(const char* verb, const fs::path& file, int error) {
   throw FileError(file.string() + ": cannot " + verb + ": " + reason(error), error);
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  // Network file systems report a full disk only here.
-  int close() { return ::close(std::exchange(fd_, -1)); }
-
- private:
-  int fd_;
-};
 
 // Removes the file unless told that it was renamed.
 struct Temporary {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "modules/core/error.hpp"
@@ -38,5 +39,8 @@ struct Bytes {
 // temporary file.
 void write_file_atomically(const std::filesystem::path& file, const void* data, std::size_t size);
 void write_file_atomically(const std::filesystem::path& file, std::span<const Bytes> parts);
+inline void write_file_atomically(const std::filesystem::path& file, std::string_view text) {
+  write_file_atomically(file, text.data(), text.size());
+}
 
 }  // namespace fovea

@@ -16,16 +16,14 @@ namespace {
 
 std::string extra_name(int i) { return "p" + std::to_string(6 + i); }
 
-std::vector<Feature> of_width(Features in, std::int64_t width, int extra) {
-  std::vector<Feature> out(in.begin(), in.end());
-  for (Feature& f : out) f.channels = width;
-  for (int i = 0; i < extra; ++i) out.push_back({extra_name(i), width, out.back().stride * 2});
-  return out;
+std::vector<Feature> with_extra(std::vector<Feature> levels, int extra) {
+  for (int i = 0; i < extra; ++i) levels.push_back({extra_name(i), levels.back().channels, levels.back().stride * 2});
+  return levels;
 }
 
 class FeaturePyramid final : public Neck {
  public:
-  FeaturePyramid(const Scope& s, Features in, std::int64_t width, int extra) : Neck(s, of_width(in, width, extra)) {
+  FeaturePyramid(const Scope& s, Features in, std::int64_t width, int extra) : Neck(s, with_extra(of_width(in, width), extra)) {
     for (std::size_t i = 0; i < in.size(); ++i) levels_.emplace_back(s, static_cast<std::int64_t>(i), in[i].channels, width);
     for (int i = 0; i < extra; ++i)
       extra_.emplace_back(

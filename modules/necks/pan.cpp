@@ -15,12 +15,6 @@
 namespace fovea {
 namespace {
 
-std::vector<Feature> of_width(Features in, std::int64_t width) {
-  std::vector<Feature> out(in.begin(), in.end());
-  for (Feature& f : out) f.channels = width;
-  return out;
-}
-
 class ConvNorm {
  public:
   ConvNorm(const Scope& s, std::int64_t in, std::int64_t out, int kernel, int stride = 1)

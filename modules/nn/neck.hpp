@@ -13,6 +13,12 @@ class Neck : public Block {
   const std::vector<Feature>& features() const { return features_; }
 
  protected:
+  // Those features, all of one width.
+  static std::vector<Feature> of_width(Features in, std::int64_t width) {
+    std::vector<Feature> out(in.begin(), in.end());
+    for (Feature& f : out) f.channels = width;
+    return out;
+  }
   Neck(const Scope& scope, std::vector<Feature> features) : Block(scope), features_(std::move(features)) {}
   // All of features(), in that order, from the features that the neck was made for.
   Vars forward(const Vars& in) const override = 0;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/live/descriptor.hpp"
+#include "modules/io/descriptor.hpp"
 #include "pipeline/live/http.hpp"
 
 namespace fovea {

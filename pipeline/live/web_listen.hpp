@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "pipeline/live/descriptor.hpp"
+#include "modules/io/descriptor.hpp"
 
 namespace fovea {
 

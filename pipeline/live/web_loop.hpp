@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "pipeline/live/descriptor.hpp"
+#include "modules/io/descriptor.hpp"
 #include "pipeline/live/http.hpp"
 #include "pipeline/live/web_client.hpp"
 

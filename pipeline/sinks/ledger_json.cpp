@@ -9,13 +9,6 @@ using Json = nlohmann::ordered_json;
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-bool is_utf8(const std::string& bytes) {
-  try {
-    (void)Json(bytes).dump();
-    return true;
-  } catch (const Json::type_error&) { return false; }
-}
-
 void put_name(Json& json, const std::string& key, const std::string& name) {
   json[key] = name;
   if (is_utf8(name)) return;

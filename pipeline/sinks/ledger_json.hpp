@@ -10,7 +10,6 @@
 
 namespace fovea {
 
-bool is_utf8(const std::string& bytes);
 void put_name(nlohmann::ordered_json& json, const std::string& key, const std::string& name);
 std::string get_name(const JsonValue& json, const std::string& key);
 

@@ -1,11 +1,14 @@
 #include "pipeline/sinks/report_pictures.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 #include <string_view>
 
 #include "datasets/resize.hpp"
+#include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sources/pages.hpp"
 
 namespace fovea {
@@ -110,6 +113,12 @@ std::string jpeg_uri(const cv::Mat& bgr, int quality) {
 }
 
 cv::Mat shrunk(const cv::Mat& bgr, int longest) { return resized(bgr, fitted(bgr.size(), longest)); }
+
+std::string figure(const fs::path& file, const std::string& caption, const std::string& part) {
+  constexpr int kSide = 420;  // pixels
+  return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
+                     jpeg_uri(shrunk(displayable(read_part(file, part)), kSide), 85), html(caption));
+}
 
 EntryPictures make_entry_pictures(const fs::path& input, const fs::path& output, const std::vector<fs::path>& overlays,
                                   const std::string& page) {

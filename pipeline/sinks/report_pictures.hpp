@@ -22,6 +22,9 @@ std::string jpeg_uri(const cv::Mat& bgr, int quality);
 // At most `longest` pixels on the longer side, and never enlarged.
 cv::Mat shrunk(const cv::Mat& bgr, int longest);
 
+// An HTML <figure> of a picture file, or of a part of it, no larger than articles show it. Error when it cannot be read.
+std::string figure(const std::filesystem::path& file, const std::string& caption, const std::string& part = {});
+
 struct EntryPictures {
   cv::Size input, output;                   // in pixels
   std::string before, after;                // the whole image: bicubic, and the output, at the same size

@@ -6,6 +6,7 @@
 
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/explain/attention.hpp"
 #include "pipeline/stages/explain_facts.hpp"
 
 namespace fovea {
@@ -60,6 +61,23 @@ cv::Mat place_map(const explain::Map& map, const Geometry& g) {
       if (seen.contains(at)) heat.at<float>(y, x) = static_cast<float>(map.at(at.y, at.x));
     }
   return heat;
+}
+
+std::vector<Layer> map_layers(const Model& model, const std::string& keep) {
+  return explain::choose_layers(explain::layers_of(explained(model), usual_input(model)), keep, explain::kMapKinds, "keep");
+}
+
+std::vector<PlacedMap> placed_maps(const std::vector<Layer>& layers, const std::vector<Model::Tap>& taps, std::int64_t index,
+                                   const Geometry& geometry) {
+  std::vector<std::pair<std::string, Tensor>> kept;
+  for (const Model::Tap& t : taps) kept.emplace_back(t.name, t.value);
+  std::vector<PlacedMap> maps;
+  for (const Layer& layer : layers) {
+    explain::Map map = explain::attention_map(layer, explain::find_kept(kept, layer.name).slice(0, index, index + 1));
+    cv::Mat heat = place_map(map, geometry);
+    maps.push_back({layer.name, std::move(heat), std::move(map)});
+  }
+  return maps;
 }
 
 Explainer::Explainer(Model model, ExplainOptions options)

@@ -48,6 +48,12 @@ Shape usual_input(const Model& model);
 // The values of a map at the centres of the source's pixels; NaN outside what the network saw.
 cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
 
+// The layers of a model that `keep` names and that are maps of positions. Error when there are none.
+std::vector<explain::Layer> map_layers(const Model& model, const std::string& keep);
+// Their maps for sample `index` of what the model gave, on the picture that the geometry is of.
+std::vector<PlacedMap> placed_maps(const std::vector<explain::Layer>& layers, const std::vector<Model::Tap>& taps,
+                                   std::int64_t index, const Geometry& geometry);
+
 class Explainer {
  public:
   // Checks everything that can be wrong before an image is read: the method, the layer, the target, damaged weights. Error.

@@ -12,12 +12,6 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-// "out/photo.jpg.json" to "out/photo.jpg.<map><ending>"
-fs::path beside(const fs::path& output, std::string map, const char* ending) {
-  std::replace(map.begin(), map.end(), '/', '-');
-  return fitting(output.parent_path() / (output.stem().string() + '.' + map + ending));
-}
-
 // Evidence for the class is what is coloured; what speaks against it stays in the raw values.
 cv::Mat shown(const PlacedMap& map) {
   const bool is_signed = map.map.name == "integrated_gradients";
@@ -35,7 +29,7 @@ void ExplainImages::process(std::span<Frame> batch) {
 }
 
 void SaveExplained::save_map(Frame& frame, const PlacedMap& map, nlohmann::ordered_json& facts) const {
-  const fs::path overlay = beside(frame.output, map.name, ".png");
+  const fs::path overlay = beside(frame.output, map.name + ".png");
   const OverlayOptions look{.colours = options_.colours, .opacity = options_.opacity, .legend = true};
   cv::Mat heat = shown(map);
   map.heat.copyTo(heat, missing(map.heat));  // what was not seen stays so
@@ -45,7 +39,7 @@ void SaveExplained::save_map(Frame& frame, const PlacedMap& map, nlohmann::order
   put_name(facts, "overlay", overlay.filename().string());
   if (options_.raw == RawMap::none) return;
   const bool npy = options_.raw == RawMap::npy;
-  const fs::path raw = beside(frame.output, map.name, npy ? ".npy" : ".raw.png");
+  const fs::path raw = beside(frame.output, map.name + (npy ? ".npy" : ".raw.png"));
   write_output(raw, [&] { npy ? write_heat_npy(raw, map.heat) : write_heat_png(raw, map.heat); });
   frame.written.push_back(raw);
   put_name(facts, "raw", raw.filename().string());
@@ -59,7 +53,7 @@ void SaveExplained::process(std::span<Frame> batch) {
     facts.update(e.facts);
     for (std::size_t i = 0; i < e.maps.size(); ++i) save_map(frame, e.maps[i], facts["maps"][i]);
     for (std::size_t i = 0; i < e.bars.size(); ++i) {
-      const fs::path file = beside(frame.output, e.bars[i].name, ".svg");
+      const fs::path file = beside(frame.output, e.bars[i].name + ".svg");
       write_text(file, bars_svg(e.bars[i].name, e.bars[i].values));
       frame.written.push_back(file);
       put_name(facts["channels"][i], "picture", file.filename().string());

@@ -145,15 +145,6 @@ Trainer::Validate validation_of(const std::shared_ptr<Photos>& photos, int batch
   };
 }
 
-// Epochs become steps; without them the recipe counts steps itself.
-void count_epochs(const Yaml& train, double epochs, std::size_t images, int batch, TrainOptions& options) {
-  if (!train.has("epochs")) return;
-  check(epochs > 0 && epochs <= 1e6 && !train.has("steps"), train.where(), ": expected either steps or epochs > 0");
-  const double each = static_cast<double>(images) / (static_cast<double>(batch) * options.accumulate);
-  options.steps = options.schedule.steps = std::max<std::int64_t>(1, std::llround(epochs * each));
-  if (!train.has("validate_every")) options.validate_every = std::max<std::int64_t>(1, std::llround(each));
-}
-
 // Says which class has nothing to learn from; a class of the model that is empty would never be said.
 void check_classes(const Photos& photos, const std::vector<std::string>& classes, const std::string& where) {
   const auto counts = class_counts(photos.samples(), classes.size());
@@ -173,11 +164,7 @@ void name_classes(Yaml& recipe, const fs::path& root) {
   if (head.has("classes"))
     check(head.at("classes").scalar() == std::to_string(data.classes.size()), head.at("classes").where(), ": ",
           head.at("classes").scalar(), " classes are wanted, the data have ", data.classes.size());
-  std::string names;
-  try {
-    names = nlohmann::json(data.classes).dump();  // quoted as YAML has it too
-  } catch (const nlohmann::json::exception&) { fail(train.at("data").where(), ": a class's name is not UTF-8"); }
-  recipe.set("model.head.classes", names);
+  set_classes(recipe, data.classes, train.at("data"));
 }
 
 std::vector<KeyGroup> classify_keys() {
@@ -215,7 +202,9 @@ TrainJob classify_training(const Yaml& recipe, const Model& model, const fs::pat
   photos.balance = keys.balance;
   photos.classes = static_cast<std::int64_t>(data.classes.size());
   photos.seed = options.seed;
-  count_epochs(train, keys.epochs, training.size(), photos.batch, options);
+  const double each = static_cast<double>(training.size()) / (static_cast<double>(photos.batch) * options.accumulate);
+  count_epochs(train, keys.epochs, each, options);
+  if (train.has("epochs") && !train.has("validate_every")) options.validate_every = std::max<std::int64_t>(1, std::llround(each));
   check(options.patience == 0 || validating->size() > 0, train.where(), ": patience needs pictures to validate with");
 
   TrainJob job;

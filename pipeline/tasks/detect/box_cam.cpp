@@ -12,8 +12,7 @@ namespace {
 
 constexpr double kOverlap = 0.5;
 
-std::int64_t surest(const NamedTensors& outputs, const DetectGrid& grid, const Detection& on_network) {
-  const DetectMaps maps(outputs, grid);
+std::int64_t surest(const DetectMaps& maps, const DetectGrid& grid, const Detection& on_network) {
   std::int64_t best = -1;
   float best_logit = 0;
   for (std::int64_t i = 0; i < grid.size(); ++i) {
@@ -37,25 +36,36 @@ explain::Layer features_of(const std::vector<explain::Layer>& layers, const Dete
   return *found;
 }
 
+// The class logit of a prediction.
+ClassLogit logit_of(std::int64_t prediction, std::int64_t label, const DetectGrid& grid) {
+  const DetectGrid::Level& level = grid.levels()[grid.level_of(prediction)];
+  const std::int64_t each = grid.coding().per_position(), inside = prediction - level.begin, position = inside / each;
+  return {"class." + std::to_string(level.stride), inside % each * grid.classes() + label, position / level.width,
+          position % level.width};
+}
+
 }  // namespace
 
-PlacedMap box_cam(const Model& model, const cv::Mat& picture, const Detection& detection) {
+std::vector<PlacedMap> box_cams(const Model& model, const cv::Mat& picture, std::span<const Detection> detections) {
+  if (detections.empty()) return {};
   const Preprocessed in = preprocess(picture, model.preprocess());
-  const auto classes = static_cast<std::int64_t>(model.classes().size());
-  const DetectGrid grid(detect_head(model).coding(), classes, in.tensor.dim(2), in.tensor.dim(3));
-  Detection on_network = detection;
-  on_network.box = from_pixels(in.geometry.to_network(on_pixels(detection.box)));
-  const std::int64_t i = surest(model.run(in.tensor, {}).outputs, grid, on_network);
-  const DetectGrid::Level& level = grid.levels()[grid.level_of(i)];
-  const std::int64_t each = grid.coding().per_position(), position = (i - level.begin) / each;
-  const ClassLogit logit{"class." + std::to_string(level.stride), (i - level.begin) % each * classes + detection.label,
-                         position / level.width, position % level.width};
+  const DetectGrid grid(detect_head(model).coding(), static_cast<std::int64_t>(model.classes().size()), in.tensor.dim(2),
+                        in.tensor.dim(3));
+  const DetectMaps said(model.run(in.tensor, {}).outputs, grid);
   const explain::ForwardFunction network = explained(model);
-  const explain::Layer layer = features_of(explain::layers_of(network, in.tensor.shape()), level);
-  explain::Map map =
-      explain::grad_cam({network, in.tensor, logit, [=](const NamedVars& y) { return sigmoid(logit(y)); }, {layer}}).maps.at(0);
-  cv::Mat heat = place_map(map, in.geometry);
-  return {layer.name, std::move(heat), std::move(map)};
+  const std::vector<explain::Layer> layers = explain::layers_of(network, in.tensor.shape());
+  std::vector<PlacedMap> maps;
+  for (Detection d : detections) {
+    d.box = to_network(d.box, in.geometry);
+    const std::int64_t prediction = surest(said, grid, d);
+    const ClassLogit logit = logit_of(prediction, d.label, grid);
+    const explain::Layer layer = features_of(layers, grid.levels()[grid.level_of(prediction)]);
+    const auto confidence = [logit](const NamedVars& y) { return sigmoid(logit(y)); };
+    explain::Map map = explain::grad_cam({network, in.tensor, logit, confidence, {layer}}).maps.at(0);
+    cv::Mat heat = place_map(map, in.geometry);
+    maps.push_back({layer.name, std::move(heat), std::move(map)});
+  }
+  return maps;
 }
 
 }  // namespace fovea

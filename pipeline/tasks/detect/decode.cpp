@@ -68,7 +68,7 @@ Detections candidates_of(const NamedTensors& outputs, const DetectGrid& grid, st
 Detections on_picture(const Detections& detections, const Geometry& geometry) {
   Detections out;
   for (Detection d : detections) {
-    d.box = clipped(from_pixels(geometry.to_source(on_pixels(d.box))), geometry.source);
+    d.box = clipped(to_source(d.box, geometry), geometry.source);
     if (is_valid(d.box)) out.push_back(d);
   }
   return out;

@@ -1,8 +1,8 @@
 // From a detection head's outputs to boxes on the picture.
 #pragma once
 
+#include "datasets/boxes/placed.hpp"
 #include "datasets/boxes/suppress.hpp"
-#include "datasets/preprocess.hpp"
 #include "pipeline/tasks/detect/grid.hpp"
 
 namespace fovea {

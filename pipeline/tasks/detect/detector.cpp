@@ -2,7 +2,6 @@
 
 #include <opencv2/core.hpp>
 
-#include "modules/explain/attention.hpp"
 #include "pipeline/tasks/detect/windows.hpp"
 
 namespace fovea {
@@ -17,27 +16,14 @@ Detector::Detector(Model model, DetectOptions options) : model_(std::move(model)
   detect_head(model_);
   check(options_.tile == 0 || options_.tile >= 32, "detect: tile: expected at least 32 pixels, got ", options_.tile);
   check(options_.overlap >= 0 && options_.overlap < 0.9, "detect: overlap: expected 0 to 0.9, got ", options_.overlap);
-  if (options_.keep.empty()) return;
-  const auto all = explain::layers_of(explained(model_), usual_input(model_));
-  layers_ = explain::choose_layers(all, options_.keep, explain::kMapKinds, "keep");
-}
-
-std::vector<PlacedMap> Detector::maps_of(const Model::Result& result, const Geometry& geometry) const {
-  std::vector<std::pair<std::string, Tensor>> kept;
-  for (const Model::Tap& t : result.taps) kept.emplace_back(t.name, t.value);
-  std::vector<PlacedMap> maps;
-  for (const explain::Layer& layer : layers_) {
-    explain::Map map = explain::attention_map(layer, explain::find_kept(kept, layer.name));
-    maps.push_back({layer.name, place_map(map, geometry), std::move(map)});
-  }
-  return maps;
+  if (!options_.keep.empty()) layers_ = map_layers(model_, options_.keep);
 }
 
 Detections Detector::candidates(const cv::Mat& picture, Answer* answer) const {
   const Preprocessed in = preprocess(picture, model_.preprocess());
   const std::string keep = answer ? explain::glob_of(layers_) : std::string();
   const Model::Result result = model_.run(in.tensor, {.keep = keep, .precision = options_.precision});
-  if (answer) answer->maps = maps_of(result, in.geometry);
+  if (answer) answer->maps = placed_maps(layers_, result.taps, 0, in.geometry);
   const DetectGrid grid(detect_head(model_).coding(), static_cast<std::int64_t>(classes().size()), in.tensor.dim(2),
                         in.tensor.dim(3));
   return on_picture(candidates_of(result.outputs, grid, 0, options_.decode), in.geometry);

@@ -47,7 +47,6 @@ class Detector {
   // Boxes on the picture before suppression; what the network gave where somebody wants it.
   Detections candidates(const cv::Mat& picture, Answer* answer = nullptr) const;
   Detections in_window(const cv::Mat& picture, Answer* answer = nullptr) const;
-  std::vector<PlacedMap> maps_of(const Model::Result& result, const Geometry& geometry) const;
 
   Model model_;
   DetectOptions options_;

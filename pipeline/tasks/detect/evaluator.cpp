@@ -52,7 +52,7 @@ class BoxEvaluator final : public Evaluator {
   void add(std::int64_t batch) override {
     const auto i = static_cast<std::size_t>(batch);
     found_[i] = measure_boxes(*metrics_, *detector_, data_.images[i], left_out_);
-    scores_.reset();
+    scores_.reset(), intervals_.reset();
   }
   double score() const override { return scores().ap; }
   std::string table() const override { return box_table(scores(), intervals()); }
@@ -78,8 +78,10 @@ class BoxEvaluator final : public Evaluator {
     if (!scores_) scores_ = metrics_->scores();
     return *scores_;
   }
-  std::vector<BoxMetrics::Interval> intervals() const {
-    return resampling_.resamples > 0 ? metrics_->intervals(resampling_) : std::vector<BoxMetrics::Interval>();
+  const std::vector<BoxMetrics::Interval>& intervals() const {
+    if (!intervals_)
+      intervals_ = resampling_.resamples > 0 ? metrics_->intervals(resampling_) : std::vector<BoxMetrics::Interval>();
+    return *intervals_;
   }
   BoxConfusion confusion() const {
     BoxConfusion counts(data_.classes);
@@ -96,7 +98,8 @@ class BoxEvaluator final : public Evaluator {
   std::vector<Detections> found_;
   std::vector<BadFile> left_out_;
   std::optional<BoxMetrics> metrics_;
-  mutable std::optional<BoxScores> scores_;
+  mutable std::optional<BoxScores> scores_;  // of all pictures so far, and how sure they are: the table and the JSON ask for both
+  mutable std::optional<std::vector<BoxMetrics::Interval>> intervals_;
 };
 
 }  // namespace

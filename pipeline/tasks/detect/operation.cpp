@@ -16,7 +16,6 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kSide = 420;  // pixels of a report's pictures
 const std::vector<std::string> kWritten{"overlay", "crops", "yolo", "voc", "none"};
 
 class Detect final : public Operation {
@@ -103,8 +102,9 @@ class Detect final : public Operation {
 
   void check_answer(const fs::path& output) const override { read_found(output, detector_->classes()); }
   std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override {
-    summary_ = found_summary(out, ledger, detector_->classes());
-    return write_found(out, ledger, detector_->classes());
+    const std::vector<FoundBoxes> all = read_all_found(out, ledger, detector_->classes());
+    summary_ = found_summary(all, detector_->classes());
+    return write_found(out, all, detector_->classes());
   }
   ReportParts report() const override { return {.title = "Fovea detect", .extra = summary_}; }
   std::string article(const fs::path& out, const Record& record) const override;
@@ -124,11 +124,6 @@ class Detect final : public Operation {
 std::string title_of(const fs::path& file, const fs::path& output) {
   const std::string name = file.stem().string(), image = output.stem().string() + ".";
   return name.starts_with(image) ? name.substr(image.size()) : name;
-}
-
-std::string figure(const fs::path& file, const std::string& text) {
-  return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
-                     jpeg_uri(shrunk(displayable(read_image(file)), kSide), 85), html(text));
 }
 
 // The pictures that were written beside the answer, and a line for each kind of object.

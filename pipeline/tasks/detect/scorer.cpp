@@ -17,8 +17,6 @@ namespace {
 // A dash where there is no such figure.
 std::string number(double value) { return value < 0 ? "-" : fmt::format("{:.4f}", value); }
 
-void write(const std::string& file, const std::string& text) { write_file_atomically(file, text.data(), text.size()); }
-
 class BoxScorer final : public AnswerScorer {
  public:
   std::string name() const override { return "boxes"; }
@@ -43,7 +41,8 @@ class BoxScorer final : public AnswerScorer {
     if (resampling_.resamples > 0 && metrics.images() > 0) intervals_ = metrics.intervals(resampling_);
     const std::string images = fmt::format("{} images", found.size());
     if (!curves_.empty())
-      write(curves_, precision_recall_picture(scores_, fmt::format("AP50 {} on {}", number(scores_.ap50), images)));
+      write_file_atomically(curves_,
+                            precision_recall_picture(scores_, fmt::format("AP50 {} on {}", number(scores_.ap50), images)));
     if (!confusion_.empty()) write_confusion(found, images);
   }
   std::string table() const override { return box_table(scores_, intervals_); }
@@ -57,8 +56,9 @@ class BoxScorer final : public AnswerScorer {
   void write_confusion(const std::vector<Detections>& found, const std::string& images) {
     confusion_counts_.emplace(data_.classes, limits_);
     for (std::size_t i = 0; i < found.size(); ++i) confusion_counts_->add(data_.images[i].annotations, found[i]);
-    write(confusion_, confusion_picture(*confusion_counts_, fmt::format("boxes on {}: scores from {}, IoU from {}", images,
-                                                                        limits_.score, limits_.iou)));
+    write_file_atomically(confusion_,
+                          confusion_picture(*confusion_counts_, fmt::format("boxes on {}: scores from {}, IoU from {}", images,
+                                                                            limits_.score, limits_.iou)));
   }
 
   std::string truth_, detections_, curves_, confusion_;

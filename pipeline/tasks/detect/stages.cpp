@@ -20,13 +20,6 @@ namespace {
 
 constexpr int kJpegQuality = 90;
 
-// "out/photo.jpg.json" to "out/photo.jpg.<what>"; a slash in the name of a class or a map is none in a file's.
-fs::path beside(const fs::path& output, std::string what) {
-  std::replace_if(
-      what.begin(), what.end(), [](char c) { return c == '/' || static_cast<unsigned char>(c) < 32; }, '-');
-  return fitting(output.parent_path() / (output.stem().string() + '.' + what));
-}
-
 template <class Bytes>
 void write(Frame& frame, const fs::path& file, const Bytes& bytes) {
   write_output(file, [&] { write_file_atomically(file, bytes.data(), bytes.size()); });
@@ -63,10 +56,10 @@ void DetectObjects::process(std::span<Frame> frames) {
     Detector::Answer answer = detector_->run(pixels);
     if (!labels_.empty()) std::erase_if(answer.detections, [&](const Detection& d) { return !labels_.contains(d.label); });
     const auto count = std::min(answer.detections.size(), static_cast<std::size_t>(explained_));
+    std::vector<PlacedMap> maps = box_cams(detector_->model(), pixels, std::span(answer.detections).first(count));
     for (std::size_t i = 0; i < count; ++i) {
-      PlacedMap map = box_cam(detector_->model(), pixels, answer.detections[i]);
-      map.name = fmt::format("{}.{}", i + 1, detector_->classes().at(static_cast<std::size_t>(answer.detections[i].label)));
-      answer.maps.push_back(std::move(map));
+      maps[i].name = fmt::format("{}.{}", i + 1, detector_->classes().at(static_cast<std::size_t>(answer.detections[i].label)));
+      answer.maps.push_back(std::move(maps[i]));
     }
     frame.results.put(kDetected, std::move(answer));
   }

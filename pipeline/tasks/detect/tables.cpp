@@ -17,36 +17,24 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-template <class F>
-void for_each_answer(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes, const F& f) {
-  for (const Record* record : ledger.present(Record::State::done)) {
-    FoundBoxes found;
-    try {
-      found = read_found(folder / record->output, classes);
-    } catch (const Error&) { continue; }  // removed or damaged since: done again next time
-    f(*record, found);
-  }
-}
-
-std::string csv_of(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
+std::string csv_of(const std::vector<FoundBoxes>& all, const std::vector<std::string>& classes) {
   std::string text = "file,class,score,x1,y1,x2,y2\r\n";
-  for_each_answer(folder, ledger, classes, [&](const Record& record, const FoundBoxes& found) {
+  for (const FoundBoxes& found : all)
     for (const Detection& d : found.detections)
       text +=
-          fmt::format("{},{},{:.6f},{:.3f},{:.3f},{:.3f},{:.3f}\r\n", csv_field(record.input),
+          fmt::format("{},{},{:.6f},{:.3f},{:.3f},{:.3f},{:.3f}\r\n", csv_field(found.input),
                       csv_field(classes.at(static_cast<std::size_t>(d.label))), d.score, d.box.x1, d.box.y1, d.box.x2, d.box.y2);
-  });
   return text;
 }
 
-std::string coco_of(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
+std::string coco_of(const std::vector<FoundBoxes>& answers, const std::vector<std::string>& classes) {
   nlohmann::ordered_json all{{"images", nlohmann::ordered_json::array()},
                              {"categories", nlohmann::ordered_json::array()},
                              {"annotations", nlohmann::ordered_json::array()}};
   for (std::size_t c = 0; c < classes.size(); ++c) all["categories"].push_back({{"id", c + 1}, {"name", classes[c]}});
-  for_each_answer(folder, ledger, classes, [&](const Record& record, const FoundBoxes& found) {
+  for (const FoundBoxes& found : answers) {
     nlohmann::ordered_json image{{"id", all["images"].size() + 1}};
-    put_name(image, "file_name", record.input);
+    put_name(image, "file_name", found.input);
     image["width"] = found.width, image["height"] = found.height;
     for (const Detection& d : found.detections)
       all["annotations"].push_back({{"id", all["annotations"].size() + 1},
@@ -57,7 +45,7 @@ std::string coco_of(const fs::path& folder, const Ledger& ledger, const std::vec
                                     {"iscrowd", 0},
                                     {"score", d.score}});
     all["images"].push_back(std::move(image));
-  });
+  }
   return dump(all) + "\n";
 }
 
@@ -76,9 +64,21 @@ FoundBoxes read_found(const fs::path& file, const std::vector<std::string>& clas
           detections_from(json.at("detections"), classes)};
 }
 
-std::vector<fs::path> write_found(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
-  const std::pair<fs::path, std::string> files[] = {{folder / kDetectionsCsv, csv_of(folder, ledger, classes)},
-                                                    {folder / kDetectionsCoco, coco_of(folder, ledger, classes)}};
+std::vector<FoundBoxes> read_all_found(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
+  std::vector<FoundBoxes> all;
+  for (const Record* record : ledger.present(Record::State::done)) {
+    try {
+      all.push_back(read_found(folder / record->output, classes));
+    } catch (const Error&) { continue; }  // removed or damaged since: done again next time
+    all.back().input = record->input;
+  }
+  return all;
+}
+
+std::vector<fs::path> write_found(const fs::path& folder, const std::vector<FoundBoxes>& all,
+                                  const std::vector<std::string>& classes) {
+  const std::pair<fs::path, std::string> files[] = {{folder / kDetectionsCsv, csv_of(all, classes)},
+                                                    {folder / kDetectionsCoco, coco_of(all, classes)}};
   std::vector<fs::path> written;
   for (const auto& [file, text] : files) {
     write_output(file, [&, &file = file, &text = text] { write_file_atomically(file, text.data(), text.size()); });
@@ -87,19 +87,19 @@ std::vector<fs::path> write_found(const fs::path& folder, const Ledger& ledger, 
   return written;
 }
 
-std::string found_summary(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
+std::string found_summary(const std::vector<FoundBoxes>& all, const std::vector<std::string>& classes) {
   std::vector<std::size_t> counts(classes.size(), 0), images(classes.size(), 0);
   std::array<std::size_t, 10> scores{};
-  for_each_answer(folder, ledger, classes, [&](const Record&, const FoundBoxes& found) {
+  for (const FoundBoxes& found : all) {
     std::vector<char> seen(classes.size(), 0);
     for (const Detection& d : found.detections) {
       const auto c = static_cast<std::size_t>(d.label);
       ++counts[c], images[c] += seen[c] == 0, seen[c] = 1;
       ++scores[std::min<std::size_t>(9, static_cast<std::size_t>(d.score * 10))];
     }
-  });
-  const auto most = [](const auto& all) {
-    return static_cast<double>(std::max<std::size_t>(1, *std::max_element(all.begin(), all.end())));
+  }
+  const auto most = [](const auto& counted) {
+    return static_cast<double>(std::max<std::size_t>(1, *std::max_element(counted.begin(), counted.end())));
   };
   std::string text =
       "<h2>What was found</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\">"

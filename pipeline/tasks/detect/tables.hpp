@@ -16,17 +16,21 @@ inline constexpr const char* kDetectionsCoco = "detections.coco.json";
 struct FoundBoxes {
   std::int64_t width = 0, height = 0;
   Detections detections;
+  std::string input = {};  // the picture's path
 };
 
 // What stands in one answer's file. Error with the file's name.
 FoundBoxes read_found(const std::filesystem::path& file, const std::vector<std::string>& classes);
 
-// Writes detections.csv (file, class, score, x1, y1, x2, y2) and detections.coco.json: COCO's images, categories and annotations, each with its score. Answers
-// that cannot be read any more are left out. Gives the files. EnvironmentError when one cannot be written.
-std::vector<std::filesystem::path> write_found(const std::filesystem::path& folder, const Ledger& ledger,
+// What the run's done files say, by input. One that cannot be read any more is left out.
+std::vector<FoundBoxes> read_all_found(const std::filesystem::path& folder, const Ledger& ledger,
+                                       const std::vector<std::string>& classes);
+
+// Writes detections.csv (file, class, score, x1, y1, x2, y2) and detections.coco.json: COCO's images, categories and annotations, each with its score. Gives the files. EnvironmentError when one cannot be written.
+std::vector<std::filesystem::path> write_found(const std::filesystem::path& folder, const std::vector<FoundBoxes>& all,
                                                const std::vector<std::string>& classes);
 
 // How many of each class, and the scores in bars of a tenth, as HTML for the report.
-std::string found_summary(const std::filesystem::path& folder, const Ledger& ledger, const std::vector<std::string>& classes);
+std::string found_summary(const std::vector<FoundBoxes>& all, const std::vector<std::string>& classes);
 
 }  // namespace fovea

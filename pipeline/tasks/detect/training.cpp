@@ -47,15 +47,10 @@ Keys read_keys(Args& a, bool anchors) {
   return k;
 }
 
-// An epoch of the data in steps, and what follows from it.
-void count_epochs(const Yaml& train, const Keys& keys, std::int64_t epoch, TrainOptions& options, BoxSource::Options& source) {
-  const double each = static_cast<double>(epoch) / (static_cast<double>(keys.batch) * options.accumulate);
-  if (train.has("epochs")) {
-    check(keys.epochs > 0 && keys.epochs <= 1e6 && !train.has("steps"), train.where(), ": expected either steps or epochs > 0");
-    options.steps = options.schedule.steps = std::max<std::int64_t>(1, std::llround(keys.epochs * each));
-  }
+// The batch from which on the pictures are plain: the last epochs, of `each` steps.
+std::int64_t plain_from(const Keys& keys, double each, const TrainOptions& options) {
   const std::int64_t plain = std::llround(keys.plain_epochs * each);
-  source.plain_from = std::max<std::int64_t>(0, options.steps - plain) * options.accumulate;
+  return std::max<std::int64_t>(0, options.steps - plain) * options.accumulate;
 }
 
 Trainer::Validate validation_of(std::shared_ptr<const BoxData> data, const std::string& score) {
@@ -131,11 +126,7 @@ void name_detected(Yaml& recipe, const fs::path& root) {
   Args a = train.args();
   const BoxData data = read_all(data_paths(train.at("data"), root), read_keys(a, true).split, {});
   check(!data.classes.empty(), train.at("data").where(), ": there is no object in the data");
-  std::string names;
-  try {
-    names = nlohmann::json(data.classes).dump();  // quoted as YAML has it too
-  } catch (const nlohmann::json::exception&) { fail(train.at("data").where(), ": a class's name is not UTF-8"); }
-  recipe.set("model.head.classes", names);
+  set_classes(recipe, data.classes, train.at("data"));
 }
 
 TrainJob detect_training(const Yaml& recipe, const Model& model, const fs::path& root, TrainOptions& options) {
@@ -163,7 +154,9 @@ TrainJob detect_training(const Yaml& recipe, const Model& model, const fs::path&
   source.sizes = sizes_of(keys.sizes, source.preprocess);
   source.balance = keys.balance, source.balance_threshold = keys.balance_threshold;
   source.photos.memory = static_cast<std::size_t>(keys.memory_mb) << 20;
-  count_epochs(train, keys, static_cast<std::int64_t>(data.images.size()), options, source);
+  const double each = static_cast<double>(data.images.size()) / (static_cast<double>(keys.batch) * options.accumulate);
+  count_epochs(train, keys.epochs, each, options);
+  source.plain_from = plain_from(keys, each, options);
 
   TrainJob job;
   auto pictures = std::make_unique<BoxSource>(data.images, source);

@@ -6,20 +6,12 @@
 #include "pipeline/output_names.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
-#include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/infer.hpp"
 #include "pipeline/tasks/segment/stages.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr int kSide = 420;  // pixels of a report's pictures
-
-std::string figure(const fs::path& file, const std::string& text, const std::string& part = {}) {
-  return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
-                     jpeg_uri(shrunk(displayable(read_part(file, part)), kSide), 85), html(text));
-}
 
 // Classes and their share of the pixels. Error with the file's name.
 std::vector<std::pair<std::string, double>> read_shares(const fs::path& file) {
@@ -63,7 +55,7 @@ class Segment final : public Operation {
     try {
       std::vector<std::pair<std::string, std::string>> shares;
       for (const auto& [name, share] : read_shares(output)) shares.emplace_back(name, fmt::format("{:.1f} %", 100 * share));
-      const fs::path overlay = fitting(output.parent_path() / (output.stem().string() + ".overlay.png"));
+      const fs::path overlay = beside(output, "overlay.png");
       return text + "<div class=\"maps\">" + figure(record.input, "the image", record.part) + figure(overlay, "labels") +
              "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(shares) + "</div></article>\n";
     } catch (const std::exception& e) {

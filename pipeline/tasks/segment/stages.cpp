@@ -20,11 +20,6 @@ void write_png(Frame& frame, const fs::path& file, const cv::Mat& pixels) {
   frame.written.push_back(file);
 }
 
-// "out/photo.jpg.json" to "out/photo.jpg<ending>"
-fs::path beside(const fs::path& output, const char* ending) {
-  return fitting(output.parent_path() / (output.stem().string() + ending));
-}
-
 }  // namespace
 
 void DecodeLabels::process(std::span<Frame> frames) {
@@ -56,8 +51,8 @@ nlohmann::ordered_json answer_of(const Frame& frame, const std::vector<std::stri
 void SaveLabels::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
     const LabelMap& map = frame.results.get(kLabelMap);
-    write_png(frame, beside(frame.output, ".mask.png"), classes_.size() == 1 ? cv::Mat((map.labels == 1)) : map.labels);
-    write_png(frame, beside(frame.output, ".overlay.png"),
+    write_png(frame, beside(frame.output, "mask.png"), classes_.size() == 1 ? cv::Mat((map.labels == 1)) : map.labels);
+    write_png(frame, beside(frame.output, "overlay.png"),
               label_overlay(frame.results.get(kImage), map.labels, classes_, opacity_));
     const std::string text = dump(answer_of(frame, classes_, precision_)) + "\n";
     write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });

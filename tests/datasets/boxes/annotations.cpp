@@ -7,6 +7,7 @@
 #include "datasets/boxes/reading.hpp"
 #include "datasets/boxes/voc.hpp"
 #include "datasets/boxes/yolo.hpp"
+#include "tests/datasets/boxes/data_files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
@@ -14,16 +15,12 @@
 
 using namespace fovea;
 using test::fails_with;
+using test::put;
 namespace fs = std::filesystem;
 
 namespace {
 
 using Names = std::vector<std::string>;
-
-void put(const fs::path& file, const std::string& text) {
-  fs::create_directories(file.parent_path());
-  std::ofstream(file, std::ios::binary) << text;
-}
 
 // Two pictures with boxes of whole pixels, of which shares are exact.
 BoxPart part_below(const fs::path& folder) {

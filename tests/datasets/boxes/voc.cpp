@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "modules/core/random.hpp"
+#include "tests/datasets/boxes/data_files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
@@ -16,6 +17,7 @@
 
 using namespace fovea;
 using test::fails_with;
+using test::put;
 namespace fs = std::filesystem;
 
 namespace {
@@ -23,15 +25,7 @@ namespace {
 using Kind = AnnotationFault::Kind;
 using Names = std::vector<std::string>;
 
-void put(const fs::path& file, const std::string& text) {
-  fs::create_directories(file.parent_path());
-  std::ofstream(file, std::ios::binary) << text;
-}
-
-void put_picture(const fs::path& file, int width = 64, int height = 48) {
-  fs::create_directories(file.parent_path());
-  REQUIRE(cv::imwrite(file.string(), test::noise(width, height, CV_8UC3)));
-}
+void put_picture(const fs::path& file, int width = 64, int height = 48) { test::put_picture(file, width, height); }
 
 std::string object(const std::string& name, const std::string& box, const std::string& more = "") {
   const char* corners[] = {"xmin", "ymin", "xmax", "ymax"};

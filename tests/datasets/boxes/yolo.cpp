@@ -5,6 +5,7 @@
 
 #include "datasets/boxes/yolo_layout.hpp"
 #include "modules/core/random.hpp"
+#include "tests/datasets/boxes/data_files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
@@ -13,6 +14,7 @@
 
 using namespace fovea;
 using test::fails_with;
+using test::put;
 namespace fs = std::filesystem;
 
 namespace {
@@ -20,15 +22,7 @@ namespace {
 using Kind = AnnotationFault::Kind;
 using Names = std::vector<std::string>;
 
-void put(const fs::path& file, const std::string& text) {
-  fs::create_directories(file.parent_path());
-  std::ofstream(file, std::ios::binary) << text;
-}
-
-void put_picture(const fs::path& file, int width = 40, int height = 20) {
-  fs::create_directories(file.parent_path());
-  REQUIRE(cv::imwrite(file.string(), test::noise(width, height, CV_8UC3)));
-}
+void put_picture(const fs::path& file, int width = 40, int height = 20) { test::put_picture(file, width, height); }
 
 Names names_of(const BoxData& data, const fs::path& root) {
   Names names;

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <thread>
 
-#include "pipeline/live/descriptor.hpp"
+#include "modules/io/descriptor.hpp"
 #include "tests/pipeline/live/jpegs.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"

@@ -10,7 +10,7 @@
 #include <chrono>
 #include <string>
 
-#include "pipeline/live/descriptor.hpp"
+#include "modules/io/descriptor.hpp"
 
 namespace fovea::test {
 

@@ -22,6 +22,8 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
   }
+  // At once, with close()'s own answer: network file systems report a full disk only here.
+  int close() { return ::close(std::exchange(fd_, -1)); }
   explicit operator bool() const { return fd_ >= 0; }
 
  private:
