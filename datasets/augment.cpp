@@ -12,18 +12,14 @@
 namespace fovea {
 namespace {
 
+constexpr Args::Range kShare{0, 1};
+
 double between(double low, double high, Random& random) { return low + (high - low) * random.uniform(); }
 
 void range(Args& a, const std::string& key, double& low, double& high, const std::string& text) {
   const auto v = a.numbers(key, {low, high}, text);
   check(v.size() == 2 && v[0] > 0 && v[0] <= v[1], a.where(), ": ", key, ": expected [low, high] above 0");
   low = v[0], high = v[1];
-}
-
-double share(Args& a, const std::string& key, double fallback, const std::string& text) {
-  const double v = a.get(key, fallback, text);
-  check(v >= 0 && v <= 1, a.where(), ": ", key, ": expected a number from 0 to 1, got ", v);
-  return v;
 }
 
 // Only what is shown is resized; shrinking takes means, so that nothing aliases.
@@ -44,10 +40,10 @@ cv::Mat in_colour(const cv::Mat& image) {
 void read_strong(Args& args, Augment& a) {
   a.rand_augment = args.get("rand_augment", a.rand_augment, "how many changes of RandAugment");
   a.magnitude = args.get("magnitude", a.magnitude, "of RandAugment, 0 to 30");
-  a.erase = share(args, "erase", a.erase, "probability of random erasing");
+  a.erase = args.get("erase", a.erase, "probability of random erasing", kShare);
   a.mixup = args.get("mixup", a.mixup, "alpha; 0: never");
   a.cutmix = args.get("cutmix", a.cutmix, "alpha; 0: never");
-  a.mix_probability = share(args, "mix_probability", a.mix_probability, "share of the pictures that are mixed");
+  a.mix_probability = args.get("mix_probability", a.mix_probability, "share of the pictures that are mixed", kShare);
   check(a.rand_augment >= 0 && a.rand_augment <= 16 && a.magnitude >= 0 && a.magnitude <= 30, args.where(),
         ": expected rand_augment from 0 to 16 and magnitude from 0 to 30");
   check(a.mixup >= 0 && a.mixup <= 100 && a.cutmix >= 0 && a.cutmix <= 100, args.where(),
@@ -55,6 +51,14 @@ void read_strong(Args& args, Augment& a) {
 }
 
 }  // namespace
+
+void read_colour_jitter(Args& args, Augment& a) {
+  a.brightness = args.get("brightness", a.brightness, "jitter", kShare);
+  a.contrast = args.get("contrast", a.contrast, "jitter", kShare);
+  a.saturation = args.get("saturation", a.saturation, "jitter", kShare);
+  a.hue = args.get("hue", a.hue, "jitter; 0.5 is half a turn either way", {0, 0.5});
+  a.grey = args.get("grey", a.grey, "probability of losing all colour", kShare);
+}
 
 Augment read_augment(const Yaml& y) {
   Args args = y.args();
@@ -70,14 +74,9 @@ Augment read_augment(Args& args) {
   range(args, "crop_scale", a.scale_low, a.scale_high, "share of the area (torchvision: [0.08, 1])");
   check(a.scale_high <= 1, args.where(), ": crop_scale: expected shares up to 1");
   range(args, "crop_ratio", a.ratio_low, a.ratio_high, "width / height");
-  a.flip = share(args, "flip", a.flip, "probability of a mirror image, also where there is no `augment`");
-  a.flip_vertical = share(args, "flip_vertical", a.flip_vertical, "probability of turning upside down");
-  a.brightness = share(args, "brightness", a.brightness, "jitter");
-  a.contrast = share(args, "contrast", a.contrast, "jitter");
-  a.saturation = share(args, "saturation", a.saturation, "jitter");
-  a.hue = share(args, "hue", a.hue, "jitter, up to 0.5");
-  check(a.hue <= 0.5, args.where(), ": hue: expected at most 0.5, half a turn either way");
-  a.grey = share(args, "grey", a.grey, "probability of losing all colour");
+  a.flip = args.get("flip", a.flip, "probability of a mirror image, also where there is no `augment`", kShare);
+  a.flip_vertical = args.get("flip_vertical", a.flip_vertical, "probability of turning upside down", kShare);
+  read_colour_jitter(args, a);
   read_strong(args, a);
   return a;
 }
@@ -102,16 +101,23 @@ cv::Rect random_crop(cv::Size size, const Augment& a, Random& random) {
   return {(size.width - w) / 2, (size.height - h) / 2, w, h};
 }
 
+cv::Scalar padding_colour(const Preprocess& p) {
+  check(p.channels == 1 || p.channels == 3, "augment: expected a network's input of 1 or 3 channels, got ", p.channels);
+  cv::Scalar bgr;
+  for (std::size_t c = 0; c < 3; ++c) {
+    const std::size_t from = p.channels == 1 ? 0 : p.colour == Preprocess::Colour::rgb ? 2 - c : c;
+    bgr[static_cast<int>(c)] = 255 * p.pad.at(from);
+  }
+  return bgr;
+}
+
 cv::Mat fitted(const cv::Mat& image, const Preprocess& p) {
   const Geometry g = geometry_of(image.size(), p);
   const cv::Rect window = g.content - cv::Point(g.shift_x, g.shift_y);
   cv::Mat pixels, out;
   resample(in_colour(image), g.resized(), window, p.interpolation).convertTo(pixels, CV_8U);
   if (g.content.size() == g.network) return pixels;
-  const int first = p.colour == Preprocess::Colour::rgb ? 2 : 0;
-  cv::Scalar pad;
-  for (int c = 0; c < 3; ++c) pad[std::abs(first - c)] = 255 * p.pad[static_cast<std::size_t>(c)];
-  out = cv::Mat(g.network, CV_8UC3, pad);
+  out = cv::Mat(g.network, CV_8UC3, padding_colour(p));
   pixels.copyTo(out(g.content));
   return out;
 }

@@ -33,12 +33,18 @@ struct Augment {
 // magnitude, erase, mixup, cutmix, mix_probability. Error for others.
 Augment read_augment(const Yaml& y);
 Augment read_augment(Args& args);  // leaves the others to the caller
+// Of them brightness, contrast, saturation, hue and grey.
+void read_colour_jitter(Args& args, Augment& augment);
 
 // u8 grey or BGR of any size in, u8 BGR of p's size out.
 cv::Mat augmented(const cv::Mat& image, const Preprocess& p, const Augment& a, Random& random);
 
 // The part of a width x height picture that a random resized crop takes.
 cv::Rect random_crop(cv::Size size, const Augment& a, Random& random);
+
+// What `preprocess` puts around a picture that does not fill the input: 0..255, BGR, all alike for a network of one channel. Error for other
+// numbers of channels than 1 and 3.
+cv::Scalar padding_colour(const Preprocess& p);
 
 // A picture as validation sees it, before it is normalised: u8 BGR of p's size.
 cv::Mat fitted(const cv::Mat& image, const Preprocess& p);

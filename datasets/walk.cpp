@@ -46,6 +46,13 @@ bool is_image_like(const fs::path& file) {
   return is_image_extension(file) || others.contains(lower_extension(file));
 }
 
+bool is_video_like(const fs::path& file) {
+  static const std::unordered_set<std::string> videos{".3gp",  ".asf", ".avi", ".flv", ".m2ts", ".m4v",  ".mjpeg",
+                                                      ".mjpg", ".mkv", ".mov", ".mp4", ".mpe",  ".mpeg", ".mpg",
+                                                      ".mts",  ".ogv", ".ts",  ".vob", ".webm", ".wmv",  ".y4m"};
+  return videos.contains(lower_extension(file));
+}
+
 Walk::Walk(fs::path root, Filter filter, std::optional<FileId> exclude)
     : root_(std::move(root)), filter_(std::move(filter)), exclude_(exclude) {}
 
@@ -70,7 +77,8 @@ int Walk::list(Level& level) const {
       regular = !known || S_ISREG(info.st_mode);
     }
     if (folder && (!filter_.enters || filter_.enters(relative))) level.names.push_back(name + '/');
-    if (regular && is_image_like(relative) && (!filter_.takes || filter_.takes(relative))) level.names.push_back(name);
+    const bool kind = is_image_like(relative) || (filter_.videos && is_video_like(relative));
+    if (regular && kind && (!filter_.takes || filter_.takes(relative))) level.names.push_back(name);
   }
   const int error = errno;
   std::sort(level.names.begin(), level.names.end());
@@ -108,7 +116,7 @@ std::optional<Walk::Entry> Walk::next() {
     std::string name = level.names[level.at++];
     const fs::path relative = level.relative / name;
     if (name.back() != '/') {
-      if (is_image_extension(relative)) return Entry{relative};
+      if (is_image_extension(relative) || is_video_like(relative)) return Entry{relative};
       return Entry{relative, "images with the extension " + lower_extension(relative) + " are not read", Fault::skipped};
     }
     name.pop_back();

@@ -27,6 +27,8 @@ std::optional<FileId> file_id(const std::filesystem::path& path);  // follows li
 
 // Whether people would call the file an image by its extension, one that is read here or not.
 bool is_image_like(const std::filesystem::path& file);
+// Likewise a video.
+bool is_video_like(const std::filesystem::path& file);
 
 class Walk {
  public:
@@ -38,7 +40,8 @@ class Walk {
   };
   // By paths relative to the root; empty: all.
   struct Filter {
-    std::function<bool(const std::filesystem::path&)> enters, takes;
+    std::function<bool(const std::filesystem::path&)> enters = {}, takes = {};
+    bool videos = false;  // are taken, too, by their extension
   };
 
   // Files whose extension is an image's, of a format that is read or (as skipped) of another one. Links are followed, but never back into a

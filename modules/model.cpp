@@ -13,6 +13,7 @@
 #include "modules/io/safetensors.hpp"
 #include "modules/io/torch_file.hpp"
 #include "modules/io/yaml.hpp"
+#include "modules/license.hpp"
 #include "modules/network_shapes.hpp"
 #include "modules/nn/skip_init.hpp"
 #include "modules/nn/training.hpp"
@@ -41,8 +42,9 @@ constexpr const char* kRecipeKey = "fovea.recipe";
 constexpr std::int64_t kAnySide = 64;  // of a picture to count with, where the network takes any
 
 void check_format(const Yaml& recipe) {
-  recipe.only({"fovea", "model", "preprocess", "train"});
+  recipe.only({"fovea", "license", "model", "preprocess", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
+  read_license(recipe);
 }
 
 // Infinities and NaN do not fit: a value that is not finite stays what it is.
@@ -149,6 +151,7 @@ Model Model::load(const std::string& name_or_file) {
   bytes = {};
   model.state_->name = named ? name_or_file : file.stem().string();
   model.state_->metadata = content.metadata;
+  apply_license_rules(model);
   PathScope where(file.string());
   for (const auto& [key, value] : content.tensors) check_finite(key, value);
   model.state_->weights->load(file, content.tensors);
@@ -179,6 +182,7 @@ std::vector<std::string> Model::save(const fs::path& file, DType storage, std::m
     content.tensors[e.name] = narrows ? value.to(storage) : is_floating(value.dtype()) ? value.to(DType::f32) : value;
   }
   content.metadata = state_->metadata;
+  content.metadata.merge(license_metadata(license_of(*this)));
   for (auto& [key, value] : metadata) content.metadata[key] = value;
   content.metadata[kFormatKey] = "1";
   content.metadata[kRecipeKey] = state_->recipe;

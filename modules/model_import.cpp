@@ -4,6 +4,7 @@
 
 #include "modules/core/json.hpp"
 #include "modules/io/yaml.hpp"
+#include "modules/license.hpp"
 #include "modules/nn/catalogue.hpp"
 #include "modules/nn/registry.hpp"
 
@@ -72,6 +73,8 @@ Imported import_model(const std::string& text, const std::string& recipe_name, c
   out.head_note = note_on_head(out.model, out.report, classes_of(file, backbone));
   for (const auto& [key, value] : file.metadata)
     if (key != kClasses && key != "format" && key.rfind("fovea.", 0) != 0) out.metadata[key] = value;
+  for (const auto& [key, value] : license_metadata(together(license_of(out.model), license_in(file.metadata))))
+    out.metadata[key] = value;
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <optional>
 
+#include "datasets/video/address.hpp"
 #include "pipeline/clock.hpp"
 #include "pipeline/interrupt.hpp"
 #include "pipeline/second_try.hpp"
@@ -77,7 +78,7 @@ class FileRun {
 
   Record record_of(const fs::path& input, const std::string& part, const fs::path& output) const {
     Record record;
-    record.input = fs::absolute(input).lexically_normal().string();
+    record.input = is_address(input.string()) ? input.string() : fs::absolute(input).lexically_normal().string();
     record.part = part;
     if (!output.empty()) record.output = output.lexically_relative(root()).string();
     record.settings = settings_;
@@ -141,6 +142,10 @@ class FileRun {
     }
     Frame frame = frame_of(item);
     frame.index = ++last_index_;
+    frame.advance = [this, source = frame.source](double share) {
+      std::lock_guard lock(mutex_);
+      progress_.advance(source, share);
+    };
     stamps_[frame.index] = now;
     return frame;
   }
@@ -168,6 +173,8 @@ Frame frame_of(const WorkItem& item) {
   frame.input = item.input.file;
   frame.part = item.input.part;
   frame.members = item.input.members;
+  frame.stream = item.input.stream;
+  frame.address = item.input.address;
   frame.output = item.output;
   return frame;
 }

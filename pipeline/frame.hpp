@@ -3,6 +3,7 @@
 
 #include <any>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,12 +84,17 @@ struct Frame {
   std::filesystem::path input;                 // what to read
   std::string part;                            // of it, where a file holds several inputs
   std::vector<std::filesystem::path> members;  // all files of an input that is a group; else empty
+  bool stream = false;                         // it is a video: pictures one after another
+  std::string address;                         // of a stream that is no file, with its passwords
   std::filesystem::path output;                // what to write
   Results results;
   std::vector<std::filesystem::path> written;  // files beside the output (maps)
   std::vector<StageTime> times;
   std::vector<std::string> notes;  // what people should know of the input, though it was read
   std::optional<FrameError> error;
+  bool complete = false;  // all is written: later stages leave it alone
+  std::function<void(double share)> advance =
+      {};  // where one input takes long: how much of it is done, 0..1; any thread. May be empty
 
   double seconds() const {
     double sum = 0;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "modules/model.hpp"
 #include "pipeline/file_run.hpp"
+#include "pipeline/frame_analyzer.hpp"
 #include "pipeline/options.hpp"
 
 namespace fovea {
@@ -52,6 +54,12 @@ class Operation {
 
   // How outputs are called: output_name() in sources/work_list.hpp.
   virtual std::string output_format() const { return "+json"; }
+  // Videos and live pictures, for operations that look at pictures one after another: the options of add_options() that mean something there,
+  // and what looks at one stream, once it is open. `maps`: with all maps that the model has, else with those that options ask for. Null: it
+  // takes no streams.
+  virtual bool takes_streams() const { return false; }
+  virtual void add_stream_options(OptionList&) {}
+  virtual std::unique_ptr<FrameAnalyzer> analyzer(bool /*maps*/) const { return nullptr; }
   // What of the files is one input: a page, a frame, a series of files.
   virtual InputMapping mapping() const { return {}; }
   // From the frame's input to its answer; then what writes the answer to the frame's output, whose file comes last, so that where it is

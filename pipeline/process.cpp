@@ -11,6 +11,7 @@
 #include "pipeline/second_try.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
 #include "pipeline/sinks/in_order.hpp"
+#include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/sinks/report.hpp"
 #include "pipeline/sources/pages.hpp"
 #include "pipeline/stages/save.hpp"
@@ -32,9 +33,7 @@ class PrintAnswers final : public Stage {
   std::string_view name() const override { return "print"; }
   Contract contract() const override { return {}; }
   void process(std::span<Frame> frames) override {
-    for (const Frame& frame : frames)
-      out_.add(frame.index, json_ ? operation_.json(frame).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
-                                  : operation_.text(frame));
+    for (const Frame& frame : frames) out_.add(frame.index, json_ ? dump(operation_.json(frame)) + "\n" : operation_.text(frame));
   }
 
  private:
@@ -55,7 +54,8 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   check(!options_.out.empty() || !options_.report, "--report: needs a folder for it: -o OUT");
   check_folder(options_.out);
   operation.open(std::move(model), {precision_, options_.out, options_.report});
-  work_.emplace(Inputs(options_.inputs, options_.out, options_.list), options_.out, operation.output_format(), mapping());
+  work_.emplace(Inputs(options_.inputs, options_.out, options_.list, operation.takes_streams()), options_.out,
+                operation.output_format(), mapping());
   check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")),
         work_->skipped() == 0
             ? ""

@@ -95,10 +95,10 @@ void process(Stage& stage, std::span<Frame> frames) {
   for (Frame& frame : frames) frame.times.push_back(each);
 }
 
-// Frames that failed before are left alone; the others come to stand side by side.
+// Frames that failed before, or are complete, are left alone; the others come to stand side by side.
 void process(Stage& stage, int threads, Group& group) {
   const ThreadScope thread_scope(threads);
-  const auto end = std::stable_partition(group.begin(), group.end(), [](const Frame& f) { return !f.error; });
+  const auto end = std::stable_partition(group.begin(), group.end(), [](const Frame& f) { return !f.error && !f.complete; });
   const std::span<Frame> frames(group.data(), static_cast<std::size_t>(end - group.begin()));
   if (frames.empty()) return;
   if (stage.takes_groups()) return process(stage, frames);

@@ -135,6 +135,8 @@ bool train(Yaml recipe, const TrainRun& run, const std::atomic<bool>& stop) {
   check_unused(run);  // another one may have come and gone meanwhile
   if (run.start == Start::resume) check_same(run, identity);
   Trainer trainer(model, options, run.out, identity.data_key());
+  if (const Yaml& train = recipe.at("train"); train.has("teacher"))
+    trainer.learns_from(license_of(load_teacher(train.at("teacher"), run.data_root)));
   if (run.start == Start::overwrite) clear(run.out);  // now that weights to start from are read: they may lie there
   if (run.start == Start::resume) goes_on(run, trainer);
   write_identity(run.out, identity);

@@ -10,6 +10,16 @@
 namespace fovea {
 
 namespace fs = std::filesystem;
+namespace {
+
+// A table of paths with their reasons.
+std::string bad_table(const std::vector<BadFile>& bad) {
+  std::string out = "path,reason\n";
+  for (const BadFile& b : bad) out += csv_quoted(b.file.string()) + "," + csv_quoted(b.reason) + "\n";
+  return out;
+}
+
+}  // namespace
 
 std::vector<fs::path> data_paths(const Yaml& key, const fs::path& root) {
   const auto path = [&](const Yaml& item) {
@@ -45,23 +55,16 @@ void count_epochs(const Yaml& train, double epochs, double each, TrainOptions& o
   options.steps = options.schedule.steps = std::max<std::int64_t>(1, std::llround(epochs * each));
 }
 
-std::string bad_table(const std::vector<BadFile>& bad) {
-  std::string out = "path,reason\n";
-  for (const BadFile& b : bad) out += csv_quoted(b.file.string()) + "," + csv_quoted(b.reason) + "\n";
-  return out;
-}
-
 std::vector<BadFile> joined(std::vector<BadFile> first, const std::vector<BadFile>& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
 }
 
-void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job) {
+void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job, const std::string& what) {
   if (bad.empty()) return;
-  const std::string table = part + "-quarantined.csv";
-  job.warnings.push_back(
-      fmt::format("{} of the {} pictures could not be used and {} left out; the reasons are in {}, the first: {}", bad.size(),
-                  part, bad.size() == 1 ? "is" : "are", table, bad.front().reason));
+  const std::string table = part + (what == "pictures" ? "" : "-" + what) + "-quarantined.csv";
+  job.warnings.push_back(fmt::format("{} of the {} {} could not be used and {} left out; the reasons are in {}, the first: {}",
+                                     bad.size(), part, what, bad.size() == 1 ? "is" : "are", table, bad.front().reason));
   job.files[table] = bad_table(bad);
 }
 

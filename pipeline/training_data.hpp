@@ -21,12 +21,10 @@ void set_classes(Yaml& recipe, const std::vector<std::string>& classes, const Ya
 // Where the recipe counts epochs, of `each` steps, they become steps. Error where it counts both.
 void count_epochs(const Yaml& train, double epochs, double each, TrainOptions& options);
 
-// A table of paths with their reasons.
-std::string bad_table(const std::vector<BadFile>& bad);
-
 std::vector<BadFile> joined(std::vector<BadFile> first, const std::vector<BadFile>& second);
 
-// Warns of the files of `part` ("training", "validation") that are left out, and puts their table among the job's files.
-void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job);
+// Warns of what of `part` ("training", "validation") is left out, and puts a table of it among the job's files: "training-quarantined.csv", of
+// other things than pictures "training-annotations-quarantined.csv". A reason names its file.
+void report_bad(const std::vector<BadFile>& bad, const std::string& part, TrainJob& job, const std::string& what = "pictures");
 
 }  // namespace fovea

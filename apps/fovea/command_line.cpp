@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/license_line.hpp"
 #include "datasets/image.hpp"
 #include "modules/core/budget.hpp"
+#include "modules/license.hpp"
 #include "modules/plan/plan.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/exit_codes.hpp"
@@ -92,6 +94,28 @@ void add_memory(CLI::App& app) {
       ->envname("FOVEA_MAX_MEMORY");
 }
 
+// For every command that loads a model. Whose terms they are is said unless the command was asked to be quiet.
+std::function<void()> add_license_policy(CLI::App& app) {
+  auto policy = std::make_shared<LicensePolicy>(LicensePolicy::any);
+  const auto take = [policy](const std::string& word) {
+    try {
+      *policy = parse_license_policy(word);
+    } catch (const Error& e) { throw CLI::ValidationError(e.what()); }
+  };
+  app.add_option_function<std::string>(
+         "--license-policy", take,
+         "Which models may be loaded, by the terms in their files (fovea describe shows them): any; no-research, only where they "
+         "are known and not for research or non-commercial use alone; open, only under licences that are known to be open, as "
+         "Apache-2.0, MIT or CC-BY-4.0")
+      ->type_name("{any|no-research|open}")
+      ->default_str("any")
+      ->envname("FOVEA_LICENSE_POLICY");
+  return [&app, policy] {
+    const CLI::Option* quiet = app.get_option_no_throw("--quiet");
+    set_license_rules({*policy, quiet && quiet->count() > 0 ? nullptr : print_license_line});
+  };
+}
+
 // `chosen` becomes what the command does, where the user chose it. `command` outlives the program's command line.
 void add_command(CLI::App& program, const Command& command, std::function<int()>& chosen) {
   CLI::App& app = *program.add_subcommand(command.name, command.text);
@@ -100,10 +124,13 @@ void add_command(CLI::App& program, const Command& command, std::function<int()>
     if (auto* made = add_option(app, option, command.inputs); option.required) made->required();
   if (command.tunes) add_tuning(app);
   add_memory(app);
+  const std::function<void()> apply_license_policy = add_license_policy(app);
   for (const Command& sub : command.subcommands) add_command(app, sub, chosen);
   // This one runs after that of a subcommand, which has its own to do.
-  app.callback([&app, &command, &chosen] {
-    if (app.get_subcommands().empty()) chosen = command.run;
+  app.callback([&app, &command, &chosen, apply_license_policy] {
+    if (!app.get_subcommands().empty()) return;
+    apply_license_policy();
+    chosen = command.run;
   });
 }
 
@@ -114,8 +141,8 @@ std::string version_text() {
 
 std::vector<Command> all_commands() {
   std::vector<Command> all = task_commands();
-  for (Command (*make)() : {train_command, eval_command, export_command, import_command, explain_command, list_command,
-                            study_command, describe_command, plan_command, data_command})
+  for (Command (*make)() : {camera_command, train_command, eval_command, export_command, import_command, explain_command,
+                            list_command, study_command, describe_command, plan_command, data_command})
     all.push_back(make());
   return all;
 }

@@ -21,6 +21,7 @@ struct Command {
 };
 
 std::vector<Command> task_commands();  // one for each task that runs over files, and `predict`
+Command camera_command();
 Command data_command();
 Command describe_command();
 Command eval_command();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/task_options.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/threads.hpp"
 #include "modules/io/files.hpp"
@@ -28,9 +29,7 @@ struct Settings {
   int threads = 0;
   bool strict = false;
   std::map<std::string, std::unique_ptr<Evaluator>> evaluators;  // by task, each with its options
-  std::map<std::string, OptionList> options;
-  OptionList all;                                          // of every task, each name once
-  std::vector<std::pair<std::string, std::string>> given;  // name and value, in the order of the command line
+  TaskOptions options;
 };
 
 // A recipe stands for the model that was trained from it: model.safetensors or best.safetensors beside it.
@@ -57,21 +56,6 @@ int tell_left_out(const std::vector<BadFile>& left_out, bool strict) {
   return quarantined ? kExitQuarantined : kExitDone;
 }
 
-// Options that the model's task does not have are errors that say whose they are.
-void set_options(const Settings& s, const std::string& task) try {
-  for (const auto& [name, value] : s.given) {
-    const OptionList& own = s.options.at(task);
-    if (own.find(name)) {
-      own.set(name, value);
-      continue;
-    }
-    std::string others;
-    for (const auto& [other, options] : s.options)
-      if (options.find(name)) others += (others.empty() ? "" : " and ") + other;
-    fail("--", name, " is for the task ", others, ", and ", s.model, " is for ", task);
-  }
-} catch (const Error& e) { throw UsageError(e.what()); }
-
 int run_eval(Settings& s) {
   if (s.model.empty() || s.data.empty())
     throw UsageError("eval: expected a model and --data\nRun with --help for more information.");
@@ -82,7 +66,7 @@ int run_eval(Settings& s) {
   const std::string task = task_of(model).name();
   if (!s.evaluators.count(task))
     throw UsageError(fmt::format("the task of {}, '{}', has nothing to measure by", model.name(), task));
-  set_options(s, task);
+  s.options.set(task, s.model);
   Evaluator& evaluator = *s.evaluators.at(task);
   evaluator.open(model, {s.data.begin(), s.data.end()}, precision);
   std::cout << evaluator.title() << "\n";
@@ -96,16 +80,11 @@ int run_eval(Settings& s) {
   return code;
 }
 
-// Every option of every task once; what is given goes to the model's own task when that is known.
-void collect_options(Settings& s) {
+void collect_evaluators(Settings& s) {
   for (const Task* task : TaskRegistry::global().all()) {
     auto evaluator = task->evaluator();
     if (!evaluator) continue;
-    OptionList& own = s.options[task->name()];
-    evaluator->add_options(own);
-    for (const Option& option : own.all())
-      if (!s.all.find(option.name()))
-        s.all.add(option, [&s, name = option.name()](const std::string& value) { s.given.emplace_back(name, value); });
+    evaluator->add_options(s.options.of(task->name()));
     s.evaluators[task->name()] = std::move(evaluator);
   }
 }
@@ -144,7 +123,7 @@ std::vector<Command> scorer_commands() {
 
 Command eval_command() {
   auto s = std::make_shared<Settings>();
-  collect_options(*s);
+  collect_evaluators(*s);
   std::string data = "What the model's task measures on";
   for (const auto& [task, evaluator] : s->evaluators) data += ". " + task + ": " + evaluator->data_text();
   Command c{"eval", "Measure a model, or answers that were written, on data with known answers"};
@@ -155,7 +134,7 @@ Command eval_command() {
   c.options.integer("--threads", s->threads, 0, 1024, "0: all");
   c.options.output_file("--json", s->json, "Write the table as JSON too");
   c.options.flag("--strict", s->strict, kStrict);
-  for (const Option& option : s->all.all()) c.options.add(option, option.set);
+  s->options.offer(c.options);
   c.run = [s] { return run_eval(*s); };
   c.subcommands = scorer_commands();
   return c;

@@ -8,6 +8,7 @@
 #include "apps/fovea/kept_f32.hpp"
 #include "modules/io/files.hpp"
 #include "modules/io/yaml.hpp"
+#include "modules/license.hpp"
 #include "modules/model.hpp"
 #include "pipeline/exit_codes.hpp"
 
@@ -40,8 +41,13 @@ std::map<std::string, std::string> read_metadata(const std::vector<std::string>&
 
 int run_export(const Settings& s) {
   Model model = Model::load(s.model);
-  if (!s.recipe.empty()) model = with_recipe(model, s.recipe);
-  const auto kept = model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, read_metadata(s.metadata));
+  std::map<std::string, std::string> metadata = read_metadata(s.metadata);
+  if (!s.recipe.empty()) {
+    const License license = license_of(model);
+    model = with_recipe(model, s.recipe);
+    metadata.merge(license_metadata(together(license_of(model), license)));
+  }
+  const auto kept = model.save(s.out, s.storage == "f16" ? DType::f16 : DType::f32, metadata);
   std::cout << fmt::format("{}: {} parameters in {}, {} bytes\n", s.out, model.params()->count(), s.storage,
                            std::filesystem::file_size(s.out));
   print_kept_f32(kept);
@@ -59,7 +65,9 @@ Command export_command() {
   c.options.require();
   c.options.word("--storage", s->storage, "f16 halves the file; f32 keeps every bit", {"f16", "f32"});
   c.options.word("--recipe", s->recipe, "Store this recipe instead (its network must have the same parameters)");
-  c.options.words("--metadata", s->metadata, "key=value, for example licence=Apache-2.0");
+  c.options.words("--metadata", s->metadata,
+                  "key=value, for example license=Apache-2.0 'data_license=MIT: BCCD_Dataset'; the terms of weights and data "
+                  "stay unless given");
   c.run = [s] { return run_export(*s); };
   return c;
 }

@@ -7,6 +7,7 @@
 
 #include "apps/fovea/any_model.hpp"
 #include "apps/fovea/commands.hpp"
+#include "apps/fovea/license_line.hpp"
 #include "apps/fovea/list_training.hpp"
 #include "modules/model.hpp"
 #include "modules/nn/catalogue.hpp"
@@ -113,6 +114,12 @@ Json outputs_json(const Model& model, const Shape& input) {
   return outputs;
 }
 
+Json license_json(const Model& model) {
+  const License license = license_of(model);
+  const auto said = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  return {{"weights", said(license.weights)}, {"data", said(license.data)}};
+}
+
 int run_describe(const Settings& s) {
   const Model model = any_model(s.recipe);
   const Shape input = usual_input(model);
@@ -121,17 +128,25 @@ int run_describe(const Settings& s) {
     Json features = Json::array();
     for (const Feature& f : model.features())
       features.push_back({{"name", f.name}, {"channels", f.channels}, {"stride", f.stride}});
-    std::cout << Json{{"name", model.name()},      {"parameters", model.params()->count()},
-                      {"height", input[2]},        {"width", input[3]},
-                      {"channels", input[1]},      {"multiply_adds", work},
-                      {"task", model.info().task}, {"outputs", outputs_json(model, input)},
-                      {"features", features},      {"slots", slots_json(model)}}
-                     .dump(2, ' ', false, Json::error_handler_t::replace)  // a model's name is a file's, which is bytes
+    std::cout << Json{{"name", model.name()},
+                      {"parameters", model.params()->count()},
+                      {"height", input[2]},
+                      {"width", input[3]},
+                      {"channels", input[1]},
+                      {"multiply_adds", work},
+                      {"task", model.info().task},
+                      {"outputs", outputs_json(model, input)},
+                      {"features", features},
+                      {"slots", slots_json(model)},
+                      {"license", license_json(model)}}
+                     .dump(2, ' ', false,
+                           Json::error_handler_t::replace)  // a model's name is a file's, and its terms may be anything
               << "\n";
     return kExitDone;
   }
   std::cout << fmt::format("{}: {} parameters, {} multiply-adds at {}x{}x{}\n", model.name(), counted(model.params()->count()),
                            counted(work), input[1], input[2], input[3]);
+  std::cout << "  " << license_text(license_of(model)) << "\n";
   for (const OutputInfo& o : model.info().outputs)
     std::cout << fmt::format("  output  {:<20} {}, {}, for the task {}\n", o.name, o.kind, o.shape(input).str(),
                              model.info().task);

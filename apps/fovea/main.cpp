@@ -13,6 +13,7 @@
 #include "datasets/bad_file.hpp"
 #include "modules/core/simd.hpp"
 #include "modules/io/files.hpp"
+#include "modules/license.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/exit_codes.hpp"
 #include "pipeline/sinks/folder_lock.hpp"
@@ -36,7 +37,7 @@ int complain(const std::string& what, int exit_code) {
 
 // What the machine could not do now is tried again later: a full disk, memory, a network disk.
 int exit_code_of(const std::exception& e) {
-  if (dynamic_cast<const fovea::UsageError*>(&e)) return fovea::kExitUsage;
+  if (dynamic_cast<const fovea::UsageError*>(&e) || dynamic_cast<const fovea::LicenseRefused*>(&e)) return fovea::kExitUsage;
   if (dynamic_cast<const fovea::FolderBusy*>(&e) || dynamic_cast<const fovea::EnvironmentError*>(&e) || fovea::is_passing(e))
     return fovea::kExitTryAgain;
   const auto* file = dynamic_cast<const fovea::FileError*>(&e);

@@ -30,7 +30,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kExamples =
     R"(Trains the recipe's network once for each block and seed, with the block in the given slots, and writes study.txt, study.csv and study.svg.
-A block is NAME, NAME:option=value, or NAME@SLOTS to put it somewhere else than --at; `none` is the network without. Every training has
+A block is NAME, NAME:option=value, or NAME@SLOTS to put it somewhere else than --at; `none` is the network without; a key of the model with
+another value stands for the network with that (model.head.attention=spatial). Every training has
 its folder under OUT; what is done is not done again when the command is given again. Where the recipe, the data or fovea changed since, the training
 is made again, what differs is named, and what was there is kept beside it, with `.old-` behind its name.
 
@@ -227,18 +228,24 @@ StudyBlock parse_study_block(const std::string& text, const std::string& at) {
   for (const char c : text)
     if (c == ':') parts.emplace_back();
     else parts.back() += c;
+  const auto pair_of = [&](const std::string& part) {
+    const auto equal = part.find('=');
+    check(equal != std::string::npos && equal > 0, "--blocks: '", text, "': expected option=value after the colon, got '", part,
+          "'");
+    return std::pair(part.substr(0, equal), part.substr(equal + 1));
+  };
+  if (parts[0].starts_with("model.")) {
+    block.type.clear();
+    for (const std::string& part : parts) block.options.push_back(pair_of(part));
+    return block;
+  }
   block.type = parts[0];
   if (const auto place = parts[0].find('@'); place != std::string::npos) {
     block.type = parts[0].substr(0, place);
     block.at = parts[0].substr(place + 1);
   }
   Registry::global().at(block.type);
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    const auto equal = parts[i].find('=');
-    check(equal != std::string::npos && equal > 0, "--blocks: '", text, "': expected option=value after the colon, got '",
-          parts[i], "'");
-    block.options.emplace_back(parts[i].substr(0, equal), parts[i].substr(equal + 1));
-  }
+  for (std::size_t i = 1; i < parts.size(); ++i) block.options.push_back(pair_of(parts[i]));
   return block;
 }
 
@@ -246,6 +253,10 @@ Yaml study_recipe(const Yaml& recipe, const StudyBlock& block, int seed) {
   Yaml out = recipe;
   out.set("train.seed", std::to_string(seed));
   if (block.type == "none") return out;
+  if (block.type.empty()) {
+    for (const auto& [key, value] : block.options) out.set(key, value);
+    return out;
+  }
   const auto quoted = [](const std::string& v) { return nlohmann::json(v).dump(); };
   std::string rule = "[{at: " + quoted(block.at) + ", type: " + quoted(block.type);
   for (const auto& [key, value] : block.options) rule += ", " + quoted(key) + ": " + quoted(value);

@@ -12,14 +12,16 @@
 
 namespace fovea {
 
-// One row of the study: a block, where it goes, with which options. "none" is the network as the recipe has it.
+// One row of the study: a block, where it goes, with which options; or what else is different in the model. "none" is the network as the
+// recipe has it.
 struct StudyBlock {
-  std::string label;  // as the user wrote it
-  std::string type, at;
-  std::vector<std::pair<std::string, std::string>> options;
+  std::string label;                                         // as the user wrote it
+  std::string type, at;                                      // empty: no block, `options` are keys of the recipe
+  std::vector<std::pair<std::string, std::string>> options;  // name and value
 };
 
-// "cbam", "cbam:reduction=8:kernel=5", "deform_conv@backbone.layer3.*.conv2"; `at` where none is given. Error for what is no block.
+// "cbam", "cbam:reduction=8:kernel=5", "deform_conv@backbone.layer3.*.conv2"; `at` where none is given; or keys of the recipe's model,
+// "model.head.attention=spatial:model.head.convs=3". Error for what is neither.
 StudyBlock parse_study_block(const std::string& text, const std::string& at);
 
 // The recipe with that block put in and that seed.

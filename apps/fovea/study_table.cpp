@@ -6,6 +6,7 @@
 
 #include "apps/fovea/study.hpp"
 #include "datasets/csv.hpp"
+#include "modules/core/text.hpp"
 
 namespace fovea {
 namespace {
@@ -13,13 +14,6 @@ namespace {
 constexpr std::size_t kLongest = 16;  // label that still stands beside its point
 constexpr int kLegendLine = 18;
 constexpr int kWidth = 760, kHeight = 460, kLeft = 70, kRight = 30, kTop = 40, kBottom = 60;
-
-std::string xml(const std::string& text) {
-  std::string safe;
-  for (const char c : text)
-    safe += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
-  return safe;
-}
 
 double score(const StudyResult& r) { return r.score; }
 double seconds(const StudyResult& r) { return r.seconds; }
@@ -80,7 +74,7 @@ std::string point(const StudyRow& r, const std::string& label, const Axis& x, co
   return fmt::format(
              R"(<line x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}" stroke="#9ab" stroke-width="2"/><circle cx="{0:.1f}" cy="{3:.1f}" r="5" fill="{4}"/><text x="{5:.1f}" y="{6:.1f}" text-anchor="{7}">{8}</text>)",
              cx, y_of(y, mean + spread), y_of(y, mean - spread), cy, r.label == "none" ? "#d62728" : "#1f77b4",
-             cx + (left ? -7 : 7), cy + dy, left ? "end" : "start", xml(label)) +
+             cx + (left ? -7 : 7), cy + dy, left ? "end" : "start", markup(label)) +
          "\n";
 }
 
@@ -90,7 +84,7 @@ std::string legend(const std::vector<StudyRow>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i)
     svg += fmt::format(R"(<text x="{}" y="{}" text-anchor="end">{}</text><text x="{}" y="{}">{}</text>)", kLeft,
                        kHeight + kLegendLine * (static_cast<int>(i) + 1), i + 1, kLeft + 10,
-                       kHeight + kLegendLine * (static_cast<int>(i) + 1), xml(rows[i].label)) +
+                       kHeight + kLegendLine * (static_cast<int>(i) + 1), markup(rows[i].label)) +
            "\n";
   return svg;
 }
@@ -164,7 +158,7 @@ std::string study_svg(const std::vector<StudyRow>& rows, const std::string& titl
   return svg +
          fmt::format(
              R"svg(<text x="{}" y="22" font-size="14">{}</text><text x="{}" y="{}" text-anchor="middle">latency of one picture, ms</text><text transform="translate(20,{}) rotate(-90)" text-anchor="middle">score (bars: standard deviation over seeds)</text></svg>)svg",
-             kLeft, xml(title), (kWidth + kLeft) / 2, kHeight - 16, kHeight / 2) +
+             kLeft, markup(title), (kWidth + kLeft) / 2, kHeight - 16, kHeight / 2) +
          "\n";
 }
 

@@ -29,11 +29,7 @@ void read_places(Args& args, BoxAugment& a) {
 }
 
 void read_colours(Args& args, BoxAugment& a) {
-  a.colour.brightness = args.get("brightness", a.colour.brightness, "jitter", kShare);
-  a.colour.contrast = args.get("contrast", a.colour.contrast, "jitter", kShare);
-  a.colour.saturation = args.get("saturation", a.colour.saturation, "jitter", kShare);
-  a.colour.hue = args.get("hue", a.colour.hue, "jitter", {0, 0.5});
-  a.colour.grey = args.get("grey", a.colour.grey, "probability of losing all colour", kShare);
+  read_colour_jitter(args, a.colour);
   a.blur = args.get("blur", a.blur, "largest standard deviation of a Gaussian blur, in pixels", {0, 10});
   a.noise = args.get("noise", a.noise, "largest standard deviation of noise, in 8-bit levels", {0, 100});
 }
@@ -44,15 +40,8 @@ void check_picture(const BoxPicture& picture) {
 }
 
 BoxPicture padding(const Preprocess& p) {
-  check(p.width > 0 && p.height > 0 && (p.channels == 1 || p.channels == 3),
-        "augment: expected a network's input of a given size and 1 or 3 channels, got ", p.width, "x", p.height, " and ",
-        p.channels);
-  cv::Scalar pad;
-  for (std::size_t c = 0; c < 3; ++c) {
-    const std::size_t from = p.channels == 1 ? 0 : p.colour == Preprocess::Colour::rgb ? 2 - c : c;
-    pad[static_cast<int>(c)] = 255 * p.pad[from];
-  }
-  return {cv::Mat(p.height, p.width, CV_8UC3, pad), {}};
+  check(p.width > 0 && p.height > 0, "augment: expected a network's input of a given size, got ", p.width, "x", p.height);
+  return {cv::Mat(p.height, p.width, CV_8UC3, padding_colour(p)), {}};
 }
 
 void add_whole(BoxPicture& canvas, const BoxPicture& picture, const Preprocess& p, const BoxAugment& a, Random& random) {

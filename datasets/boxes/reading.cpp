@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "modules/core/text.hpp"
 #include "modules/io/files.hpp"
 
 namespace fovea {
@@ -56,7 +57,7 @@ std::optional<double> number_of(std::string_view text) {
 
 std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 40;
-  return "'" + std::string(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
+  return "'" + printable(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
 }
 
 std::string shown(const Box& b) { return fmt::format("{:.6g} {:.6g} {:.6g} {:.6g}", b.x1, b.y1, b.x2, b.y2); }

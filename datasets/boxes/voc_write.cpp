@@ -6,23 +6,23 @@
 
 #include "datasets/boxes/reading.hpp"
 #include "datasets/boxes/voc.hpp"
-#include "modules/core/json.hpp"
+#include "modules/core/text.hpp"
 #include "modules/io/files.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
+// Names of files are bytes, XML is text.
 void add_text(pugi::xml_node parent, const char* name, const std::string& text) {
-  parent.append_child(name).append_child(pugi::node_pcdata).set_value(text.c_str());
+  parent.append_child(name).append_child(pugi::node_pcdata).set_value(printable(text).c_str());
 }
 
 // What reading would not give back, or not tell apart.
 void check_classes(const std::vector<std::string>& classes) {
   std::set<std::string> seen;
   for (const std::string& name : classes) {
-    const bool control = std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 32; });
-    check(!name.empty() && is_utf8(name) && trimmed(name) == name && !control, "Pascal VOC: cannot write the class ", shown(name),
+    check(!name.empty() && trimmed(name) == name && printable(name) == name, "Pascal VOC: cannot write the class ", shown(name),
           ": expected a name in UTF-8 without control characters and blanks around it");
     check(seen.insert(name).second, "Pascal VOC: two classes are called ", shown(name));
   }
@@ -77,7 +77,12 @@ void write_voc(const fs::path& folder, const std::vector<BoxPart>& parts, const 
   for (const BoxPart& part : parts) {
     check_part_name(part.name);
     check_classes(part.data.classes);
-    for (const AnnotatedImage& image : part.data.images) stems.add(image.file);
+    for (const AnnotatedImage& image : part.data.images) {
+      stems.add(image.file);
+      const std::string path = path_from(folder, image.file).string();  // by which reading finds it
+      check(printable(path) == path, "Pascal VOC: cannot write the picture ", shown(path),
+            ": expected a path in UTF-8 without control characters; rename it");
+    }
   }
   fs::create_directories(folder / "Annotations");
   fs::create_directories(folder / "ImageSets");

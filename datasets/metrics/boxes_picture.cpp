@@ -6,6 +6,7 @@
 
 #include "datasets/metrics/confusion_picture.hpp"
 #include "datasets/metrics/svg.hpp"
+#include "modules/core/text.hpp"
 
 namespace fovea {
 namespace {
@@ -62,7 +63,7 @@ std::string precision_recall_picture(const BoxScores& scores, const std::string&
       R"(<rect width="{0:.0f}" height="{1:.0f}" fill="white"/><text x="16" y="24" font-size="14">{2}</text>)"
       "\n",
       kLegend + kColumn * static_cast<double>(columns), kTop + std::max(kSide + 48, kRow * static_cast<double>(rows) + 16),
-      svg_text(title));
+      markup(title));
   svg += axes();
   const std::size_t half = scores.threshold(0.5);
   for (std::size_t line = 0; line < shown.size(); ++line)

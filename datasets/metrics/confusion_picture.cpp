@@ -6,6 +6,7 @@
 
 #include "datasets/metrics/svg.hpp"
 #include "modules/core/error.hpp"
+#include "modules/core/text.hpp"
 
 namespace fovea {
 namespace {
@@ -62,7 +63,7 @@ std::string confusion_picture(const std::vector<std::string>& classes, const std
   std::string svg = fmt::format(
       R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0:.0f} {1:.0f}" font-family="sans-serif" font-size="11">)"
       R"(<rect width="{0:.0f}" height="{1:.0f}" fill="white"/><text x="16" y="24" font-size="14">{2}</text>)",
-      s.left + side + 24, s.top + side + 40, svg_text(title));
+      s.left + side + 24, s.top + side + 40, markup(title));
   svg += "\n" + names(s, classes);
   for (std::size_t r = 0; r < n; ++r) {
     check(counts[r].size() == n, "confusion picture: expected ", n, " columns, got ", counts[r].size());

@@ -9,6 +9,7 @@ namespace fovea {
 namespace {
 
 constexpr auto kNone = std::string::npos;
+constexpr std::size_t kLongest = 4096;  // of an address that is looked through; servers take no more
 constexpr std::string_view kMask = "***", kEnds = " \t\r\n\"'<>";
 
 int hex_digit(char c) {
@@ -114,9 +115,13 @@ std::size_t next_address(std::string_view address, std::size_t path) {
 
 bool is_address(const std::string& text) { return scheme_length(text) > 0; }
 
-std::string masked_address(const std::string& address) {
-  if (scheme_length(address) == 0) return address;
-  std::string out;
+std::string masked_address(const std::string& given) {
+  const std::size_t scheme = scheme_length(given);
+  if (scheme == 0) return given;
+  if (given.size() > kLongest) return given.substr(0, std::min(scheme, kLongest)) += kMask;
+  std::string address = given, out;  // what is shown is what was looked through
+  std::replace_if(
+      address.begin(), address.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
   for (std::string_view left = address; !left.empty();) {
     const std::size_t begin = scheme_length(left), host = host_begin(left, begin);
     const std::size_t rest = std::min(left.find_first_of("/?#", host), left.size()), next = next_address(left, rest);
@@ -126,8 +131,6 @@ std::string masked_address(const std::string& address) {
     out += masked_rest(left.substr(rest, next - rest));
     left.remove_prefix(next);
   }
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
   return out;
 }
 

@@ -11,7 +11,8 @@ bool is_address(const std::string& text);
 // The address as it may stand in messages and logs: "rtsp://user:***@host/path?token=***". Masked are the password in front of
 // the host, also most of those whose special characters are not percent-encoded; the values of parameters, in the path, the
 // query or the fragment, whose name sounds like a secret (password, token, key, auth, signature ...); and parameters that hold
-// another address with such secrets. Control characters become '?'. What is no address stays as it is.
+// another address with such secrets. Control characters become '?'. Of one over 4096
+// bytes nothing but the scheme is shown. What is no address stays as it is.
 std::string masked_address(const std::string& address);
 
 // A text with all addresses in it masked, as other libraries' messages hold them.

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "modules/core/text.hpp"
+
 namespace fovea {
 namespace {
 
@@ -12,7 +14,7 @@ struct State {
   std::mutex mutex;
   std::set<std::string> said;
   std::function<void(const std::string&)> listener = [](const std::string& text) {
-    std::fprintf(stderr, "fovea: %s\n", text.c_str());
+    std::fprintf(stderr, "fovea: %s\n", printable_lines(text).c_str());
   };
 };
 State& state() {

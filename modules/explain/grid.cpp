@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace fovea::explain {
 namespace {
@@ -31,19 +32,30 @@ Grid even_grid(std::int64_t cells_high, std::int64_t cells_wide, std::int64_t he
   return g;
 }
 
-double Map::at(double y, double x) const {
-  const Between r = between(y, grid.start_y, grid.stride_y, grid.height), c = between(x, grid.start_x, grid.stride_x, grid.width);
-  const auto wide = static_cast<std::size_t>(grid.width);
-  const auto row = [&](std::size_t i) { return values[i * wide + c.low] * (1 - c.t) + values[i * wide + c.high] * c.t; };
-  return row(r.low) * (1 - r.t) + row(r.high) * r.t;
+double Map::at(double y, double x) const { return at(std::span(&y, 1), std::span(&x, 1)).front(); }
+
+std::vector<double> Map::at(std::span<const double> ys, std::span<const double> xs) const {
+  std::vector<Between> columns;
+  columns.reserve(xs.size());
+  for (const double x : xs) columns.push_back(between(x, grid.start_x, grid.stride_x, grid.width));
+  std::vector<double> out;
+  out.reserve(ys.size() * xs.size());
+  for (const double y : ys) {
+    const Between r = between(y, grid.start_y, grid.stride_y, grid.height);
+    const double* const low = values.data() + r.low * static_cast<std::size_t>(grid.width);
+    const double* const high = values.data() + r.high * static_cast<std::size_t>(grid.width);
+    for (const Between& c : columns)
+      out.push_back((low[c.low] * (1 - c.t) + low[c.high] * c.t) * (1 - r.t) +
+                    (high[c.low] * (1 - c.t) + high[c.high] * c.t) * r.t);
+  }
+  return out;
 }
 
 std::vector<double> Map::on_pixels(std::int64_t height, std::int64_t width) const {
-  std::vector<double> out;
-  out.reserve(static_cast<std::size_t>(height * width));
-  for (std::int64_t y = 0; y < height; ++y)
-    for (std::int64_t x = 0; x < width; ++x) out.push_back(at(static_cast<double>(y), static_cast<double>(x)));
-  return out;
+  std::vector<double> ys(static_cast<std::size_t>(height)), xs(static_cast<std::size_t>(width));
+  std::iota(ys.begin(), ys.end(), 0.0);
+  std::iota(xs.begin(), xs.end(), 0.0);
+  return at(ys, xs);
 }
 
 }  // namespace fovea::explain

@@ -1,6 +1,7 @@
 // Where the cells of a map lie on the network's input, and maps on such grids.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct Map {
 
   // Bilinear between cell centres, the outermost cells' values beyond them.
   double at(double y, double x) const;
+  // The same at every crossing of rows and columns, row by row.
+  std::vector<double> at(std::span<const double> ys, std::span<const double> xs) const;
   // The values at the pixels of a height x width input.
   std::vector<double> on_pixels(std::int64_t height, std::int64_t width) const;
 };

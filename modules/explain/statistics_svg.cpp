@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "modules/core/text.hpp"
 #include "modules/explain/statistics.hpp"
 
 namespace fovea::explain {
@@ -20,12 +21,6 @@ constexpr Panel kPanels[] = {{"entropy, nats", &HeadStatistics::entropy},
                              {"mean attention distance, input pixels", &HeadStatistics::distance},
                              {"divergence from uniform, nats", &HeadStatistics::from_uniform},
                              {"Jensen-Shannon divergence to the other heads, nats", &HeadStatistics::to_others}};
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '>' ? "&gt;" : std::string(1, c);
-  return out;
-}
 
 std::vector<std::string> layers_in(const std::vector<Statistics::Row>& rows) {
   std::vector<std::string> names;
@@ -68,7 +63,7 @@ std::string panel(const Panel& p, double top, const std::vector<Statistics::Row>
       text += fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"#0b68cb\" fill-opacity=\".6\"><title>{} head {}: {:.4g} ± "
           "{:.2g}</title></circle>\n",
-          place_of(i, layers.size()), height_of(m.mean()), escaped(r.layer), r.head, m.mean(), m.stddev());
+          place_of(i, layers.size()), height_of(m.mean()), markup(r.layer), r.head, m.mean(), m.stddev());
     }
     if (layer.count() > 0)
       line += fmt::format("{}{:.1f} {:.1f}", line.empty() ? "M" : "L", place_of(i, layers.size()), height_of(layer.mean()));
@@ -92,7 +87,7 @@ std::string statistics_svg(const Statistics& statistics) {
   for (std::size_t i = 0; i < panels.size(); ++i) text += panel(panels[i], kHeight * static_cast<double>(i), rows, layers);
   for (std::size_t i = 0; i < layers.size(); ++i)
     text += fmt::format("<text x=\"{}\" y=\"{}\">{}: {}</text>\n", kLeft, names + 16 * static_cast<double>(i), i + 1,
-                        escaped(layers[i]));
+                        markup(layers[i]));
   return text + "</svg>\n";
 }
 

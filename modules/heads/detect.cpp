@@ -23,6 +23,7 @@ namespace {
 struct Options {
   std::vector<std::string> classes;
   BoxCoding coding;
+  DetectThresholds thresholds;
   int width = 0, convs = 2, kernel = 1;
   bool spatial = true, har = false;
   std::string channel;  // none, scale or hybrid
@@ -129,7 +130,7 @@ class Predictions {
 class Decoupled final : public DetectHead {
  public:
   Decoupled(const Scope& s, std::int64_t in, const Options& o)
-      : DetectHead(s, info_of(o), o.coding),
+      : DetectHead(s, info_of(o), o.coding, o.thresholds),
         class_out_(s, "cls", o, o.class_outputs(), o.class_bias()),
         box_out_(s, "box", o, o.box_outputs(), o.box_bias()) {
     for (std::int64_t i = 0; i < o.convs; ++i) {
@@ -167,7 +168,7 @@ class Decoupled final : public DetectHead {
 
 class Har final : public DetectHead {
  public:
-  Har(const Scope& s, std::int64_t in, const Options& o) : DetectHead(s, info_of(o), o.coding) {
+  Har(const Scope& s, std::int64_t in, const Options& o) : DetectHead(s, info_of(o), o.coding, o.thresholds) {
     const Scope at = s / "har";
     const Scope started =
         at.starting("cls.bias", {o.class_outputs()}, o.class_bias()).starting("box.bias", {o.box_outputs()}, o.box_bias());
@@ -237,6 +238,9 @@ FOVEA_HEAD(detect, "boxes and classes of objects, with hybrid attention", "Li et
   o.width = args.get("width", 0, "their channels; 0: the features' (har: always)", {0, 4096});
   o.kernel = args.get("kernel", 1, "side of the predictions' convolution, odd (har: 3)", {1, 15});
   o.prior = args.get("prior", 0.01, "probability of an object that training starts with", {1e-6, 0.5});
+  DetectThresholds& t = o.thresholds;
+  t.confidence = args.get("confidence", t.confidence, "least score of a box that is shown, unless its user says another", {0, 1});
+  t.iou = args.get("iou", t.iou, "overlap from which two boxes of a class are one, likewise", {0, 1});
   check(attention == "none" || attention == "channel" || attention == "spatial" || attention == "hybrid", args.where(),
         ": attention: expected none, channel, spatial or hybrid, got '", attention, "'");
   check(subnets == "decoupled" || subnets == "har", args.where(), ": subnets: expected decoupled or har, got '", subnets, "'");

@@ -16,24 +16,33 @@
 namespace fovea {
 
 struct BoxCoding {
-  std::vector<int> strides = {};               // input pixels a cell, finest level first
-  int bins = 0;                                // of each distance; 0: the distance itself
+  std::vector<int> strides = {};                    // input pixels a cell, finest level first
+  int bins = 0;                                     // of each distance; 0: the distance itself
   std::vector<std::array<double, 2>> anchors = {};  // width and height in strides; empty: none
 
   std::int64_t per_position() const { return anchors.empty() ? 1 : static_cast<std::int64_t>(anchors.size()); }
   std::int64_t box_channels() const { return 4 * std::max(bins, 1); }  // of one prediction
 };
 
+// What its user shows of the predictions, unless told otherwise.
+struct DetectThresholds {
+  double confidence = 0.25;  // least score of a box
+  double iou = 0.6;          // overlap from which two boxes of a class are one
+};
+
 // Outputs "class.<stride>" of all levels, finest first, then "box.<stride>" of all.
 class DetectHead : public Head {
  public:
   const BoxCoding& coding() const { return coding_; }
+  const DetectThresholds& thresholds() const { return thresholds_; }
 
  protected:
-  DetectHead(const Scope& scope, HeadInfo info, BoxCoding coding) : Head(scope, std::move(info)), coding_(std::move(coding)) {}
+  DetectHead(const Scope& scope, HeadInfo info, BoxCoding coding, DetectThresholds thresholds)
+      : Head(scope, std::move(info)), coding_(std::move(coding)), thresholds_(thresholds) {}
 
  private:
   BoxCoding coding_;
+  DetectThresholds thresholds_;
 };
 
 }  // namespace fovea

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "modules/core/text.hpp"
+
 namespace fovea {
 namespace {
 
@@ -37,8 +39,11 @@ std::vector<std::string> read_classes(Args& args, std::size_t least) {
     names.clear();
     for (int i = 0; i < count; ++i) names.push_back(std::to_string(i));
   }
-  for (const std::string& name : names)
+  for (const std::string& name : names) {
     check(!name.empty(), args.where(), ": classes: expected names, or one number of nameless classes; got nothing");
+    check(printable(name) == name, args.where(), ": classes: expected names in UTF-8 without control characters, got '",
+          printable(name), "'");
+  }
   check(names.size() >= least, args.where(), ": classes: expected at least ", least == 1 ? "one" : "two", ", got ", names.size());
   return names;
 }

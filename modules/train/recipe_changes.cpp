@@ -60,7 +60,8 @@ std::vector<RecipeChange> recipe_changes(const std::string& then, const std::str
 }
 
 bool changes_no_result(const std::string& key) {
-  return one_of(key, {"train.log_every", "train.checkpoint_every", "train.loaders", "train.threads", "train.memory_mb"});
+  return key.starts_with("license.") ||
+         one_of(key, {"train.log_every", "train.checkpoint_every", "train.loaders", "train.threads", "train.memory_mb"});
 }
 
 bool changes_the_end(const std::string& key) { return one_of(key, {"train.steps", "train.epochs", "train.patience"}); }

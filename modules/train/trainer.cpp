@@ -53,8 +53,7 @@ std::map<std::string, Tensor> take_all(const TensorFile& file, const std::string
 }
 
 // Takes what fits by name and shape; says in one line what it was.
-std::string start_from(ParamStore& params, const std::string& weights) {
-  const Model source = Model::load(weights);
+std::string start_from(ParamStore& params, const Model& source, const std::string& weights) {
   std::map<std::string, Tensor> fitting;
   std::string fresh;
   std::size_t missing = 0;
@@ -102,10 +101,15 @@ Trainer::Trainer(Model model, TrainOptions options, std::filesystem::path out, s
       options_(std::move(options)),
       out_(std::move(out)),
       data_(std::move(data)),
+      license_(license_of(model_)),
       optimizer_(model_.params(), options_.optimizer),
       precision_(parse_precision(options_.precision)),
       random_(options_.seed) {
-  if (!options_.weights.empty()) taken_ = start_from(*model_.params(), options_.weights);
+  if (!options_.weights.empty()) {
+    const Model source = Model::load(options_.weights);
+    taken_ = start_from(*model_.params(), source, options_.weights);
+    learns_from(license_of(source));
+  }
   for (const std::string& glob : options_.freeze) model_.params()->freeze(glob);
   check(!model_.params()->trainable().empty(), "train: everything is frozen, there is nothing to train");
   if (options_.ema > 0) ema_ = std::make_unique<Ema>(model_.params(), options_.ema);
@@ -269,8 +273,9 @@ void Trainer::validate(const Validate& validate, const std::function<void(const 
   without_better_ = v.score > best_ ? 0 : without_better_ + 1;
   if (v.score >= best_) {  // of equals the latest: without a validation set, the last weights
     best_ = v.score;
-    model_.save(out_ / "best.safetensors", DType::f32,
-                {{"fovea.step", std::to_string(step_)}, {"fovea.score", std::to_string(best_)}});
+    std::map<std::string, std::string> metadata = license_metadata(license_);
+    metadata["fovea.step"] = std::to_string(step_), metadata["fovea.score"] = std::to_string(best_);
+    model_.save(out_ / "best.safetensors", DType::f32, metadata);
   }
   const std::string svg = training_curve(records_);
   write_file_atomically(out_ / "curve.svg", svg.data(), svg.size());

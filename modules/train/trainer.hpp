@@ -12,6 +12,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "modules/license.hpp"
 #include "modules/model.hpp"
 #include "modules/train/batch_source.hpp"
 #include "modules/train/options.hpp"
@@ -45,6 +46,8 @@ class Trainer {
   // `data`: tells the data of one training from another's, a fingerprint; empty where nobody knows. A resumed run must say the same.
   Trainer(Model model, TrainOptions options, std::filesystem::path out, std::string data = "");
 
+  // The saved model is under these terms, too: those of a teacher. Of `weights:` they are by themselves.
+  void learns_from(const License& source) { license_ = derived(license_, source); }
   // What was taken from `weights:` and what starts afresh, in one line; empty without it.
   const std::string& taken() const { return taken_; }
   bool out_of_patience() const { return options_.patience > 0 && without_better_ >= options_.patience; }
@@ -77,6 +80,7 @@ class Trainer {
   TrainOptions options_;
   std::filesystem::path out_;
   std::string data_, taken_;
+  License license_;  // of the model to save
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
   DType precision_;

@@ -17,28 +17,28 @@ WebBytes bytes(std::string text) { return std::make_shared<const std::string>(st
 // One client more for as long as it lives.
 class Place {
  public:
-  explicit Place(std::shared_ptr<int> count) : count_(std::move(count)) { ++*count_; }
+  explicit Place(std::shared_ptr<std::atomic<int>> count) : count_(std::move(count)) { ++*count_; }
   ~Place() { --*count_; }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
  private:
-  const std::shared_ptr<int> count_;
+  const std::shared_ptr<std::atomic<int>> count_;
 };
 
 class PictureFeed final : public WebFeed {
  public:
-  PictureFeed(const LiveSite& site, const std::shared_ptr<int>& count) : site_(site), place_(count) {}
+  PictureFeed(const LiveSite& site, const std::shared_ptr<std::atomic<int>>& count) : site_(site), place_(count) {}
 
   // The boundary follows each picture at once: browsers show a part when they see its end.
   std::vector<WebBytes> next(WebClock::time_point) override {
-    const PublishedFrame frame = site_.newest();
-    if (frame.serial == serial_) return {};
+    const Published picture = site_.picture();
+    if (picture.serial == serial_) return {};
     const std::string head = std::string(serial_ == 0 ? kBoundary + 2 : "") +
-                             "Content-Type: image/jpeg\r\nContent-Length: " + std::to_string(frame.jpeg->size()) +
-                             "\r\nX-Frame: " + std::to_string(frame.number) + "\r\n\r\n";
-    serial_ = frame.serial;
-    return {bytes(head), frame.jpeg, bytes(kBoundary)};
+                             "Content-Type: image/jpeg\r\nContent-Length: " + std::to_string(picture.bytes->size()) +
+                             "\r\nX-Frame: " + std::to_string(picture.number) + "\r\n\r\n";
+    serial_ = picture.serial;
+    return {bytes(head), picture.bytes, bytes(kBoundary)};
   }
 
  private:
@@ -49,13 +49,13 @@ class PictureFeed final : public WebFeed {
 
 class EventFeed final : public WebFeed {
  public:
-  EventFeed(LiveSite& site, const std::shared_ptr<int>& count) : site_(site), place_(count) {}
+  EventFeed(LiveSite& site, const std::shared_ptr<std::atomic<int>>& count) : site_(site), place_(count) {}
 
   std::vector<WebBytes> next(WebClock::time_point now) override {
     std::vector<WebBytes> events;
-    if (const PublishedFrame frame = site_.newest(); frame.serial != frame_) {
+    if (const Published frame = site_.event(); frame.serial != frame_) {
       frame_ = frame.serial;
-      events.push_back(frame.event);
+      events.push_back(frame.bytes);
     }
     if (const LiveSite::Tick& tick = site_.statistics(now); tick.serial != tick_) {
       tick_ = tick.serial;
@@ -101,12 +101,18 @@ LiveSite::LiveSite(const LiveServerOptions& options, LiveServerHooks hooks, Acce
 
 void LiveSite::publish(std::int64_t number, WebBytes jpeg, WebBytes event) {
   std::lock_guard lock(mutex_);
-  newest_ = {newest_.serial + 1, number, std::move(jpeg), std::move(event)};
+  if (jpeg) picture_ = {picture_.serial + 1, number, std::move(jpeg)};
+  event_ = {event_.serial + 1, number, std::move(event)};
 }
 
-PublishedFrame LiveSite::newest() const {
+Published LiveSite::picture() const {
   std::lock_guard lock(mutex_);
-  return newest_;
+  return picture_;
+}
+
+Published LiveSite::event() const {
+  std::lock_guard lock(mutex_);
+  return event_;
 }
 
 const LiveSite::Tick& LiveSite::statistics(WebClock::time_point now) {
@@ -178,19 +184,13 @@ WebAnswer LiveSite::events(const HttpRequest&) {
   return {{200, "text/event-stream"}, std::make_unique<EventFeed>(*this, events_)};
 }
 
-WebAnswer LiveSite::snapshot(const HttpRequest& request) {
-  const PublishedFrame frame = newest();
-  HttpReply reply{200,
-                  "image/jpeg",
-                  frame.jpeg ? *frame.jpeg : std::string(),
-                  {{"Content-Disposition", "inline; filename=\"frame-" + std::to_string(frame.number) + ".jpg\""}}};
-  if (const auto layer = request.value("layer")) {
-    if (!hooks_.picture || !contains(options_.layers, *layer)) throw HttpRefusal(404, "There is no such layer.");
-    const std::vector<std::uint8_t> jpeg = hooks_.picture(*layer);
-    reply.body.assign(jpeg.begin(), jpeg.end());
-  }
-  if (reply.body.empty()) throw HttpRefusal(503, "There is no picture yet.");
-  return {reply};
+WebAnswer LiveSite::snapshot(const HttpRequest&) {
+  const Published picture = this->picture();
+  if (picture.serial == 0) throw HttpRefusal(503, "There is no picture yet.");
+  return {{200,
+           "image/jpeg",
+           *picture.bytes,
+           {{"Content-Disposition", "inline; filename=\"frame-" + std::to_string(picture.number) + ".jpg\""}}}};
 }
 
 WebAnswer LiveSite::settings(const HttpRequest&) {
@@ -211,9 +211,10 @@ WebAnswer LiveSite::change_settings(const HttpRequest& request) {
 }
 
 WebAnswer LiveSite::health(const HttpRequest&) {
-  const PublishedFrame frame = newest();
+  const Published frame = event();
   const nlohmann::ordered_json number = frame.serial == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(frame.number);
-  return {{200, kJson, dumped({{"status", "ok"}, {"frame", number}, {"streams", *streams_}, {"events", *events_}})}};
+  return {
+      {200, kJson, dumped({{"status", "ok"}, {"frame", number}, {"streams", streams_->load()}, {"events", events_->load()}})}};
 }
 
 }  // namespace fovea

@@ -1,6 +1,7 @@
 // What the live page's server answers.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -12,19 +13,22 @@
 
 namespace fovea {
 
-// A frame as clients get it.
-struct PublishedFrame {
+// The picture or the event of a frame, as clients get it.
+struct Published {
   std::uint64_t serial = 0;  // of publishing, from 1; 0: there was none yet
-  std::int64_t number = 0;
-  WebBytes jpeg, event;
+  std::int64_t number = 0;   // of the frame
+  WebBytes bytes;
 };
 
 class LiveSite final : public WebSite {
  public:
   LiveSite(const LiveServerOptions& options, LiveServerHooks hooks, Access& access);
 
-  void publish(std::int64_t number, WebBytes jpeg, WebBytes event);  // any thread
-  PublishedFrame newest() const;                                     // any thread
+  // Any thread.
+  void publish(std::int64_t number, WebBytes jpeg, WebBytes event);  // without a JPEG the picture of before stays
+  Published picture() const;
+  Published event() const;
+  int streams() const { return *streams_; }  // clients that follow the pictures
 
   // The following on the loop's thread.
   WebAnswer answer(const HttpRequest& request, const std::string& local) override;
@@ -61,12 +65,13 @@ class LiveSite final : public WebSite {
   Access& access_;
 
   mutable std::mutex mutex_;
-  PublishedFrame newest_;
+  Published picture_, event_;
 
   Tick tick_;
   WebClock::time_point ticked_;
   // Outlive the feeds that count in them.
-  std::shared_ptr<int> streams_ = std::make_shared<int>(0), events_ = std::make_shared<int>(0);
+  using Count = std::shared_ptr<std::atomic<int>>;
+  const Count streams_ = std::make_shared<std::atomic<int>>(0), events_ = std::make_shared<std::atomic<int>>(0);
 };
 
 }  // namespace fovea

@@ -91,7 +91,7 @@ aside > section, .figures { background: var(--card); border: 1px solid var(--lin
 .figures { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; margin: 0; }
 .figures div { display: flex; flex-direction: column-reverse; }
 dt { color: var(--soft); font-size: 13px; }
-dd { margin: 0; font-size: 22px; line-height: 1.2; font-variant-numeric: tabular-nums; white-space: nowrap; }
+dd { margin: 0; font-size: 20px; line-height: 1.2; font-variant-numeric: tabular-nums; white-space: nowrap; }
 #details { padding: 0 4px; font-variant-numeric: tabular-nums; }
 .line { display: flex; justify-content: space-between; gap: 8px; }
 output { font-variant-numeric: tabular-nums; color: var(--soft); }
@@ -110,7 +110,8 @@ select { width: 100%; font: inherit; color: inherit; background: var(--page); bo
   font-weight: 600; padding: 9px 14px; border-radius: 8px; margin-top: 4px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 #problem { color: var(--bad); font-size: 13px; overflow-wrap: anywhere; }
-ul { list-style: none; margin: 0; padding: 0; max-height: 46vh; overflow-y: auto; }
+ul { list-style: none; margin: 0; padding: 0; overflow-y: auto;
+  max-height: max(160px, calc(100vh - 560px)); }
 li { display: flex; justify-content: space-between; gap: 12px; padding: 4px 0; border-top: 1px solid var(--line); }
 li:first-child { border-top: 0; }
 li b { font-weight: 500; overflow-wrap: anywhere; }
@@ -229,7 +230,9 @@ async function lost() {
 function showStatistics(s) {
   const kinds = {running: 'good', ended: 'quiet', stopped: 'quiet', failed: 'bad'};
   const name = String(s.state || 'running'), text = String(s.text || '');
-  showState(kinds[name] || 'wait', name, text.startsWith(name) ? text.slice(name.length).replace(/^: /, '') : text);
+  const rest = text.startsWith(name) ? text.slice(name.length).replace(/^: /, '') : text;
+  if (name === 'running' && s.silent_seconds > 2) showState('wait', 'no picture for ' + number(s.silent_seconds, 0) + ' s', rest);
+  else showState(kinds[name] || 'wait', name, rest);
   // Frames come, and none is shown: the stream hangs.
   if (frame && frame.frame !== judged && performance.now() - drawn > 5000) closePicture(stream);
   judged = frame && frame.frame;
@@ -238,7 +241,7 @@ function showStatistics(s) {
   say($('age'), typeof age.median === 'number' ? number(age.median, 0) + ' ms' : '–');
   say($('dropped'), number((s.dropped || 0) + (s.missed || 0), 0));
   const details = ['captured ' + number(s.captured_fps, 1) + '/s', 'age p99 ' + number(age.p99, 0) + ' ms',
-                   'memory ' + number(s.memory_mb, 0) + ' MB'];
+                   number(s.memory_mb, 0) + ' MiB'];
   say($('details'), details.map(part => part.replaceAll(' ', '\u00a0')).join(' · '));
 }
 
@@ -254,7 +257,7 @@ function showObjects() {
   }
   shown.forEach((o, i) => {
     const [name, score] = list.children[i].children;
-    say(name, String(o.label) + (o.id === undefined || o.id === null ? '' : ' #' + o.id));
+    say(name, String(o.class) + (typeof o.track === 'number' ? ' #' + o.track : ''));
     say(score, typeof o.score === 'number' ? (100 * o.score).toFixed(0) + ' %' : '');
   });
   say($('count'), String(objects.length));

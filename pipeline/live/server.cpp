@@ -74,10 +74,12 @@ void LiveServer::publish(std::int64_t number, const std::vector<std::uint8_t>& j
   event["frame"] = number;
   std::string text = "event: frame\nid: " + std::to_string(number) +
                      "\ndata: " + event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n\n";
-  parts_->site.publish(number, std::make_shared<const std::string>(jpeg.begin(), jpeg.end()),
+  parts_->site.publish(number, jpeg.empty() ? nullptr : std::make_shared<const std::string>(jpeg.begin(), jpeg.end()),
                        std::make_shared<const std::string>(std::move(text)));
   parts_->loop.wake();
 }
+
+bool LiveServer::is_watched() const { return parts_->site.streams() > 0; }
 
 int LiveServer::port() const { return parts_->port; }
 

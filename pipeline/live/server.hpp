@@ -4,7 +4,7 @@
 //   GET  /                the page; with ?token=... it sets the cookie and leads to the page without it
 //   GET  /stream          the pictures, multipart/x-mixed-replace
 //   GET  /events          Server-Sent Events: "frame" with what publish() was given, "statistics" each second
-//   GET  /snapshot.jpg    the newest picture; ?layer=NAME asks the hook for that layer
+//   GET  /snapshot.jpg    the newest picture that was published, as drawn
 //   GET  /settings        {"threshold", "opacity", "layer", "layers"}; POST takes any of the first three and answers with all
 //   GET  /health          {"status": "ok", "frame", "streams", "events"}
 #pragma once
@@ -17,13 +17,9 @@
 #include <string>
 #include <vector>
 
-namespace fovea {
+#include "pipeline/live/settings.hpp"
 
-struct LiveSettings {
-  double threshold = 0.5;  // 0..1
-  double opacity = 0.5;    // of the layer, 0..1
-  std::string layer;       // one of the server's layers
-};
+namespace fovea {
 
 struct LiveServerOptions {
   std::string host = "127.0.0.1";  // 0.0.0.0 or ::: on all addresses of this machine
@@ -40,8 +36,7 @@ struct LiveServerOptions {
 struct LiveServerHooks {
   std::function<LiveSettings()> settings;
   std::function<void(const LiveSettings&)> change;
-  std::function<nlohmann::ordered_json()> statistics;                               // as to_json(LiveFigures, LiveStatus) gives
-  std::function<std::vector<std::uint8_t>(const std::string& layer)> picture = {};  // JPEG; empty: there is none
+  std::function<nlohmann::ordered_json()> statistics;  // as to_json(LiveFigures, LiveStatus) gives
 };
 
 class LiveServer {
@@ -53,8 +48,11 @@ class LiveServer {
   LiveServer& operator=(const LiveServer&) = delete;
 
   // Shows a picture, with boxes and layer drawn into it. `event` is an object: the page shows those of its "objects", a list of
-  // {"label", "score", ...}; "frame" is added. Any thread; never waits for a client.
+  // {"class", "score", "track", ...}; "frame" is added. Without a JPEG the picture of before stays. Any thread; never waits for a client.
   void publish(std::int64_t number, const std::vector<std::uint8_t>& jpeg, nlohmann::ordered_json event);
+
+  // Whether any client follows the pictures.
+  bool is_watched() const;
 
   int port() const;
   // For the operator's eyes only: whoever opens it first may use the page. Without a token once that is done.

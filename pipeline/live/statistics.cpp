@@ -1,17 +1,17 @@
 #include "pipeline/live/statistics.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <vector>
+
+#include "modules/core/resident.hpp"
 
 namespace fovea {
 namespace {
 
 // A source of tiny pictures may give a million a second: the window is then shorter.
 constexpr std::size_t kMostKept = 20'000;
+constexpr std::size_t kMostMilliseconds = 60'000;
 
 double seconds_between(LiveClock::time_point from, LiveClock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -46,6 +46,15 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
 }
 
+// The same of counts by millisecond.
+std::optional<double> quantile(const std::vector<std::int64_t>& counts, std::int64_t all, double share) {
+  if (all == 0) return std::nullopt;
+  auto left = std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(share * static_cast<double>(all))), 1);
+  std::size_t at = 0;
+  while ((left -= counts[at]) > 0) ++at;
+  return static_cast<double>(at);
+}
+
 nlohmann::ordered_json or_null(const std::optional<double>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
 }
@@ -61,13 +70,8 @@ nlohmann::ordered_json to_json(const LiveFigures& f) {
           {"fps", f.processed_rate},
           {"age_ms", {{"median", or_null(f.age_median_ms)}, {"p99", or_null(f.age_p99_ms)}}},
           {"memory_mb", f.memory_mb},
+          {"silent_seconds", f.silent_seconds},
           {"seconds", f.seconds}};
-}
-
-double resident_memory_mb() {
-  double whole = 0, resident = 0;  // pages
-  std::ifstream("/proc/self/statm") >> whole >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
 LiveStatistics::LiveStatistics(std::chrono::duration<double> window, Time now)
@@ -89,7 +93,11 @@ void LiveStatistics::dropped() {
 void LiveStatistics::processed(Time captured, Time now) {
   std::lock_guard lock(mutex_);
   ++counts_.processed;
-  keep(departures_, Left{now, 1000 * seconds_between(captured, now)});
+  const double age_ms = 1000 * seconds_between(captured, now);
+  keep(departures_, Left{now, age_ms});
+  const auto whole = static_cast<std::size_t>(std::clamp(std::round(age_ms), 0.0, static_cast<double>(kMostMilliseconds)));
+  if (ages_.size() <= whole) ages_.resize(whole + 1);
+  ++ages_[whole];
 }
 
 LiveCounts LiveStatistics::counts() const {
@@ -100,8 +108,7 @@ LiveCounts LiveStatistics::counts() const {
 LiveFigures LiveStatistics::figures(Time now) const {
   std::lock_guard lock(mutex_);
   const Time from = std::max(began_, now - window_);
-  LiveFigures f;
-  f.counts = counts_;
+  LiveFigures f = without_window(now);
   f.captured_rate = rate(captures_, from, now);
   f.processed_rate = rate(departures_, from, now);
   std::vector<double> ages;
@@ -109,7 +116,24 @@ LiveFigures LiveStatistics::figures(Time now) const {
     if (left.at > from) ages.push_back(left.age_ms);
   std::sort(ages.begin(), ages.end());
   if (!ages.empty()) f.age_median_ms = quantile(ages, 0.5), f.age_p99_ms = quantile(ages, 0.99);
+  return f;
+}
+
+LiveFigures LiveStatistics::overall(Time now) const {
+  std::lock_guard lock(mutex_);
+  LiveFigures f = without_window(now);
+  if (f.seconds > 0) f.captured_rate = static_cast<double>(counts_.captured) / f.seconds;
+  if (f.seconds > 0) f.processed_rate = static_cast<double>(counts_.processed) / f.seconds;
+  f.age_median_ms = quantile(ages_, counts_.processed, 0.5);
+  f.age_p99_ms = quantile(ages_, counts_.processed, 0.99);
+  return f;
+}
+
+LiveFigures LiveStatistics::without_window(Time now) const {
+  LiveFigures f;
+  f.counts = counts_;
   f.memory_mb = resident_memory_mb();
+  f.silent_seconds = seconds_between(captures_.empty() ? began_ : captures_.back(), now);
   f.seconds = seconds_between(began_, now);
   return f;
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <vector>
 
 #include "pipeline/live/source.hpp"
 
@@ -26,14 +27,13 @@ struct LiveFigures {
   double captured_rate = 0, processed_rate = 0;     // frames a second
   std::optional<double> age_median_ms, age_p99_ms;  // from capture to leaving; none where none left
   double memory_mb = 0;                             // resident set at this moment, MiB
+  double silent_seconds = 0;                        // since the source gave a frame, or since the beginning
   double seconds = 0;                               // since the beginning
 };
 
 // Keys: captured, missed, dropped, processed, captured_fps, fps, age_ms {median, p99} (null where there is none), memory_mb,
-// seconds.
+// silent_seconds, seconds.
 nlohmann::ordered_json to_json(const LiveFigures& figures);
-
-double resident_memory_mb();
 
 // Any thread.
 class LiveStatistics {
@@ -49,12 +49,16 @@ class LiveStatistics {
 
   LiveCounts counts() const;
   LiveFigures figures(Time now = LiveClock::now()) const;
+  // The same over the whole run; ages to the millisecond.
+  LiveFigures overall(Time now = LiveClock::now()) const;
 
  private:
   struct Left {
     Time at;
     double age_ms;
   };
+
+  LiveFigures without_window(Time now) const;
 
   const LiveClock::duration window_;
   const Time began_;
@@ -63,6 +67,7 @@ class LiveStatistics {
   std::optional<std::int64_t> last_number_;
   std::deque<Time> captures_;
   std::deque<Left> departures_;
+  std::vector<std::int64_t> ages_;  // frames that left at an age of so many milliseconds; the last: or more
 };
 
 }  // namespace fovea

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <span>
 #include <system_error>
 
@@ -132,18 +131,6 @@ class RawSource final : public StreamSource {
 };
 
 }  // namespace
-
-cv::Size parse_raw_size(const std::string& text) {
-  cv::Size size;
-  const char* const end = text.data() + text.size();
-  const auto width = std::from_chars(text.data(), end, size.width);
-  const bool crossed = width.ec == std::errc() && width.ptr != end && *width.ptr == 'x';
-  const auto height = crossed ? std::from_chars(width.ptr + 1, end, size.height) : width;
-  check(crossed && height.ec == std::errc() && height.ptr == end && size.width >= 1 && size.width <= kMostSide &&
-            size.height >= 1 && size.height <= kMostSide,
-        "raw: expected WIDTHxHEIGHT with sides from 1 to ", kMostSide, " (640x480), got \"", text, "\"");
-  return size;
-}
 
 std::unique_ptr<LiveSource> stream_source(int descriptor, const std::string& name, const StreamSourceOptions& options) {
   if (options.raw) return std::make_unique<RawSource>(descriptor, name, *options.raw);

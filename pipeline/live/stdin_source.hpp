@@ -12,9 +12,6 @@ struct StreamSourceOptions {
   std::optional<cv::Size> raw;  // frames are width * height * 3 bytes, BGR, without anything between; none: motion JPEG
 };
 
-// "640x480", each side from 1 to 16384. Error for other texts.
-cv::Size parse_raw_size(const std::string& text);
-
 // Reads `descriptor`, which the caller keeps open, as fast as frames come; it may be a blocking one. Frames that are damaged or
 // cut are passed over, their numbers are missing. Error: it is a terminal, a read fails, it ends without a single whole frame.
 std::unique_ptr<LiveSource> stream_source(int descriptor, const std::string& name, const StreamSourceOptions& options = {});

@@ -4,16 +4,12 @@
 
 #include <algorithm>
 
+#include "modules/core/text.hpp"
+
 namespace fovea {
 namespace {
 
 constexpr double kWidth = 720, kHeight = 180, kLeft = 56, kTop = 28, kBottom = 20, kRight = 12;
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '>' ? "&gt;" : std::string(1, c);
-  return out;
-}
 
 }  // namespace
 
@@ -29,7 +25,7 @@ std::string bars_svg(const std::string& title, const std::vector<double>& values
       "font-size=\"11\" "
       "fill=\"#222\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<text x=\"{2}\" y=\"18\" font-size=\"13\">{3} "
       "({4})</text>\n",
-      kWidth, kHeight, kLeft, escaped(title), values.size());
+      kWidth, kHeight, kLeft, markup(title), values.size());
   for (const double v : {low, high})
     text += fmt::format(
         "<path d=\"M{0} {1:.1f}H{2}\" stroke=\"#ddd\"/><text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5:.3g}</text>\n", kLeft,

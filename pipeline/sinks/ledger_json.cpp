@@ -3,11 +3,13 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "modules/core/text.hpp"
+
 namespace fovea {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) { return printable_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 void put_name(Json& json, const std::string& key, const std::string& name) {
   json[key] = name;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -15,6 +16,9 @@
 
 namespace fovea {
 namespace {
+
+// Of the bar. On std::clog, because std::cerr may be one that lets only text through.
+void clear_line() { std::clog << "\r\x1b[K" << std::flush; }
 
 class Quiet final : public Progress {
  public:
@@ -53,6 +57,15 @@ class JsonEvents final : public Progress {
     event["text"] = text;
     print(event);
   }
+  void advance(const std::string& source, double share) override {
+    const double now = wall_seconds();
+    if (now - advanced_ < 1) return;
+    advanced_ = now;
+    nlohmann::ordered_json event{{"event", "advance"}};
+    put_name(event, "input", source);
+    event["share"] = share;
+    print(event);
+  }
   void stop() override {}
 
  private:
@@ -63,6 +76,8 @@ class JsonEvents final : public Progress {
     print(event);
   }
   static void print(const nlohmann::ordered_json& event) { std::cout << dump(event) << "\n" << std::flush; }
+
+  double advanced_ = 0;  // when it was last told
 };
 
 // On std::cerr, which stays silent where it cannot be written: that never ends a run. The bar, and the plain lines where there is no terminal. A thread of its own draws, so that the clock moves while one large
@@ -83,11 +98,19 @@ class People final : public Progress {
         draw();
     });
   }
-  void up_to_date(const std::string&) override { count(skipped_); }
-  void done(const Frame&) override { count(done_); }
+  void up_to_date(const std::string&) override {
+    std::lock_guard lock(mutex_);
+    ++skipped_;
+  }
+  void done(const Frame& frame) override {
+    std::lock_guard lock(mutex_);
+    ++done_;
+    underway_.erase(frame.source);
+  }
   void quarantined(const std::string& source, const std::string& reason) override {
     std::lock_guard lock(mutex_);
     ++quarantined_;
+    underway_.erase(source);
     tell("quarantined", source, reason);
   }
   void skipped(const std::string&, const std::string&) override {}  // the summary lists them
@@ -99,22 +122,22 @@ class People final : public Progress {
     std::lock_guard lock(mutex_);
     tell("note", source, text);
   }
+  void advance(const std::string& source, double share) override {
+    std::lock_guard lock(mutex_);
+    underway_[source] = share;
+  }
   void stop() override {
     if (!ticker_.joinable()) return;
     ticker_.request_stop();
     ticker_.join();
-    if (terminal_) std::cerr << "\r\x1b[K";
+    if (terminal_) clear_line();
   }
 
  private:
   void tell(const char* what, const std::string& source, const std::string& reason) const {
-    std::cerr << fmt::format("{}{}: {}: {}\n", terminal_ ? "\r\x1b[K" : "", what, printable(source), printable(reason));
+    if (terminal_) clear_line();
+    std::cerr << fmt::format("{}: {}: {}\n", what, printable(source), printable(reason));
   }
-  void count(std::size_t& which) {
-    std::lock_guard lock(mutex_);
-    ++which;
-  }
-
   void draw() const {
     try {
       draw_now();
@@ -131,13 +154,15 @@ class People final : public Progress {
     } else {
       text += fmt::format("  {}", clock_text(elapsed));
     }
+    for (const auto& [source, share] : underway_) text += fmt::format("  {} {:.0f} %", printable(source), 100 * share);
     if (quarantined_ > 0) text += fmt::format("  {} quarantined", quarantined_);
     if (!terminal_) return void(std::cerr << text + "\n");
     constexpr std::size_t kWidth = 30;
     const std::size_t filled = total_ > 0 ? std::min(kWidth, reached * kWidth / total_) : 0;
     std::string bar;
     for (std::size_t i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-    std::cerr << fmt::format("\r\x1b[K{} {}", bar, text);
+    clear_line();
+    std::clog << fmt::format("{} {}", bar, text) << std::flush;
   }
 
   const bool terminal_;
@@ -145,6 +170,7 @@ class People final : public Progress {
   std::condition_variable_any wake_;
   std::size_t total_ = 0, done_ = 0, skipped_ = 0, quarantined_ = 0;
   double started_ = 0;
+  std::map<std::string, double> underway_;  // inputs that take long, and how much of each is done
   std::jthread ticker_;
 };
 
@@ -154,13 +180,6 @@ std::unique_ptr<Progress> make_progress(ProgressKind kind) {
   if (kind == ProgressKind::quiet) return std::make_unique<Quiet>();
   if (kind == ProgressKind::json) return std::make_unique<JsonEvents>();
   return std::make_unique<People>(::isatty(STDERR_FILENO) == 1);
-}
-
-std::string printable(const std::string& text) {
-  std::string clean = text;
-  for (char& c : clean)
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  return clean;
 }
 
 std::string clock_text(double seconds) {

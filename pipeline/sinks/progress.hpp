@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "modules/core/text.hpp"
 #include "pipeline/frame.hpp"
 
 namespace fovea {
@@ -20,6 +21,7 @@ class Progress {
   virtual void skipped(const std::string& source, const std::string& reason) = 0;  // not among the total
   virtual void left(const std::string& source, const std::string& reason) = 0;  // for next time: the machine failed, not the file
   virtual void note(const std::string& /*source*/, const std::string& /*text*/) {}  // of a file that is done
+  virtual void advance(const std::string& /*source*/, double /*share*/) {}          // 0..1 of one input that takes long
   virtual void stop() = 0;
 };
 
@@ -29,8 +31,6 @@ enum class ProgressKind { automatic, quiet, json };
 // quiet: nothing. json: one object a line on standard output.
 std::unique_ptr<Progress> make_progress(ProgressKind kind);
 
-// Control characters in file names must not reach a terminal.
-std::string printable(const std::string& text);
 // "3:07", "1:02:45"
 std::string clock_text(double seconds);
 

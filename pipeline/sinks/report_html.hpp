@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "modules/core/text.hpp"
+
 namespace fovea {
 
-// Text for HTML; bytes that are not UTF-8 become replacement characters.
-std::string html(const std::string& text);
+// Text for HTML.
+inline std::string html(const std::string& text) { return markup(text); }
 
 // Names and values, one below the other.
 std::string html_list(const std::vector<std::pair<std::string, std::string>>& facts);

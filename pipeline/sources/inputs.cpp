@@ -1,10 +1,12 @@
 #include "pipeline/sources/inputs.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <iterator>
 #include <system_error>
 
+#include "datasets/video/address.hpp"
 #include "modules/core/error.hpp"
 #include "modules/io/files.hpp"
 
@@ -55,15 +57,31 @@ Components components_of(const fs::path& path) {
   return parts;
 }
 
-Walk::Filter filter_of(const Components& pattern) {
-  if (pattern.empty()) return {};
-  return {[pattern](const fs::path& folder) { return path_may_lead_to_match(pattern, components_of(folder)); },
-          [pattern](const fs::path& file) { return path_matches(pattern, components_of(file)); }};
+Walk::Filter filter_of(const Components& pattern, bool videos) {
+  Walk::Filter filter{.videos = videos};
+  if (pattern.empty()) return filter;
+  filter.enters = [pattern](const fs::path& folder) { return path_may_lead_to_match(pattern, components_of(folder)); };
+  filter.takes = [pattern](const fs::path& file) { return path_matches(pattern, components_of(file)); };
+  return filter;
+}
+
+// "rtsp://user:***@camera:554/1?a=b" -> "rtsp-camera-554-1-a-b": a name for outputs, without user and password.
+fs::path name_of_address(const std::string& masked) {
+  const std::size_t host = masked.find("://"), rest = host + 3, path = masked.find('/', rest), at = masked.rfind('@', path);
+  const std::string shown = masked.substr(0, host) + "-" + masked.substr(at == std::string::npos || at < rest ? rest : at + 1);
+  std::string name;
+  for (const char c : shown) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_';
+    if (plain || (!name.empty() && name.back() != '-')) name += plain ? c : '-';
+  }
+  while (name.ends_with('-') || name.ends_with('.')) name.pop_back();
+  return name;
 }
 
 }  // namespace
 
-Inputs::Inputs(const std::vector<std::string>& arguments, const fs::path& output, std::istream* list) : output_(output) {
+Inputs::Inputs(const std::vector<std::string>& arguments, const fs::path& output, std::istream* list, bool streams)
+    : output_(output), streams_(streams) {
   for (const std::string& argument : arguments) {
     if (argument != "-") {
       arguments_.push_back({argument, false});
@@ -82,6 +100,12 @@ void Inputs::rewind() {
 }
 
 std::optional<Input> Inputs::start(const Argument& argument) {
+  if (streams_ && is_address(argument.text)) {
+    const std::string masked = masked_address(argument.text);
+    Input input{masked, masked, name_of_address(masked), {}, {}, {}};
+    input.stream = true, input.address = argument.text;
+    return input;
+  }
   const fs::path path = argument.text;
   const fs::path kept = argument.listed ? listed_folder(path) : fs::path();
   struct stat info {};
@@ -103,6 +127,7 @@ std::optional<Input> Inputs::start(const Argument& argument) {
   Input input{argument.text, path, kept.empty() ? path.filename() : kept, {}, {}, {}};
   if (!there) input.problem = error == ENOENT ? "no such file or folder" : std::generic_category().message(error);
   if (passes(error)) input.fault = Fault::passing;
+  input.stream = streams_ && is_video_like(path);
   return input;
 }
 
@@ -115,13 +140,15 @@ std::optional<Input> Inputs::walk_on() {
       const auto output = file_id(output_);
       check(!output || !root_.pattern.empty() || file_id(root_.folder) != output, "the output folder is the input folder ",
             root_.shown, ": choose another one (a folder inside it is fine)");
-      walk_.emplace(root_.folder, filter_of(root_.pattern), output);
+      walk_.emplace(root_.folder, filter_of(root_.pattern, streams_), output);
     }
     if (auto entry = walk_->next()) {
       const fs::path shown = entry->relative == "." ? fs::path(root_.shown) : fs::path(root_.shown) / entry->relative;
       if (!entry->problem.empty())
         return Input{shown.string(), root_.folder / entry->relative, {}, entry->problem, {}, {}, entry->fault};
-      return Input{shown.string(), root_.folder / entry->relative, root_.prefix / entry->relative, {}, {}, {}};
+      Input input{shown.string(), root_.folder / entry->relative, root_.prefix / entry->relative, {}, {}, {}};
+      input.stream = is_video_like(input.file);
+      return input;
     }
     walk_.reset();
   }

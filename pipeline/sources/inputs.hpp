@@ -22,6 +22,8 @@ struct Input {
   std::vector<std::filesystem::path>
       members;               // the files of an input that is a group of them, `file` being the first; else empty
   Fault fault = Fault::bad;  // whose the problem is
+  bool stream = false;       // a video: pictures one after another
+  std::string address = {};  // of a stream that is no file, with its passwords; `source` and `file` are without them
 
   // Everything that is read for this input.
   std::vector<std::filesystem::path> files() const {
@@ -31,12 +33,13 @@ struct Input {
 
 // Names are bytes: any encoding works. A folder's tree is mirrored; a file stands at the top; what a pattern matches is mirrored
 // below the pattern's fixed part ("photos/**/*.png" below photos/). Folders and patterns pick up
-// image extensions only; those of formats that are not read come as skipped.
+// image extensions only, and those of videos where `streams` says so; those of formats that are not read come as skipped.
 class Inputs {
  public:
   // "-" among the arguments reads `list`: a path a line (or NUL-separated, from find -print0). A relative path in a list keeps
-  // its folders in the mirrored tree. `output` is never walked into.
-  Inputs(const std::vector<std::string>& arguments, const std::filesystem::path& output, std::istream* list = nullptr);
+  // its folders in the mirrored tree. `output` is never walked into. `streams`: videos are inputs, and addresses ("rtsp://camera/1").
+  Inputs(const std::vector<std::string>& arguments, const std::filesystem::path& output, std::istream* list = nullptr,
+         bool streams = false);
 
   std::optional<Input> next();
   void rewind();
@@ -58,6 +61,7 @@ class Inputs {
 
   std::vector<Argument> arguments_;
   std::filesystem::path output_;
+  bool streams_ = false;
   std::size_t at_ = 0;
   std::vector<Root> pending_;  // walks still to do for the current argument, last one first
   Root root_;

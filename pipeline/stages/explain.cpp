@@ -27,6 +27,25 @@ void check_weights(const Model& model) {
   }
 }
 
+// Rows or columns of a picture that the network saw, one after another, and where on its input.
+struct Lines {
+  int first = 0;
+  std::vector<double> places;
+};
+
+template <class ToNetwork>
+Lines seen_lines(int count, double from, double length, const ToNetwork& to_network) {
+  constexpr double kEdge = 1e-9;
+  Lines lines;
+  for (int i = 0; i < count; ++i) {
+    const double at = to_network(i);
+    if (at < from - 0.5 - kEdge || at >= from - 0.5 + length + kEdge) continue;
+    if (lines.places.empty()) lines.first = i;
+    lines.places.push_back(at);
+  }
+  return lines;
+}
+
 }  // namespace
 
 Shape usual_input(const Model& model) {
@@ -52,19 +71,25 @@ explain::ForwardFunction explained(const Model& model) {
 
 cv::Mat place_map(const explain::Map& map, const Geometry& g) {
   cv::Mat heat(g.source, CV_32F, cv::Scalar(std::numeric_limits<float>::quiet_NaN()));
-  constexpr double kEdge = 1e-9;
-  const cv::Rect2d seen(g.content.x - 0.5 - kEdge, g.content.y - 0.5 - kEdge, g.content.width + 2 * kEdge,
-                        g.content.height + 2 * kEdge);
-  for (int y = 0; y < heat.rows; ++y)
-    for (int x = 0; x < heat.cols; ++x) {
-      const cv::Point2d at = g.to_network(cv::Point2d(x, y));
-      if (seen.contains(at)) heat.at<float>(y, x) = static_cast<float>(map.at(at.y, at.x));
-    }
+  const Lines rows =
+      seen_lines(g.source.height, g.content.y, g.content.height, [&](double y) { return g.to_network(cv::Point2d(0, y)).y; });
+  const Lines columns =
+      seen_lines(g.source.width, g.content.x, g.content.width, [&](double x) { return g.to_network(cv::Point2d(x, 0)).x; });
+  const std::vector<double> values = map.at(rows.places, columns.places);
+  auto value = values.begin();
+  for (int y = 0; y < static_cast<int>(rows.places.size()); ++y)
+    for (int x = 0; x < static_cast<int>(columns.places.size()); ++x)
+      heat.at<float>(rows.first + y, columns.first + x) = static_cast<float>(*value++);
   return heat;
 }
 
 std::vector<Layer> map_layers(const Model& model, const std::string& keep) {
   return explain::choose_layers(explain::layers_of(explained(model), usual_input(model)), keep, explain::kMapKinds, "keep");
+}
+
+bool has_map_layers(const Model& model) {
+  const auto is_map = [](const Layer& layer) { return std::ranges::count(explain::kMapKinds, layer.kind) > 0; };
+  return std::ranges::any_of(explain::layers_of(explained(model), usual_input(model)), is_map);
 }
 
 std::vector<PlacedMap> placed_maps(const std::vector<Layer>& layers, const std::vector<Model::Tap>& taps, std::int64_t index,

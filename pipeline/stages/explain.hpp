@@ -50,6 +50,7 @@ cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
 
 // The layers of a model that `keep` names and that are maps of positions. Error when there are none.
 std::vector<explain::Layer> map_layers(const Model& model, const std::string& keep);
+bool has_map_layers(const Model& model);
 // Their maps for sample `index` of what the model gave, on the picture that the geometry is of.
 std::vector<PlacedMap> placed_maps(const std::vector<explain::Layer>& layers, const std::vector<Model::Tap>& taps,
                                    std::int64_t index, const Geometry& geometry);

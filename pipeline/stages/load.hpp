@@ -1,4 +1,4 @@
-// Reads and decodes the input file, or the page of it that the frame is.
+// Reads and decodes the input file, or the page of it that the frame is; leaves videos to whom they are for.
 #pragma once
 
 #include "pipeline/stage.hpp"

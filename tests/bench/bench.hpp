@@ -64,7 +64,9 @@ double compile_seconds(int threads);
 // The groups.
 void attention(Report& report);
 void batch(Report& report);
+void camera(Report& report);
 void compile(Report& report);
+void detect(Report& report);
 void new_size(Report& report);
 void onnx(Report& report);
 void plan(Report& report);

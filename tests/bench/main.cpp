@@ -25,6 +25,8 @@ const std::vector<std::pair<std::string, Group>> groups = {
     {"runtime", fovea::bench::runtime},
     {"new_size", fovea::bench::new_size},
     {"batch", fovea::bench::batch},
+    {"camera", fovea::bench::camera},
+    {"detect", fovea::bench::detect},
     {"onnx", fovea::bench::onnx},
 };
 

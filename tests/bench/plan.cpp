@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include "modules/autograd/apply.hpp"
-#include "modules/core/dnnl_prepared.hpp"
 #include "modules/core/threads.hpp"
+#include "tests/bench/bare_forward.hpp"
 #include "tests/bench/bench.hpp"
 #include "tests/bench/training.hpp"
 
@@ -18,38 +18,6 @@ Model network(const std::string& block, const std::string& at = "backbone.layer*
   return Model::from_recipe("fovea: 1\nmodel: {backbone: {type: resnet50}" + plug +
                             ", head: {type: classify, classes: [a, b, c]}}\n");
 }
-
-// Every convolution of a network with its bias, each as one prepared direct primitive on memory of its own.
-class BareForward {
- public:
-  BareForward(const Model& model, DType precision) {
-    const Trace graph = trace({kInput}, [&](const Vars& in) { return Vars{model.forward(in[0])}; });
-    const auto shape = [&](int value) -> const Shape& { return graph.values[static_cast<std::size_t>(value)].shape; };
-    for (const TraceNode& node : graph.nodes) {
-      const Lowering role = node.op->lower();
-      const auto* conv = std::get_if<role::Convolution>(&role);
-      if (!conv) continue;
-      const Shape &x = shape(node.inputs[0]), &w = shape(node.inputs[1]), &y = shape(node.outputs[0]);
-      const auto made = dnn::PreparedConv::make(
-          {.conv = conv->options, .x = x, .w = w, .y = y, .bias = true, .from = precision, .to = precision});
-      check(made != nullptr, "bench: oneDNN refuses a convolution");
-      layers_.push_back({made->call(), random_map(x, precision), made->reorder(Tensor::full(w, 0.01)), Tensor::full({w[0]}, 0.1),
-                         random_map(y, precision),
-                         Tensor::empty({static_cast<std::int64_t>(made->scratchpad_bytes())}, DType::u8)});
-    }
-  }
-  void operator()() {
-    for (Layer& l : layers_)
-      l.call->run({.x = l.x.raw(), .w = l.w.raw(), .bias = l.bias.raw(), .y = l.y.raw(), .scratchpad = l.scratchpad.raw()});
-  }
-
- private:
-  struct Layer {
-    std::unique_ptr<dnn::PreparedConv::Call> call;
-    Tensor x, w, bias, y, scratchpad;
-  };
-  std::vector<Layer> layers_;
-};
 
 // 0: the bare convolutions; i + 1: plan i.
 std::vector<Run> runs(BareForward& bare, const std::vector<plan::Plan>& plans, const Tensor& x) {
@@ -76,7 +44,7 @@ void measure(Report& report, int threads) {
                                  {"triplet", "triplet", every, 1.20}};
   const Model plain = network("");
   const Tensor x = random_map(kInput, DType::f32);
-  BareForward bare(plain, DType::f32);
+  BareForward bare(plain, kInput, DType::f32);
   std::vector<plan::Plan> plans{plain.compile(kInput)};
   for (const Against& a : all) plans.push_back(network(a.block, a.at).compile(kInput));
   plans.push_back(network("cbam").compile(kInput, {.keep = "**.spatial"}));
@@ -97,7 +65,7 @@ void measure_bf16(Report& report, int threads) {
   const ThreadScope thread_scope(threads);
   const Tensor x = random_map(kInput, DType::f32);
   const Model plain = network("");
-  BareForward bare(plain, DType::bf16);
+  BareForward bare(plain, kInput, DType::bf16);
   std::vector<plan::Plan> plans;
   for (const Model& model : {plain, network("cbam")})
     for (const DType precision : {DType::bf16, DType::f32}) plans.push_back(model.compile(kInput, {.precision = precision}));

@@ -1,14 +1,13 @@
 // How plans are used: pictures a second with a lane for each against one lane over all processors, on a folder of photographs; what a
 // plan of ResNet-50 holds; and by how much the process grows once the weights that it was made from are given back.
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "modules/core/memory.hpp"
+#include "modules/core/resident.hpp"
 #include "modules/core/threads.hpp"
 #include "tests/bench/bench.hpp"
 #include "tests/bench/child.hpp"
@@ -80,9 +79,7 @@ void throughput(Report& report, const fs::path& large) {
 // Bytes of this process, without what the allocator keeps.
 double resident() {
   memory::trim();
-  std::size_t size = 0, pages = 0;
-  std::ifstream("/proc/self/statm") >> size >> pages;
-  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  return resident_memory_mb() * (1 << 20);
 }
 
 double largest_two(const plan::Plan& plan) {

@@ -139,3 +139,21 @@ TEST_CASE("augment: jitter stays within its bounds, moves every way, and is a fu
   }
   CHECK((least >= 60 && least < 65 && most <= 140 && most > 135));
 }
+
+TEST_CASE("augment: the border of a picture for a network of one channel is grey, and of its colour") {
+  Preprocess p = small();
+  p.channels = 1, p.resize = Preprocess::Resize::letterbox;
+  p.mean = p.stddev = {0.5}, p.pad = {0.2};
+  const cv::Mat wide(10, 40, CV_8UC1, cv::Scalar(200));
+  const cv::Mat out = fitted(wide, p);
+  REQUIRE((out.size() == cv::Size(32, 24) && out.type() == CV_8UC3));
+  CHECK(out.at<cv::Vec3b>(0, 0) == cv::Vec3b(51, 51, 51));
+  CHECK(out.at<cv::Vec3b>(12, 16) == cv::Vec3b(200, 200, 200));
+  Preprocess colour = small();
+  colour.pad = {0.2, 0.4, 0.6};
+  CHECK(padding_colour(colour) == cv::Scalar(153, 102, 51));
+  colour.colour = Preprocess::Colour::bgr;
+  CHECK(padding_colour(colour) == cv::Scalar(51, 102, 153));
+  p.channels = 2, p.pad = {0, 0};
+  CHECK(fails_with([&] { fitted(wide, p); }, "expected a network's input of 1 or 3 channels, got 2"));
+}

@@ -3,6 +3,7 @@
 #include "modules/core/random.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
+#include "tests/support/fuzz.hpp"
 
 using namespace fovea;
 using test::fails_with;
@@ -58,12 +59,33 @@ TEST_CASE("csv: any bytes give a table or an error, nothing else") {
 }
 
 TEST_CASE("csv: no text is a formula in a spreadsheet, and every text is read as it was") {
-  for (const std::string text : {"=cmd|' /C calc'!A0", "+1", "-2", "@SUM(1)", "\t=1", "'=1", "''@x", "plain", "", "a=b", "'quoted'", "\"=1\""}) {
+  for (const std::string text :
+       {"=cmd|' /C calc'!A0", "+1", "-2", "@SUM(1)", "\t=1", "'=1", "''@x", "plain", "", "a=b", "'quoted'", "\"=1\""}) {
     for (const std::string& field : {csv_field(text), csv_quoted(text)}) {
       CAPTURE(text, field);
-      CHECK(std::string("=+-@\t").find(field.empty() ? 'x' : field[field[0] == '"' && field.size() > 1 ? 1 : 0]) == std::string::npos);
+      CHECK(std::string("=+-@\t").find(field.empty() ? 'x' : field[field[0] == '"' && field.size() > 1 ? 1 : 0]) ==
+            std::string::npos);
       CHECK(parse_csv("a,b\n" + field + ",x\n", "test").rows.at(0).fields.at(0) == text);
     }
   }
   CHECK(parse_csv("a,b\n-2,'=1\n", "test").rows.at(0).fields == std::vector<std::string>{"-2", "'=1"});  // other people's
+}
+
+TEST_CASE("fuzz: tables", "[fuzz]") {
+  CHECK(test::fuzz("csv",
+                   {"path,label\r\n\"a, \"\"b\"\"\",cat\r\n\n'=1,\"'+2\"\n",
+                    "\xEF\xBB\xBF"
+                    "a\n1\n"},
+                   [](const std::string& text) {
+                     const Csv csv = parse(text);
+                     for (const CsvRow& row : csv.rows) REQUIRE(row.fields.size() == csv.header.size());
+                     if (csv.rows.empty()) return;
+                     // What is read can be written, and is the same when it is read again.
+                     std::string again = "x";
+                     for (std::size_t i = 1; i < csv.header.size(); ++i) again += ",x";
+                     again += "\n";
+                     for (const std::string& field : csv.rows[0].fields)
+                       again += csv_quoted(field) + (&field == &csv.rows[0].fields.back() ? "\n" : ",");
+                     REQUIRE(parse(again).rows.at(0).fields == csv.rows[0].fields);
+                   }) > 0);
 }

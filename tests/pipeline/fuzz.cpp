@@ -3,10 +3,12 @@
 
 #include <fstream>
 
+#include "datasets/csv.hpp"
 #include "pipeline/explained.hpp"
 #include "pipeline/sinks/ledger.hpp"
 #include "pipeline/sources/inputs.hpp"
 #include "pipeline/tasks/classify/tables.hpp"
+#include "pipeline/tasks/detect/tables.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/folder.hpp"
 
@@ -26,6 +28,11 @@ const std::string kExplained =
 const std::string kBoxes =
     R"({"image_size":[100,50],"images":{"a.png":[{"box":[1,2,3,4],"class":"cat","strong":true},{"box":[0,0,9,9]}]}})";
 const std::string kAnswer = R"({"file":"a.png","top":[{"class":"cat","index":1,"probability":0.75}]})";
+const std::string kFound =
+    R"({"file":"a.png","precision":"f32","width":64,"height":48,"detections":[{"class":"cat","index":1,"score":0.75,"box":[1,2.5,30,40]},)"
+    R"({"class":"dog","index":0,"score":0.5,"box":[0,0,64,48]}]})";
+const std::string kFoundInVideo =
+    R"({"file":"a.mp4","video":{"seconds":1.5,"frames":30},"classes":[{"class":"cat","frames":12,"boxes":20,"most":2,"tracks":3}]})";
 const std::string kLedger =
     "{\"settings\":\"0123\",\"of\":{\"command\":\"classify\",\"top\":5}}\n"
     "{\"input\":\"/in/"
@@ -51,6 +58,24 @@ TEST_CASE("fuzz: answers, boxes", "[fuzz][pipeline]") {
   CHECK(fuzz("predictions", {kAnswer}, [&](const std::string& text) {
           write(file, text);
           read_answer(file);
+        }) > 0);
+}
+
+TEST_CASE("fuzz: what a detector found", "[fuzz][pipeline]") {
+  const test::Folder folder;
+  const fs::path file = folder / "a.json";
+  const std::vector<std::string> classes{"dog", "cat"};
+  CHECK(fuzz("detections", {kFound, kFoundInVideo}, [&](const std::string& text) {
+          write(file, text);
+          const auto found = read_found(file, classes);
+          FoundInRun all;
+          if (const auto* picture = std::get_if<FoundBoxes>(&found)) all.pictures.push_back(*picture);
+          else all.videos.push_back(std::get<FoundInVideo>(found));
+          for (const FoundBoxes& boxes : all.pictures)
+            for (const Detection& d : boxes.detections) CHECK((d.label >= 0 && d.label < 2 && d.score >= 0 && d.score <= 1));
+          found_summary(all.pictures, classes);
+          write_found(folder.path(), all, classes);  // tables that can be read again
+          CHECK(read_csv(folder / kDetectionsCsv).header.size() == 7);
         }) > 0);
 }
 

@@ -211,3 +211,22 @@ TEST_CASE("an output never replaces an input", "[pipeline]") {
   CHECK_THROWS_WITH(WorkList(Inputs({dir / "s"}, dir.path()), dir.path(), "same"),
                     Catch::Matchers::ContainsSubstring("would replace the input"));
 }
+
+TEST_CASE("inputs: videos and addresses where streams are taken, without passwords in names") {
+  const Folder dir;
+  for (const char* name : {"in/a.png", "in/deep/street.MP4", "in/b.txt", "in/c.mkv"}) touch(dir / name);
+  const auto taken = all(Inputs({dir / "in", "rtsp://me:secret@camera:554/live?token=abc"}, "/nonexistent", nullptr, true));
+  REQUIRE(taken.size() == 4);
+  CHECK(paths(taken) == std::vector<std::string>{"a.png", "c.mkv", "deep/street.MP4", "rtsp-camera-554-live-token"});
+  CHECK(!taken[0].stream);
+  CHECK(taken[1].stream);
+  CHECK(taken[2].stream);
+  CHECK(taken[3].stream);
+  CHECK(taken[3].address == "rtsp://me:secret@camera:554/live?token=abc");
+  for (const std::string& shown : {taken[3].source, taken[3].file.string(), taken[3].relative.string()}) {
+    CHECK(shown.find("secret") == std::string::npos);
+    CHECK(shown.find("abc") == std::string::npos);
+  }
+  CHECK(walk({dir / "in"}) == std::vector<std::string>{"a.png"});
+  CHECK(paths(all(Inputs({dir / "in/*.mkv"}, "/nonexistent", nullptr, true))) == std::vector<std::string>{"c.mkv"});
+}

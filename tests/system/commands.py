@@ -18,7 +18,8 @@ def test(fovea):
     for command in listed:
         text = fovea.said(command, "--help")
         assert "Usage:" in text and "--help" in text, text
-        fovea.refuses("Run with --help", command)  # every command needs something
+        if command != "camera":  # which looks for one; every other command needs something
+            fovea.refuses("Run with --help", command)
         fovea.refuses("Run with --help", command, "--no-such-option")
     fovea.refuses("subcommand")
     fovea.refuses("subcommand", "enlarge")

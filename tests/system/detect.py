@@ -4,6 +4,7 @@ with it, run over a folder; its boxes lie on the pictures' own pixels in every f
 
 usage: detect.py FOVEA
 """
+import io
 import json
 import random
 import xml.etree.ElementTree as ElementTree
@@ -196,6 +197,66 @@ def check_large(fovea, folder, model):
     assert {d["class"] for d in only["detections"]} == {"disc"}
 
 
+def moving(count):
+    """JPEGs of a disc that crosses a picture from left to right; where its middle is."""
+    frames, middles = [], []
+    ground = Image.fromarray(numpy.random.RandomState(3).randint(60, 110, (56, 64, 3), dtype=numpy.uint8))
+    for i in range(count):
+        x, picture, buffer = 2 + i * 36 // (count - 1), ground.copy(), io.BytesIO()
+        ImageDraw.Draw(picture).ellipse([x, 16, x + 23, 39], fill=(230, 60, 50))
+        picture.save(buffer, "JPEG", quality=95)
+        frames.append(buffer.getvalue())
+        middles.append(x + 12)
+    return frames, middles
+
+
+def check_video(fovea, folder, model):
+    """A video among pictures: a line for each frame, one track, one crossing; damage and interruption; the same without a folder."""
+    inputs, out = folder / "videos", folder / "found"
+    inputs.mkdir()
+    frames, middles = moving(30)
+    (inputs / "disc.mjpeg").write_bytes(b"".join(frames))
+    (inputs / "no.mp4").write_bytes(b"this is no video" * 40)
+    shapes(random.Random(5), 64, 56)[0].save(inputs / "still.png")
+    run = ["detect", inputs, "--model", model, "-o", out, "--track", "--line", "middle:50%,0%,50%,100%", "--zone",
+           "right:50%,0%;100%,0%;100%,100%;50%,100%", "--maps", "head.mask.levels.0.**", "--report"]
+    fovea.run(*run, code=QUARANTINED)
+    lines = [json.loads(line) for line in (out / "disc.mjpeg.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(30))
+    assert all(a["seconds"] < b["seconds"] for a, b in zip(lines, lines[1:]))
+    tracks, events = set(), []
+    for line, middle in zip(lines, middles):
+        near = [o for o in line["objects"] if o["class"] == "disc" and abs((o["box"][0] + o["box"][2]) / 2 - middle) < 4]
+        tracks.update(o["track"] for o in near if "track" in o)
+        events += line["events"]
+    assert len(tracks) == 1, tracks
+    mine = [e for e in events if e["track"] in tracks]
+    assert [e["kind"] for e in mine if e["name"] == "middle"] == ["cross"] and any(e["kind"] == "enter" for e in mine), events
+    summary = json.loads((out / "disc.mjpeg.json").read_text())
+    assert summary["video"]["frames"] == 30 and (summary["video"]["width"], summary["video"]["height"]) == (64, 56)
+    disc = next(c for c in summary["classes"] if c["class"] == "disc")
+    assert disc["frames"] >= 25 and disc["tracks"] >= 1 and summary["lines"][0]["name"] == "middle"
+    for made in ("disc.mjpeg.boxes.mp4", "disc.mjpeg.boxes.jpg", "disc.mjpeg.head.mask.levels.0.spatial.mp4", "still.png.json"):
+        assert (out / made).stat().st_size > 500, made
+    assert Image.open(out / "disc.mjpeg.boxes.jpg").size == (64, 56)
+    assert ledger(out)["no.mp4"]["state"] == "quarantined", ledger(out)["no.mp4"]
+    assert [r["class"] for r in table(out / "videos.csv")].count("disc") == 1
+    assert "up to" in Page(out / "report.html").text
+    before = (out / "disc.mjpeg.json").stat().st_mtime_ns
+    fovea.run(*run, code=QUARANTINED)
+    assert (out / "disc.mjpeg.json").stat().st_mtime_ns == before
+    said = json.loads(fovea.said("detect", inputs / "disc.mjpeg", "--model", model, "--limit", "0.5", "--json").splitlines()[0])
+    assert 10 <= said["video"]["frames"] <= 15 and "disc" in fovea.said("detect", inputs / "disc.mjpeg", "--model", model)
+    # The drawn video is a video again: as many frames, at the same times.
+    again = folder / "again"
+    fovea.run("detect", out / "disc.mjpeg.boxes.mp4", "--model", model, "-o", again, "--write", "none")
+    times = [json.loads(line)["seconds"] for line in (again / "disc.mjpeg.boxes.mp4.jsonl").read_text().splitlines()]
+    first = lines[0]["seconds"]
+    assert len(times) == 30 and all(abs(t - times[0] - (line["seconds"] - first)) < 2e-3 for t, line in zip(times, lines))
+    assert not (again / "disc.mjpeg.boxes.mp4.boxes.mp4").exists()
+    fovea.refuses("3 coordinates", "detect", inputs, "--model", model, "-o", folder / "x", "--line", "a:1,2,3", code=USAGE)
+
+
 def test(fovea):
     with scratch("detect") as folder:
         write_voc(folder / "shapes", [f"t{i}" for i in range(48)], 1)
@@ -209,6 +270,7 @@ def test(fovea):
         ap50 = check_measures(fovea, folder, model)
         boxes = check_folder(fovea, folder, model)
         check_large(fovea, folder, model)
+        check_video(fovea, folder, model)
         fovea.refuses("circle", "detect", folder / "large.png", "--model", model, "--classes", "circle")
         fovea.refuses("expected one of hard", "detect", folder / "large.png", "--model", model, "--nms", "softest", code=USAGE)
         fovea.refuses("is no detector", "detect", folder / "large.png", "--model", "photo-cbam")

@@ -69,6 +69,18 @@ def detect_pictures(programs, folder):
         assert any(g > 200 and r < 60 and b < 60 for r, g, b in around), (x, y)
 
 
+def own_stage(programs, folder):
+    """The cells that detect_pictures found are blurred, what lies beside them is as it was."""
+    (folder / "broken.png").write_text("no picture")
+    done = run(programs / "own_stage", "cells", folder / "blurred", folder / "cells.png", folder / "broken.png")
+    assert done.returncode == 3 and "broken.png" in done.stderr and not (folder / "blurred/broken.png").exists(), done
+    cells, blurred = Image.open(folder / "cells.png"), Image.open(folder / "blurred/cells.png")
+    assert blurred.size == cells.size
+    for x, y in ((60, 60), (470, 60), (300, 280)):  # the edges of a cell's inner ring
+        assert blurred.getpixel((x + 35, y + 50)) != cells.getpixel((x + 35, y + 50)), (x, y)
+    assert all(blurred.getpixel(p) == cells.getpixel(p) for p in ((5, 5), (635, 5), (5, 475), (200, 240)))
+
+
 def train_and_run(programs, folder):
     for label, colour in (("dark", 40), ("bright", 210)):
         for i in range(12):
@@ -95,13 +107,14 @@ def main():
         folder = pathlib.Path(name)
         own_block(programs)
         detect_pictures(programs, folder)
+        own_stage(programs, folder)
         train_and_run(programs, folder)
         if not PHOTOGRAPH.exists():
             print(f"no photograph at {PHOTOGRAPH}: is opencv-doc installed with its documents?")
             sys.exit(77)
         classify_with_map(programs, folder)
         two_models(programs, folder)
-    print("five examples")
+    print("six examples")
 
 
 main()

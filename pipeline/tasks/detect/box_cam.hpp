@@ -8,8 +8,11 @@
 
 namespace fovea {
 
-// A map for each box, on the picture's pixels. Of the predictions of the box's class whose boxes overlap it by half, the surest one's logit is followed to the features of its level,
-// behind the neck where there is one. Error where none does.
-std::vector<PlacedMap> box_cams(const Model& model, const cv::Mat& picture, std::span<const Detection> detections);
+class Detector;
+
+// A map for each box that the detector found, on the picture's pixels: the logit that the box came from (box_origin.hpp) is followed to the
+// features of its level, behind the neck where there is one, in the look at the picture that found it. NaN where that look saw nothing: a box
+// of a window (DetectOptions::tile) has a map of that window.
+std::vector<PlacedMap> box_cams(const Detector& detector, const cv::Mat& picture, std::span<const Detection> detections);
 
 }  // namespace fovea

@@ -1,7 +1,5 @@
 #include "pipeline/tasks/detect/box_data.hpp"
 
-#include "datasets/csv.hpp"
-
 namespace fovea {
 
 BoxData read_all(const std::vector<std::filesystem::path>& sources, const std::string& split,
@@ -20,12 +18,6 @@ BoxData read_all(const std::vector<std::filesystem::path>& sources, const std::s
     all.bad.insert(all.bad.end(), part.bad.begin(), part.bad.end());
   }
   return all;
-}
-
-std::string fault_table(const std::vector<AnnotationFault>& faults) {
-  std::string text = "file,reason\n";
-  for (const AnnotationFault& f : faults) text += csv_quoted(f.file.string()) + "," + csv_quoted(f.reason) + "\n";
-  return text;
 }
 
 }  // namespace fovea

@@ -12,7 +12,4 @@ namespace fovea {
 BoxData read_all(const std::vector<std::filesystem::path>& sources, const std::string& split,
                  const std::vector<std::string>& classes);
 
-// file,reason
-std::string fault_table(const std::vector<AnnotationFault>& faults);
-
 }  // namespace fovea

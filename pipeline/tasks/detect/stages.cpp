@@ -56,7 +56,7 @@ void DetectObjects::process(std::span<Frame> frames) {
     Detector::Answer answer = detector_->run(pixels);
     if (!labels_.empty()) std::erase_if(answer.detections, [&](const Detection& d) { return !labels_.contains(d.label); });
     const auto count = std::min(answer.detections.size(), static_cast<std::size_t>(explained_));
-    std::vector<PlacedMap> maps = box_cams(detector_->model(), pixels, std::span(answer.detections).first(count));
+    std::vector<PlacedMap> maps = box_cams(*detector_, pixels, std::span(answer.detections).first(count));
     for (std::size_t i = 0; i < count; ++i) {
       maps[i].name = fmt::format("{}.{}", i + 1, detector_->classes().at(static_cast<std::size_t>(answer.detections[i].label)));
       answer.maps.push_back(std::move(maps[i]));

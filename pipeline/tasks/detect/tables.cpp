@@ -58,27 +58,30 @@ std::string bar(double share) {
 
 }  // namespace
 
-FoundBoxes read_found(const fs::path& file, const std::vector<std::string>& classes) {
+std::variant<FoundBoxes, FoundInVideo> read_found(const fs::path& file, const std::vector<std::string>& classes) {
   const JsonValue json = read_json(file);
-  return {json.at("width").whole<std::int64_t>(), json.at("height").whole<std::int64_t>(),
-          detections_from(json.at("detections"), classes)};
+  if (json.has("video")) return found_in_video(json);
+  return FoundBoxes{json.at("width").whole<std::int64_t>(), json.at("height").whole<std::int64_t>(),
+                    detections_from(json.at("detections"), classes)};
 }
 
-std::vector<FoundBoxes> read_all_found(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
-  std::vector<FoundBoxes> all;
+FoundInRun read_all_found(const fs::path& folder, const Ledger& ledger, const std::vector<std::string>& classes) {
+  FoundInRun all;
   for (const Record* record : ledger.present(Record::State::done)) {
     try {
-      all.push_back(read_found(folder / record->output, classes));
+      auto found = read_found(folder / record->output, classes);
+      std::visit([&](auto& f) { f.input = record->input; }, found);
+      if (auto* video = std::get_if<FoundInVideo>(&found)) all.videos.push_back(std::move(*video));
+      else all.pictures.push_back(std::move(std::get<FoundBoxes>(found)));
     } catch (const Error&) { continue; }  // removed or damaged since: done again next time
-    all.back().input = record->input;
   }
   return all;
 }
 
-std::vector<fs::path> write_found(const fs::path& folder, const std::vector<FoundBoxes>& all,
-                                  const std::vector<std::string>& classes) {
-  const std::pair<fs::path, std::string> files[] = {{folder / kDetectionsCsv, csv_of(all, classes)},
-                                                    {folder / kDetectionsCoco, coco_of(all, classes)}};
+std::vector<fs::path> write_found(const fs::path& folder, const FoundInRun& all, const std::vector<std::string>& classes) {
+  std::vector<std::pair<fs::path, std::string>> files{{folder / kDetectionsCsv, csv_of(all.pictures, classes)},
+                                                      {folder / kDetectionsCoco, coco_of(all.pictures, classes)}};
+  if (!all.videos.empty()) files.emplace_back(folder / kVideosCsv, videos_csv(all.videos));
   std::vector<fs::path> written;
   for (const auto& [file, text] : files) {
     write_output(file, [&, &file = file, &text = text] { write_file_atomically(file, text.data(), text.size()); });

@@ -3,10 +3,12 @@
 
 #include <filesystem>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "datasets/boxes/box.hpp"
 #include "pipeline/sinks/ledger.hpp"
+#include "pipeline/tasks/detect/video_tables.hpp"
 
 namespace fovea {
 
@@ -19,15 +21,18 @@ struct FoundBoxes {
   std::string input = {};  // the picture's path
 };
 
-// What stands in one answer's file. Error with the file's name.
-FoundBoxes read_found(const std::filesystem::path& file, const std::vector<std::string>& classes);
+// What stands in one answer's file: of a picture, or of a video. Error with the file's name.
+std::variant<FoundBoxes, FoundInVideo> read_found(const std::filesystem::path& file, const std::vector<std::string>& classes);
 
 // What the run's done files say, by input. One that cannot be read any more is left out.
-std::vector<FoundBoxes> read_all_found(const std::filesystem::path& folder, const Ledger& ledger,
-                                       const std::vector<std::string>& classes);
+struct FoundInRun {
+  std::vector<FoundBoxes> pictures;
+  std::vector<FoundInVideo> videos;
+};
+FoundInRun read_all_found(const std::filesystem::path& folder, const Ledger& ledger, const std::vector<std::string>& classes);
 
-// Writes detections.csv (file, class, score, x1, y1, x2, y2) and detections.coco.json: COCO's images, categories and annotations, each with its score. Gives the files. EnvironmentError when one cannot be written.
-std::vector<std::filesystem::path> write_found(const std::filesystem::path& folder, const std::vector<FoundBoxes>& all,
+// Of pictures detections.csv (file, class, score, x1, y1, x2, y2) and detections.coco.json: COCO's images, categories and annotations, each with its score. Of videos videos.csv, where there are any. Gives the files. EnvironmentError when one cannot be written.
+std::vector<std::filesystem::path> write_found(const std::filesystem::path& folder, const FoundInRun& all,
                                                const std::vector<std::string>& classes);
 
 // How many of each class, and the scores in bars of a tenth, as HTML for the report.

@@ -12,10 +12,13 @@ namespace {
 constexpr const char* kExamples =
     R"(For each image: "photo.jpg.boxes.jpg" to look at, "photo.jpg.json" with class, score and box of each object; for all of them
 detections.csv and detections.coco.json. Boxes are in pixels of the image as it is seen, upright.
+For each video: "street.mp4.jsonl", an object a frame; "street.mp4.boxes.mp4" to look at, with its times and audio; "street.mp4.json", what was
+counted; for all of them videos.csv. A stream's address (rtsp://, http://) is looked at until it ends, --limit or Ctrl-C.
 
 Example:
   fovea detect photos/ --model cells -o found --report
   fovea detect photos/ --model cells --conf 0.4 --classes RBC --write overlay crops voc -o found
+  fovea detect street.mp4 --model cells -o found --track --line 'door:0%,60%,100%,60%'
   fovea detect photos/ --model cells --maps 'head.mask.**' --explain 3 -o found   # what the attention and the boxes looked at
 )";
 

@@ -87,12 +87,10 @@ std::vector<cv::Size> sizes_of(const std::vector<int>& sides, const Preprocess& 
   return sizes;
 }
 
-void warn_of_faults(const BoxData& data, const std::string& part, TrainJob& job) {
-  if (data.faults.empty()) return;
-  const AnnotationFault& first = data.faults.front();
-  job.warnings.push_back(fmt::format("{} of the {} annotations are left out, the first: {}: {}", data.faults.size(), part,
-                                     first.file.string(), first.reason));
-  job.files[part + "_faults.csv"] = fault_table(data.faults);
+void report_faults(const BoxData& data, const std::string& part, TrainJob& job) {
+  std::vector<BadFile> bad;
+  for (const AnnotationFault& f : data.faults) bad.push_back({f.file, f.file.string() + ": " + f.reason});
+  report_bad(bad, part, job, "annotations");
 }
 
 }  // namespace
@@ -160,8 +158,8 @@ TrainJob detect_training(const Yaml& recipe, const Model& model, const fs::path&
 
   TrainJob job;
   auto pictures = std::make_unique<BoxSource>(data.images, source);
-  warn_of_faults(data, "training", job);
-  warn_of_faults(*validating, "validation", job);
+  report_faults(data, "training", job);
+  report_faults(*validating, "validation", job);
   report_bad(joined(data.bad, pictures->bad()), "training", job);
   report_bad(validating->bad, "validation", job);
   const DetectLossOptions loss = keys.loss;

@@ -1,6 +1,7 @@
 #include "datasets/video/address.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/fuzz.hpp"
 
 using namespace fovea;
 
@@ -72,4 +73,20 @@ TEST_CASE("address: in texts of others", "[datasets][video]") {
   CHECK(masked_text("(http://u:p@h) http://h/?key=1 end") == "(http://u:***@h) http://h/?key=*** end");
   CHECK(masked_text("plain text, a://, ://b") == "plain text, a://, ://b");
   CHECK(masked_text("") == "");
+}
+
+TEST_CASE("address: one that is longer than any server takes shows its scheme alone", "[datasets][video]") {
+  CHECK(masked_address("rtsp://user:pass@host/" + std::string(5000, 'a')) == "rtsp://***");
+  CHECK(masked_text("see rtsp://host/" + std::string(5000, '=') + " there") == "see rtsp://*** there");
+}
+
+TEST_CASE("fuzz: addresses", "[fuzz][datasets][video]") {
+  const std::string whole = "rtsp://user:s3cretword@camera.example:554/stream?token=s3cretword&a=b#key=s3cretword";
+  test::fuzz("address", {whole, "http://h/p;password=s3cretword", "cannot open " + whole + ": refused"},
+             [&](const std::string& text) {
+               const std::string shown = masked_address(text), of_text = masked_text(text);
+               if (is_address(text)) CHECK(shown.find_first_of("\n\r\x1b") == std::string::npos);
+               CHECK(masked_address(shown) == shown);
+               CHECK(masked_text(of_text) == of_text);
+             });
 }

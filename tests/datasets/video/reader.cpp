@@ -5,12 +5,12 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <sstream>
 #include <thread>
 
 #include "datasets/image.hpp"
 #include "datasets/video/timing.hpp"
+#include "modules/core/resident.hpp"
 #include "tests/datasets/video/videos.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -52,12 +52,6 @@ std::vector<std::string> lines_of(const std::string& command) {
   }
   ::pclose(pipe);
   return out;
-}
-
-double resident_mb() {
-  long pages = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> pages >> resident;
-  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
 }  // namespace
@@ -240,9 +234,9 @@ TEST_CASE("video reader: memory does not grow with what is read", "[datasets][vi
   for (int pass = 0; pass < 10; ++pass) {
     CHECK(frames_of(folder / "v.mp4").size() == 40);
     write_video(folder / "w.mp4", settings, 5);
-    if (pass == 2) after_three = resident_mb();
+    if (pass == 2) after_three = resident_memory_mb();
   }
-  CHECK(resident_mb() < after_three + 8);  // a pass holds 20 MB of pictures
+  CHECK(resident_memory_mb() < after_three + 8);  // a pass holds 20 MB of pictures
 }
 
 TEST_CASE("video timing: stamps only grow", "[datasets][video]") {

@@ -38,7 +38,7 @@ class Page {
   }
   void publish(std::int64_t number, std::size_t size = 1000) {
     server.publish(number, std::vector<std::uint8_t>(size, static_cast<std::uint8_t>('a' + number % 26)),
-                   {{"objects", {{{"label", "<b>"}, {"score", 0.5}}}}});
+                   {{"objects", {{{"class", "<b>"}, {"score", 0.5}}}}});
   }
 
   // What the hooks hold; of the server's thread but for the tests' questions.
@@ -65,10 +65,6 @@ class Page {
                 [this] {
                   if (throws) throw std::runtime_error("the secret of the hook");
                   return nlohmann::ordered_json{{"state", "running"}};
-                },
-            .picture =
-                [](const std::string& layer) {
-                  return layer == "attention" ? std::vector<std::uint8_t>{'m', 'a', 'p'} : std::vector<std::uint8_t>();
                 }};
   }
 

@@ -171,7 +171,7 @@ TEST_CASE("live page: a hook that throws costs its request and no more", "[pipel
   CHECK(browser.ask("POST", "/settings", "{}").status == 200);
 }
 
-TEST_CASE("live page: the picture, its layers, and health", "[pipeline]") {
+TEST_CASE("live page: the picture, who watches, and health", "[pipeline]") {
   Page page;
   const Browser browser = page.browser();
   CHECK(browser.get("/snapshot.jpg").status == 503);
@@ -179,11 +179,16 @@ TEST_CASE("live page: the picture, its layers, and health", "[pipeline]") {
   page.publish(7, 100'000);
   const WebReply picture = browser.get("/snapshot.jpg");
   CHECK((picture.status == 200 && picture.header("Content-Type") == "image/jpeg" && picture.body == std::string(100'000, 'h')));
-  CHECK(browser.get("/snapshot.jpg?layer=attention").body == "map");
-  CHECK(browser.get("/snapshot.jpg?layer=none").status == 503);
-  CHECK(browser.get("/snapshot.jpg?layer=..%2Fetc").status == 404);
-  const Visitor stream = page.follower(browser, "/stream");
-  CHECK(browser.get("/health").body == R"({"status":"ok","frame":7,"streams":1,"events":0})");
+  CHECK(!page.server.is_watched());
+  {
+    const Visitor stream = page.follower(browser, "/stream");
+    CHECK(browser.get("/health").body == R"({"status":"ok","frame":7,"streams":1,"events":0})");
+    CHECK(page.server.is_watched());
+  }
+  CHECK(test::comes([&] { return !page.server.is_watched(); }));
+  page.publish(8, 0);  // an event without a picture
+  CHECK(browser.get("/health").body == R"({"status":"ok","frame":8,"streams":0,"events":0})");
+  CHECK(browser.get("/snapshot.jpg").header("Content-Disposition") == "inline; filename=\"frame-7.jpg\"");
 }
 
 TEST_CASE("live page: the stream of pictures and the events of frames", "[pipeline]") {
@@ -210,7 +215,7 @@ TEST_CASE("live page: the stream of pictures and the events of frames", "[pipeli
 TEST_CASE("live page: text that is no Unicode becomes readable", "[pipeline]") {
   Page page;
   Visitor events = page.follower(page.browser(), "/events");
-  page.server.publish(1, {'j'}, {{"objects", {{{"label", "\xff\n\nevent: x\r\r"}}}}});
+  page.server.publish(1, {'j'}, {{"objects", {{{"class", "\xff\n\nevent: x\r\r"}}}}});
   REQUIRE(events.receive_until("event: frame").ends_with("event: frame"));
   CHECK_THAT(events.receive_until("\n\n"), Catch::Matchers::EndsWith("\\n\\nevent: x\\r\\r\"}],\"frame\":1}\n\n"));
   CHECK(test::fails_with([&] { page.server.publish(2, {'j'}, nlohmann::ordered_json::array()); },

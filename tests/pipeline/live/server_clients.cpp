@@ -2,7 +2,7 @@
 #include <random>
 #include <thread>
 
-#include "pipeline/live/statistics.hpp"
+#include "modules/core/resident.hpp"
 #include "tests/pipeline/live/live_page.hpp"
 
 using namespace fovea;

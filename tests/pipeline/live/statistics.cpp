@@ -68,3 +68,18 @@ TEST_CASE("live statistics: JSON", "[pipeline]") {
   CHECK(json.at("age_ms").at("median") == 12);
   CHECK(json.at("age_ms").at("p99").is_null());
 }
+
+TEST_CASE("live statistics: the whole run, and how long nothing came", "[pipeline]") {
+  LiveStatistics statistics(2s, kStart);
+  CHECK((!statistics.overall(kStart).age_median_ms && statistics.overall(kStart).processed_rate == 0));
+  for (int i = 1; i <= 100; ++i) {
+    statistics.captured(i, kStart + i * 100ms);
+    statistics.processed(kStart + i * 100ms - i * 1ms, kStart + i * 100ms);
+  }
+  const LiveFigures all = statistics.overall(kStart + 20s);
+  CHECK((all.captured_rate == Approx(5) && all.processed_rate == Approx(5)));
+  CHECK((*all.age_median_ms == 50 && *all.age_p99_ms == 99));
+  CHECK(statistics.figures(kStart + 17s).silent_seconds == Approx(7));
+  statistics.processed(kStart, kStart + 1h);  // longer than what is told apart
+  CHECK(*statistics.overall(kStart + 1h).age_median_ms == 51);
+}
