@@ -121,7 +121,7 @@ void AnalyzeStreams::process(std::span<Frame> frames) {
     }
     const auto analyzer = make_();
     StreamRun(frame, *analyzer, outputs_).run();
-    frame.complete = !frame.output.empty();
+    frame.complete = outputs_.files;
   }
 }
 

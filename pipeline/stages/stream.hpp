@@ -17,6 +17,7 @@ namespace fovea {
 inline constexpr Key<nlohmann::ordered_json> kStreamSummary{"stream summary"};
 
 struct StreamOutputs {
+  bool files = true;                   // else the summary alone is given, and later stages get the frame
   bool drawn = true;                   // "street.mp4.boxes.mp4": the video with its answers drawn, its times and audio
   std::vector<std::string> maps = {};  // "street.mp4.<map>.mp4" for each
   double limit = 0;                    // seconds of the video that are looked at; 0: all

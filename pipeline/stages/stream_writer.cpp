@@ -27,7 +27,7 @@ VideoWriterSettings settings_of(const Frame& frame, const VideoFacts& facts) {
 }  // namespace
 
 StreamWriter::StreamWriter(const Frame& frame, const StreamOutputs& outputs, const VideoFacts& facts)
-    : output_(frame.output), size_(facts.size) {
+    : output_(outputs.files ? frame.output : fs::path()), size_(facts.size) {
   if (output_.empty()) return;
   const fs::path lines = beside(output_, "jsonl");
   write_output(lines, [&] {

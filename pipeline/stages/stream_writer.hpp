@@ -13,7 +13,7 @@ namespace fovea {
 
 class StreamWriter {
  public:
-  // Nothing is written where the frame has no output. EnvironmentError, Error.
+  // EnvironmentError, Error.
   StreamWriter(const Frame& frame, const StreamOutputs& outputs, const VideoFacts& facts);
 
   // The next picture and what follow() gave for it; `analyzer` draws it.
@@ -32,7 +32,7 @@ class StreamWriter {
 
   void draw(const VideoFrame& picture, const FrameAnalyzer& analyzer, std::size_t objects);
 
-  const std::filesystem::path output_;
+  const std::filesystem::path output_;  // empty: nothing is written
   cv::Size size_;
   std::optional<OutputFile> lines_file_;
   std::ofstream lines_;

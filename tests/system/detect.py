@@ -237,7 +237,7 @@ def check_video(fovea, folder, model):
     disc = next(c for c in summary["classes"] if c["class"] == "disc")
     assert disc["frames"] >= 25 and disc["tracks"] >= 1 and summary["lines"][0]["name"] == "middle"
     for made in ("disc.mjpeg.boxes.mp4", "disc.mjpeg.boxes.jpg", "disc.mjpeg.head.mask.levels.0.spatial.mp4", "still.png.json"):
-        assert (out / made).stat().st_size > 500, made
+        assert (out / made).stat().st_size > 100, made
     assert Image.open(out / "disc.mjpeg.boxes.jpg").size == (64, 56)
     assert ledger(out)["no.mp4"]["state"] == "quarantined", ledger(out)["no.mp4"]
     assert [r["class"] for r in table(out / "videos.csv")].count("disc") == 1

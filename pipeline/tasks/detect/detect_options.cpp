@@ -94,8 +94,4 @@ DetectOptions DetectSettings::for_streams(const Model& model, bool all_maps) con
   return options;
 }
 
-StreamOutputs DetectSettings::stream_outputs(const std::vector<std::string>& map_names) const {
-  return {.drawn = save.overlay, .maps = map_names, .limit = limit};
-}
-
 }  // namespace fovea

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "pipeline/operation.hpp"
-#include "pipeline/stages/stream.hpp"
 #include "pipeline/tasks/detect/analyzer.hpp"
 #include "pipeline/tasks/detect/detector.hpp"
 #include "pipeline/tasks/detect/stages.hpp"
@@ -33,7 +32,6 @@ struct DetectSettings {
   nlohmann::json json() const;  // as Operation::settings
   // The detector for videos and cameras: with the boxes that tracking wants, too. `all_maps`: with every map that the model has.
   DetectOptions for_streams(const Model& model, bool all_maps) const;
-  StreamOutputs stream_outputs(const std::vector<std::string>& map_names) const;
 };
 
 }  // namespace fovea

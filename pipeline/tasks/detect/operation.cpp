@@ -24,6 +24,7 @@ class Detect final : public Operation {
   void add_stream_options(OptionList& o) override { settings_.add_stream_options(o); }
   void open(Model model, const Run& run) override {
     settings_.resolve(model, run.precision);
+    writes_ = !run.out.empty();
     detector_ = std::make_shared<Detector>(std::move(model), settings_.detector);
   }
   const Model& model() const override { return detector_->model(); }
@@ -35,11 +36,11 @@ class Detect final : public Operation {
     return detect_analyzer(std::make_shared<Detector>(model(), settings_.for_streams(model(), maps)), settings_.stream);
   }
   std::vector<StageSpec> stages(const Jobs& jobs) override {
-    std::vector<std::string> maps;
-    for (const explain::Layer& layer : detector_->layers()) maps.push_back(layer.name);
+    StreamOutputs outputs{.files = writes_, .drawn = settings_.save.overlay, .maps = {}, .limit = settings_.limit};
+    for (const explain::Layer& layer : detector_->layers()) outputs.maps.push_back(layer.name);
     auto pictures = std::make_unique<DetectObjects>(detector_, settings_.stream.labels, settings_.explained);
     auto both = std::make_unique<AnalyzeStreams>(
-        std::move(pictures), [this] { return analyzer(false); }, settings_.stream_outputs(maps));
+        std::move(pictures), [this] { return analyzer(false); }, outputs);
     std::vector<StageSpec> stages;
     stages.push_back({std::make_unique<LoadImage>(), jobs.load, 1});
     stages.push_back({std::move(both), jobs.process, jobs.threads});
@@ -81,6 +82,7 @@ class Detect final : public Operation {
   static std::string stream_text(const Frame& frame);
 
   DetectSettings settings_;
+  bool writes_ = true;  // into a folder
   std::string summary_;
   std::shared_ptr<const Detector> detector_;
 };
