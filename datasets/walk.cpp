@@ -47,9 +47,10 @@ bool is_image_like(const fs::path& file) {
 }
 
 bool is_video_like(const fs::path& file) {
-  static const std::unordered_set<std::string> videos{".3gp",  ".asf", ".avi", ".flv", ".m2ts", ".m4v",  ".mjpeg",
-                                                      ".mjpg", ".mkv", ".mov", ".mp4", ".mpe",  ".mpeg", ".mpg",
-                                                      ".mts",  ".ogv", ".ts",  ".vob", ".webm", ".wmv",  ".y4m"};
+  // Not .ts: in most folders that is TypeScript.
+  static const std::unordered_set<std::string> videos{".3gp",  ".asf", ".avi", ".flv",  ".m2ts", ".m4v",  ".mjpeg",
+                                                      ".mjpg", ".mkv", ".mov", ".mp4",  ".mpe",  ".mpeg", ".mpg",
+                                                      ".mts",  ".ogv", ".vob", ".webm", ".wmv",  ".y4m"};
   return videos.contains(lower_extension(file));
 }
 

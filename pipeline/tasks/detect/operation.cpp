@@ -74,7 +74,10 @@ class Detect final : public Operation {
     summary_ = found_summary(all.pictures, detector_->classes());
     return write_found(out, all, detector_->classes());
   }
-  ReportParts report() const override { return {.title = "Fovea detect", .extra = summary_}; }
+  ReportParts report() const override {
+    // Columns as wide as the names of classes.
+    return {.title = "Fovea detect", .extra = summary_, .style = ".found td, .found th { overflow-wrap: break-word; }\n"};
+  }
   std::string article(const fs::path& out, const Record& record) const override;
   std::string done_text() const override { return "looked at"; }
 

@@ -51,7 +51,7 @@ std::string coco_of(const std::vector<FoundBoxes>& answers, const std::vector<st
 
 std::string bar(double share) {
   return fmt::format(
-      "<td style=\"width:50%\"><span style=\"display:block;height:12px;width:{:.1f}%;background:var(--accent);"
+      "<td style=\"width:45%\"><span style=\"display:block;height:12px;width:{:.1f}%;background:var(--accent);"
       "border-radius:3px\"></span></td>",
       100 * share);
 }
@@ -106,11 +106,11 @@ std::string found_summary(const std::vector<FoundBoxes>& all, const std::vector<
   };
   std::string text =
       "<h2>What was found</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\">"
-      "<div class=\"card\"><table><tr><th>class</th><th>objects</th><th>images</th><th></th></tr>\n";
+      "<div class=\"card\"><table class=\"found\"><tr><th>class</th><th>objects</th><th>images</th><th></th></tr>\n";
   for (std::size_t c = 0; c < classes.size(); ++c)
     text += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>{}</tr>\n", html(classes[c]), counts[c], images[c],
                         bar(static_cast<double>(counts[c]) / most(counts)));
-  text += "</table></div><div class=\"card\"><table><tr><th>score</th><th>objects</th><th></th></tr>\n";
+  text += "</table></div><div class=\"card\"><table class=\"found\"><tr><th>score</th><th>objects</th><th></th></tr>\n";
   for (std::size_t i = scores.size(); i-- > 0;)
     text += fmt::format("<tr><td>{:.1f} to {:.1f}</td><td>{}</td>{}</tr>\n", 0.1 * static_cast<double>(i),
                         0.1 * static_cast<double>(i + 1), scores[i], bar(static_cast<double>(scores[i]) / most(scores)));
