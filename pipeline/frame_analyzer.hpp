@@ -2,7 +2,7 @@
 // remember what it saw (which object is which). What costs is in look(), which several threads may call for several pictures at once; what
 // goes on from picture to picture is in follow(), in their order:
 //
-//   auto analyzer = operation.analyzer();
+//   auto analyzer = operation.analyzer(false);
 //   while (const auto frame = video.next()) {
 //     const auto json = analyzer->follow(analyzer->look(frame->image, {}), frame->image, frame->seconds, analyzer->threshold());
 //     show(analyzer->draw(frame->image, "", 0.5));

@@ -37,7 +37,7 @@ Ctrl-C ends it in good order: what was recorded is a whole file.
 
 Exit codes: 0 the source ended, or it was told to end; 1 the source failed; 64 wrong usage; 75 try again (disk full, reader gone).)";
 
-// What the user can mend is wrong usage, whoever finds it; what the machine refuses for now is not.
+// What the user can mend is wrong usage, whoever finds it; what the machine refuses at this moment is not.
 template <class Work>
 auto as_usage(const Work& work) {
   try {
@@ -64,19 +64,21 @@ Operation& open_operation(CameraArguments& a, LiveReport& report) {
   return operation;
 }
 
-// Whoever views may ask for any map, unless options name some.
-std::unique_ptr<FrameAnalyzer> analyzer_of(const Operation& operation, bool viewed) {
-  auto analyzer = operation.analyzer(false);
-  if (viewed && analyzer->maps().empty()) analyzer = operation.analyzer(true);
-  warm_up(*analyzer);
-  return analyzer;
-}
+// What looks at the frames, and how it begins.
+struct Looking {
+  std::unique_ptr<FrameAnalyzer> analyzer;
+  LiveSettings settings;
+};
 
-// Maps that options name are shown from the beginning.
-LiveSettings first_settings(const Operation& operation) {
-  const auto asked = operation.analyzer(false);
-  const auto maps = asked->maps();
-  return {.threshold = asked->threshold(), .opacity = asked->opacity(), .layer = maps.empty() ? kNoLayer : maps.front()};
+// Maps that options name are shown from the beginning. Where they name none, whoever views may ask for any.
+Looking begin_looking(const Operation& operation, bool viewed) {
+  auto analyzer = operation.analyzer(false);
+  const auto maps = analyzer->maps();
+  if (viewed && maps.empty()) analyzer = operation.analyzer(true);
+  warm_up(*analyzer);
+  const LiveSettings settings{
+      .threshold = analyzer->threshold(), .opacity = analyzer->opacity(), .layer = maps.empty() ? kNoLayer : maps.front()};
+  return {std::move(analyzer), settings};
 }
 
 // A run and what looks after it each moment.
@@ -85,8 +87,8 @@ class CameraRun {
   CameraRun(const CameraArguments& a, const Operation& operation, std::unique_ptr<LiveSource> source, LiveReport& report)
       : arguments_(a),
         report_(report),
-        analyzer_(analyzer_of(operation, !a.headless)),
-        live_(std::move(source), *analyzer_, first_settings(operation)) {
+        looking_(begin_looking(operation, !a.headless)),
+        live_(std::move(source), *looking_.analyzer, looking_.settings) {
     add_views();
   }
 
@@ -113,19 +115,19 @@ class CameraRun {
                      .status = live_.status(),
                      .recorded = recording_ ? recording_->files() : std::vector<std::filesystem::path>(),
                      .not_recorded = recording_ ? recording_->dropped() : 0,
-                     .seen = analyzer_->summary()});
+                     .seen = looking_.analyzer->summary()});
   }
 
  private:
   void add_views() {
     if (arguments_.has_page()) {
       LiveServerOptions options = arguments_.page;
-      options.layers = layers_of(*analyzer_);
+      options.layers = layers_of(*looking_.analyzer);
       live_.add(page_.emplace(options, live_.hooks()));
       if (const std::string warning = page_->server().warning(); !warning.empty()) report_.warn(warning);
       report_.page(page_->server().address());
     }
-    if (arguments_.has_window()) live_.add(window_.emplace("Fovea", live_.settings(), layers_of(*analyzer_)));
+    if (arguments_.has_window()) live_.add(window_.emplace("Fovea", live_.settings(), layers_of(*looking_.analyzer)));
     if (!arguments_.record.empty()) live_.add(recording_.emplace(arguments_.record));
     if (!arguments_.events.empty()) live_.add(events_.emplace(arguments_.events, stop_));
   }
@@ -145,7 +147,7 @@ class CameraRun {
   LiveReport& report_;
   const Interrupt interrupt_;
   std::atomic<bool> stop_{false};
-  const std::unique_ptr<FrameAnalyzer> analyzer_;
+  const Looking looking_;
   LiveRun live_;
   std::optional<Recording> recording_;
   std::optional<EventLog> events_;
