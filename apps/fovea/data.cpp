@@ -1,4 +1,4 @@
-// fovea data check|convert|show: pictures with boxes, before anything learns from them.
+// fovea data check|convert|show: pictures with boxes, before anything learns from them; info: scans.
 #include "apps/fovea/data.hpp"
 
 #include <fmt/format.h>
@@ -116,9 +116,9 @@ bool tell_left_out(const std::vector<BoxPart>& parts, bool classes_chosen) {
 }
 
 Command data_command() {
-  Command c{"data", "Check, convert and show pictures with boxes: COCO, Pascal VOC and YOLO"};
-  c.run = []() -> int { throw UsageError("data: expected check, convert or show\nRun with --help for more information."); };
-  c.subcommands = {data_check_command(), data_convert_command(), data_show_command()};
+  Command c{"data", "Check, convert and show pictures with boxes: COCO, Pascal VOC and YOLO; tell what scans hold"};
+  c.run = []() -> int { throw UsageError("data: expected check, convert, show or info\nRun with --help for more information."); };
+  c.subcommands = {data_check_command(), data_convert_command(), data_show_command(), data_info_command()};
   return c;
 }
 

@@ -31,5 +31,6 @@ bool tell_left_out(const std::vector<BoxPart>& parts, bool classes_chosen);
 Command data_check_command();
 Command data_convert_command();
 Command data_show_command();
+Command data_info_command();
 
 }  // namespace fovea

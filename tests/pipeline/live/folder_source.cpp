@@ -35,9 +35,9 @@ TEST_CASE("live folder: pictures in order, at the rate, as 8-bit BGR, once", "[p
   write(dir / "a.png", test::noise(5, 4, CV_8UC3));
   write(dir / "b.png", test::noise(7, 6, CV_8UC1));
   write_text(dir / "notes.txt", "no picture");
+  const auto began = LiveClock::now();  // before the source, whose first picture is due at once
   const auto source = folder_source(dir.path(), {.rate = 25});
   CHECK_THAT(source->description(), Catch::Matchers::ContainsSubstring("3 pictures, 25 pictures/s"));
-  const auto began = LiveClock::now();
   for (int i = 0; i < 3; ++i) {
     const auto frame = source->next(kNever);
     REQUIRE(frame);
@@ -46,7 +46,7 @@ TEST_CASE("live folder: pictures in order, at the rate, as 8-bit BGR, once", "[p
     CHECK(frame->number == i);
     CHECK(frame->seconds == Approx(i / 25.0));
   }
-  CHECK(LiveClock::now() - began >= 79ms);
+  CHECK(LiveClock::now() - began >= 80ms);
   CHECK(!source->next(kNever));
   CHECK(!source->next(kNever));
   CHECK(!source->can_reopen());
@@ -71,7 +71,7 @@ TEST_CASE("live folder: stops while it waits for the next turn", "[pipeline]") {
   std::thread stopper([&] { std::this_thread::sleep_for(50ms), stop = true; });
   const auto began = LiveClock::now();
   CHECK(!source->next(stop));
-  CHECK(LiveClock::now() - began < 1s);
+  CHECK(LiveClock::now() - began < 10s);
   stopper.join();
 }
 

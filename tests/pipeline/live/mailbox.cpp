@@ -176,13 +176,13 @@ TEST_CASE("live mailbox: stopping and interrupting end a wait", "[pipeline]") {
   auto began = LiveClock::now();
   interrupt = true;
   CHECK(!taken.get());
-  CHECK(LiveClock::now() - began < 1s);
+  CHECK(LiveClock::now() - began < 10s);
   taken = std::async(std::launch::async, [&] { return run.mailbox.take(kNever); });
   std::this_thread::sleep_for(30ms);
   began = LiveClock::now();
   run.mailbox.stop();
   CHECK(!taken.get());
-  CHECK(LiveClock::now() - began < 1s);
+  CHECK(LiveClock::now() - began < 10s);
   CHECK(!run.mailbox.take(kNever));
 }
 
