@@ -1,12 +1,11 @@
-#include "datasets/scans/patient.hpp"
-
 #include "datasets/scans/dicom.hpp"
 #include "datasets/scans/dicom_frames.hpp"
+#include "datasets/scans/in_process.hpp"
 #include "modules/core/error.hpp"
 
 namespace fovea {
 
-std::vector<std::pair<std::string, std::string>> read_patient(const std::filesystem::path& file) {
+std::vector<std::pair<std::string, std::string>> read_patient_in_process(const std::filesystem::path& file) {
   std::vector<std::pair<std::string, std::string>> out;
   if (!is_dicom(file)) return out;
   dicom::start();

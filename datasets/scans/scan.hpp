@@ -87,8 +87,8 @@ class Scan {
 // Whether a file is a scan, by its first bytes.
 bool is_scan(const std::filesystem::path& file);
 
-// Throws Error: no scan, truncated, without pixels (and what it is instead), sizes that do not fit each other, or "not supported: "; FileError
-// where the machine failed.
+// Opens it in a process of its own (worker.hpp), whose end is this file's fault alone. Throws Error: no scan, truncated, without pixels (and what it is instead), sizes that do not fit each other, "not supported: ", a decoder
+// that crashed or took too long; FileError where the machine failed.
 std::unique_ptr<Scan> open_scan(const std::filesystem::path& file);
 
 }  // namespace fovea
