@@ -201,7 +201,7 @@ def test(fovea):
         convert(fovea, folder)
         check(fovea, folder)
         show(fovea, folder)
-        fovea.refuses("expected check, convert or show", "data")
+        fovea.refuses("expected check, convert, show or info", "data")
     return "checked, converted through three formats, shown"
 
 
