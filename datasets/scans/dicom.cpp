@@ -92,11 +92,10 @@ class DicomScan final : public Scan {
   }
 
   void add_notes() {
-    if (const std::string frames = data_.text(DCM_NumberOfFrames); layout_.frames == 1 && !frames.empty() && frames != "1")
-      info_.notes.push_back("its number of frames, '" + frames + "', is no number: one is read");
-    if (info_.colour && layout_.allocated == 32) info_.notes.push_back("its colours of 32 bits are read as 16");
+    if (layout_.frames_unreadable) info_.notes.emplace_back("its number of frames is no number: one is read");
+    if (info_.colour && layout_.allocated == 32) info_.notes.emplace_back("its colours of 32 bits are read as 16");
     if (data_.has(DCM_LossyImageCompression) && data_.text(DCM_LossyImageCompression) == "01")
-      info_.notes.push_back("it was compressed with loss");
+      info_.notes.emplace_back("it was compressed with loss");
   }
 
   const std::string name_;

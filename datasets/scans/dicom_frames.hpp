@@ -15,6 +15,7 @@ void start();
 // What the pixels are, checked against each other and against how many bytes there are.
 struct PixelLayout {
   int rows = 0, columns = 0, frames = 1, samples = 1;
+  bool frames_unreadable = false;  // how many is no number: taken for one
   int allocated = 16, stored = 16;
   bool is_signed = false;
   bool real = false;    // Float or Double Float Pixel Data

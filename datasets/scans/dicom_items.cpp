@@ -40,8 +40,9 @@ std::optional<double> Item::number(const DcmTagKey& tag, unsigned long position)
     if (value.front() == '+') value.erase(0, 1);
     double v = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), v);
+    // Not what stands there: in a damaged file it may be anything, a name too.
     check(error == std::errc() && end == value.data() + value.size() && std::isfinite(v), file, ": ", name_of(tag),
-          ": expected a number, got '", text(tag, position), "'");
+          ": expected a number, got text of ", value.size(), " characters");
     return v;
   }
   Float64 v = 0;

@@ -1,4 +1,5 @@
-// Reading attributes of a DICOM data set, checked. Absent and empty are the same; what is there and wrong is an Error that names the attribute.
+// Reading attributes of a DICOM data set, checked. Absent and empty are the same; what is there and wrong is an Error that names the attribute,
+// never its value: that may be somebody's name.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>

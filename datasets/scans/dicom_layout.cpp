@@ -29,10 +29,11 @@ bool dcmtk_unpacks(E_TransferSyntax s) {
 }
 
 // NumberOfFrames is text, which some programs fill badly; the bytes then say whether one frame is right.
-int frames_of(const Item& data) {
+bool frames_are_readable(const Item& data) {
   try {
-    return data.whole(DCM_NumberOfFrames, 1, 1 << 24, 1);
-  } catch (const Error&) { return 1; }
+    data.number(DCM_NumberOfFrames);
+    return true;
+  } catch (const Error&) { return false; }
 }
 
 void check_bytes(const Item& data, const PixelLayout& l) {
@@ -63,7 +64,8 @@ PixelLayout read_layout(const Item& data, E_TransferSyntax syntax, const std::st
   l.packed = xfer.isEncapsulated();
   const auto most = std::max(kAlways, static_cast<std::int64_t>(file_size) * kMostInByte);
   codec::check_size(l.columns, l.rows, data.file, l.packed ? most : INT64_MAX);
-  l.frames = frames_of(data);
+  l.frames_unreadable = !frames_are_readable(data);
+  l.frames = l.frames_unreadable ? 1 : data.whole(DCM_NumberOfFrames, 1, 1 << 24, 1);
   l.photometric = data.text(DCM_PhotometricInterpretation);
   l.samples = data.whole(DCM_SamplesPerPixel, 1, 4, l.real ? std::optional(1) : std::nullopt);
   l.allocated = f32 ? 32 : f64 ? 64 : data.whole(DCM_BitsAllocated, 1, 64);
