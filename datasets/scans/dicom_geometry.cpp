@@ -38,10 +38,9 @@ std::optional<Plane> read_plane(const Item& data, int frame) {
         ": expected two unit vectors at right angles");
   // Frames of a dose lie at offsets along the normal (PS3.3 C.8.8.3.2).
   if (const auto offset = data.number(DCM_GridFrameOffsetVector, static_cast<unsigned long>(frame))) {
-    const auto first = data.number(DCM_GridFrameOffsetVector, 0);
     const Vec3 normal = plane.normal();
-    // A vector that begins with 0 is relative to the position; others, and only for standing frames, are places along z.
-    const double shift = first && *first == 0 ? *offset : *offset - first.value_or(0);
+    // A vector that begins with 0 is relative to the position; others are places along z.
+    const double shift = *offset - data.number(DCM_GridFrameOffsetVector, 0).value_or(0);
     for (std::size_t i = 0; i < 3; ++i) plane.origin[i] += normal[i] * shift;
   }
   return plane;

@@ -98,7 +98,8 @@ class Worker {
     // As standard input, which also takes the mark off that closes it.
     ::posix_spawn_file_actions_adddup2(&actions, theirs, STDIN_FILENO);
     // What libraries say when they give up is in the answer, or in how it ends.
-    for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) ::posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0);
+    for (const int stream : {STDOUT_FILENO, STDERR_FILENO})
+      ::posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0);
     const char* arguments[] = {kProgram, memory.c_str(), nullptr};
     const int error = ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, const_cast<char**>(arguments), environ);
     ::posix_spawn_file_actions_destroy(&actions);
