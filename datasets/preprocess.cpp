@@ -92,6 +92,18 @@ void fill_with_pad(float* out, const Preprocess& p) {
     for (const float v : pad) *out++ = v;
 }
 
+template <class Pixel>
+void normalise_rows(float* out, const cv::Mat& image, const Preprocess& p) {
+  const Normaliser n(p, top_of(image));
+  std::vector<int> from;
+  for (int c = 0; c < p.channels; ++c) from.push_back(source_channel(p, c));
+  for (int y = 0; y < image.rows; ++y) {
+    const auto* row = image.ptr<Pixel>(y);
+    for (int x = 0; x < image.cols; ++x, row += p.channels)
+      for (std::size_t c = 0; c < from.size(); ++c) *out++ = static_cast<float>(row[from[c]]) * n.factor[c] + n.offset[c];
+  }
+}
+
 }  // namespace
 
 cv::Point2d Geometry::to_source(cv::Point2d n) const {
@@ -152,17 +164,11 @@ Preprocessed preprocess(const cv::Mat& image, const Preprocess& described) {
 
 void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& pixels, const Preprocess& p) {
   float* out = sample_of(batch, index, p, "normalise");
-  check(pixels.depth() == CV_8U && pixels.rows == p.height && pixels.cols == p.width, "normalise: expected ", p.height, "x",
-        p.width, " pixels of 8 bits");
+  check((pixels.depth() == CV_8U || pixels.depth() == CV_32F) && pixels.rows == p.height && pixels.cols == p.width,
+        "normalise: expected ", p.height, "x", p.width, " pixels of 8 bits or 32-bit floats");
   const cv::Mat image = with_channels(pixels, p.channels);
-  const Normaliser n(p, 255);
-  std::vector<int> from;
-  for (int c = 0; c < p.channels; ++c) from.push_back(source_channel(p, c));
-  for (int y = 0; y < image.rows; ++y) {
-    const auto* row = image.ptr<std::uint8_t>(y);
-    for (int x = 0; x < image.cols; ++x, row += p.channels)
-      for (std::size_t c = 0; c < from.size(); ++c) *out++ = static_cast<float>(row[from[c]]) * n.factor[c] + n.offset[c];
-  }
+  if (image.depth() == CV_8U) normalise_rows<std::uint8_t>(out, image, p);
+  else normalise_rows<float>(out, image, p);
 }
 
 }  // namespace fovea

@@ -42,7 +42,7 @@ Preprocessed preprocess(const cv::Mat& image, const Preprocess& p);
 // The same into sample `index` of an N x channels x height x width channels-last batch.
 Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image, const Preprocess& p);
 
-// Normalises height x width pixels (u8, grey or BGR) that are cropped and resized already: what training does after its own random crop.
+// Normalises height x width pixels (u8, or f32 in 0..1; channels as for preprocess) that are cropped and resized already: what training does after its own random crop.
 void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& pixels, const Preprocess& p);
 
 }  // namespace fovea

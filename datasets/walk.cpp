@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "datasets/image.hpp"
+#include "datasets/scans/scan.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -78,12 +79,23 @@ int Walk::list(Level& level) const {
       regular = !known || S_ISREG(info.st_mode);
     }
     if (folder && (!filter_.enters || filter_.enters(relative))) level.names.push_back(name + '/');
-    const bool kind = is_image_like(relative) || (filter_.videos && is_video_like(relative));
+    const bool kind =
+        is_image_like(relative) || (filter_.videos && is_video_like(relative)) || (regular && is_wanted_scan(relative));
     if (regular && kind && (!filter_.takes || filter_.takes(relative))) level.names.push_back(name);
   }
   const int error = errno;
   std::sort(level.names.begin(), level.names.end());
   return error;
+}
+
+// What scanners write is often called "IM000001" or "1.2.840.113619.2.55".
+bool Walk::is_wanted_scan(const fs::path& relative) const {
+  static const std::unordered_set<std::string> scans{".dcm", ".dicom", ".ima", ".nii"};
+  if (!filter_.scans) return false;
+  const std::string extension = lower_extension(relative);
+  if (scans.contains(extension) || (extension == ".gz" && lower_extension(relative.stem()) == ".nii")) return true;
+  const bool digits = std::all_of(extension.begin(), extension.end(), [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+  return digits && is_scan(full(relative));
 }
 
 std::optional<Walk::Entry> Walk::enter(const fs::path& relative) {
@@ -117,7 +129,7 @@ std::optional<Walk::Entry> Walk::next() {
     std::string name = level.names[level.at++];
     const fs::path relative = level.relative / name;
     if (name.back() != '/') {
-      if (is_image_extension(relative) || is_video_like(relative)) return Entry{relative};
+      if (is_image_extension(relative) || is_video_like(relative) || is_wanted_scan(relative)) return Entry{relative};
       return Entry{relative, "images with the extension " + lower_extension(relative) + " are not read", Fault::skipped};
     }
     name.pop_back();

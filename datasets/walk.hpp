@@ -42,6 +42,7 @@ class Walk {
   struct Filter {
     std::function<bool(const std::filesystem::path&)> enters = {}, takes = {};
     bool videos = false;  // are taken, too, by their extension
+    bool scans = false;   // are taken, too: by their extension, and files that have none, or only digits, by their first bytes
   };
 
   // Files whose extension is an image's, of a format that is read or (as skipped) of another one. Links are followed, but never back into a
@@ -61,6 +62,7 @@ class Walk {
 
   std::optional<Entry> enter(const std::filesystem::path& relative);
   int list(Level& level) const;  // gives errno
+  bool is_wanted_scan(const std::filesystem::path& relative) const;
   std::filesystem::path full(const std::filesystem::path& relative) const { return relative.empty() ? root_ : root_ / relative; }
 
   std::filesystem::path root_;

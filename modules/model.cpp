@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "modules/accepts.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
 #include "modules/core/budget.hpp"
@@ -42,9 +43,10 @@ constexpr const char* kRecipeKey = "fovea.recipe";
 constexpr std::int64_t kAnySide = 64;  // of a picture to count with, where the network takes any
 
 void check_format(const Yaml& recipe) {
-  recipe.only({"fovea", "license", "model", "preprocess", "train"});
+  recipe.only({"fovea", "license", "accepts", "model", "preprocess", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
   read_license(recipe);
+  read_accepts(recipe);
 }
 
 // Infinities and NaN do not fit: a value that is not finite stays what it is.
@@ -195,7 +197,8 @@ Var Model::forward(const Var& x) const { return (*state_->network)(x).front(); }
 NamedVars Model::outputs(const Var& x) const {
   NamedVars named;
   const Vars values = (*state_->network)(x);
-  for (std::size_t i = 0; i < values.size(); ++i) named.add(info().outputs[i].name, values[i]);
+  const std::vector<OutputInfo> given = info().given();
+  for (std::size_t i = 0; i < values.size(); ++i) named.add(given[i].name, values[i]);
   return named;
 }
 

@@ -91,8 +91,8 @@ Vars Network::operator()(const Var& x) const {
   check(x.shape().rank() == 4 && x.dim(1) == channels_, "expected images N x ", channels_, " x H x W, got ", x.shape());
   Vars values{x};
   for (const auto& part : parts_) values = (*part)(values);
-  check(values.size() == head_->info().outputs.size(), "head: expected ", head_->info().outputs.size(), " outputs, got ",
-        values.size());
+  const std::size_t given = head_->info().given().size();
+  check(values.size() == given, "head: expected ", given, " outputs, got ", values.size());
   return values;
 }
 

@@ -18,7 +18,7 @@ class Network {
   // of the image, unless the backbone's `in` says another number. Error with file and line.
   Network(const Yaml& model, const std::shared_ptr<ParamStore>& store, std::int64_t channels = 3);
 
-  Vars operator()(const Var& x) const;  // the outputs of head().info(), from N x channels() x H x W
+  Vars operator()(const Var& x) const;  // head().info().given(), from N x channels() x H x W
   std::int64_t channels() const { return channels_; }
   const Backbone* backbone() const { return backbone_; }  // null without one
   const Head& head() const { return *head_; }

@@ -25,6 +25,18 @@ std::vector<double> by_channel(Args& a, const std::string& key, const std::vecto
   return v.size() == channels ? v : std::vector<double>(channels, v[0]);
 }
 
+void read_range(Args& a, Preprocess& p) {
+  using P = Preprocess;
+  const auto window = a.numbers("window", {}, "of scans: [width, level] in the modality's units (HU for CT) become 0..1");
+  p.range = choice<P::Range>(a, "range", window.empty() ? "depth" : "window",
+                             {{"depth", P::Range::depth}, {"percentiles", P::Range::percentiles}, {"window", P::Range::window}},
+                             "what becomes 0..1: all that the depth holds, the 1st to 99th percentile, or `window`");
+  check((p.range == P::Range::window) == !window.empty(), a.where(), ": range: window and window: [width, level] go together");
+  if (window.empty()) return;
+  check(window.size() == 2 && window[0] > 0, a.where(), ": window: expected [width, level] with a width above 0");
+  p.window_width = window[0], p.window_level = window[1];
+}
+
 // ImageNet's means over its three colours.
 constexpr double kGreyMean = 0.449, kGreyStd = 0.226;
 
@@ -78,6 +90,7 @@ Preprocess read_preprocess(const Yaml& y, int channels) {
       {{"bilinear", P::Interpolation::bilinear}, {"area", P::Interpolation::area}, {"bicubic", P::Interpolation::bicubic}},
       "antialiased where it shrinks");
   p.colour = choice<P::Colour>(a, "colour", "rgb", {{"rgb", P::Colour::rgb}, {"bgr", P::Colour::bgr}}, "order of the channels");
+  read_range(a, p);
   p.mean = by_channel(a, "mean", p.mean, "of the channels, 0..1");
   p.stddev = by_channel(a, "std", p.stddev, "of the channels, 0..1");
   check(*std::min_element(p.stddev.begin(), p.stddev.end()) > 0, a.where(), ": std: expected numbers above 0");

@@ -16,6 +16,9 @@ struct Preprocess {
   // All widen with the factor when they shrink, as Pillow's and torchvision's antialiased ones do; area takes the mean of the pixels covered.
   enum class Interpolation : std::uint8_t { bilinear, area, bicubic };
   enum class Colour : std::uint8_t { rgb, bgr };  // of three channels
+  // What becomes 0..1. depth: all that 8 or 16 bits hold (scans have no such range: percentiles). percentiles: from the 1st to the 99th of each
+  // picture's values, for modalities without a unit of their own. window: of scans, a fixed part of the modality's units.
+  enum class Range : std::uint8_t { depth, percentiles, window };
 
   int channels = 3;  // of the network's input: 1 takes grey, 3 colour, others pictures of so many channels
   int height = 224, width = 224;
@@ -23,6 +26,8 @@ struct Preprocess {
   double crop_fraction = 0.875;  // 224 of 256
   Interpolation interpolation = Interpolation::bilinear;
   Colour colour = Colour::rgb;
+  Range range = Range::depth;
+  double window_width = 1, window_level = 0.5;  // level - width / 2 becomes 0, level + width / 2 becomes 1
   // Of each channel, in the order `colour`, values 0..1; ImageNet's unless the recipe says otherwise (of grey, and of other numbers of
   // channels, their means).
   std::vector<double> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
@@ -32,8 +37,8 @@ struct Preprocess {
   static Preprocess none(int channels);
 };
 
-// Keys: channels, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, mean, std, pad (one number, or one a
-// channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
+// Keys: channels, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, range, window ([width, level]), mean, std, pad
+// (one number, or one a channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
 Preprocess read_preprocess(const Yaml& y, int channels = 3);
 
 // Its key `channels` alone, which the network is built by.

@@ -60,6 +60,8 @@ class Operation {
   virtual bool takes_streams() const { return false; }
   virtual void add_stream_options(OptionList&) {}
   virtual std::unique_ptr<FrameAnalyzer> analyzer(bool /*maps*/) const { return nullptr; }
+  // Whether folders are searched for scans, too: DICOM files, whatever they are called, and NIfTI.
+  virtual bool takes_scans() const { return false; }
   // What of the files is one input: a page, a frame, a series of files.
   virtual InputMapping mapping() const { return {}; }
   // From the frame's input to its answer; then what writes the answer to the frame's output, whose file comes last, so that where it is

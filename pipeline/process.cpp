@@ -54,8 +54,8 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   check(!options_.out.empty() || !options_.report, "--report: needs a folder for it: -o OUT");
   check_folder(options_.out);
   operation.open(std::move(model), {precision_, options_.out, options_.report});
-  work_.emplace(Inputs(options_.inputs, options_.out, options_.list, operation.takes_streams()), options_.out,
-                operation.output_format(), mapping());
+  work_.emplace(Inputs(options_.inputs, options_.out, options_.list, operation.takes_streams(), operation.takes_scans()),
+                options_.out, operation.output_format(), mapping());
   check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")),
         work_->skipped() == 0
             ? ""

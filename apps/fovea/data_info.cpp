@@ -39,8 +39,6 @@ struct Settings {
 
 std::string vector_text(const Vec3& v) { return fmt::format("{:.6g}, {:.6g}, {:.6g}", v[0], v[1], v[2]); }
 
-Json vector_json(const Vec3& v) { return Json::array({v[0], v[1], v[2]}); }
-
 struct Range {
   double low = 0, high = 0;
 };
@@ -125,8 +123,8 @@ Json json_of(const ScanFile& f, const std::optional<Range>& range) {
       frame["spacing"] = {
           {"rows", about.spacing->rows}, {"columns", about.spacing->columns}, {"at_detector", about.spacing->at_detector}};
     if (about.plane)
-      frame["position"] = vector_json(about.plane->origin), frame["along_columns"] = vector_json(about.plane->along_columns),
-      frame["along_rows"] = vector_json(about.plane->along_rows);
+      frame["position"] = about.plane->origin, frame["along_columns"] = about.plane->along_columns,
+      frame["along_rows"] = about.plane->along_rows;
     for (const Window& w : about.windows) frame["windows"].push_back({{"width", w.width}, {"level", w.level}, {"name", w.name}});
     frames.push_back(std::move(frame));
   }

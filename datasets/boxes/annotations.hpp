@@ -34,8 +34,8 @@ struct AnnotationFault {
 };
 
 struct BoxData {
-  std::vector<std::string> classes;          // Annotation::label counts these
-  std::vector<std::int64_t> category_ids;    // COCO's, one a class; other formats count from 1
+  std::vector<std::string> classes;        // Annotation::label counts these
+  std::vector<std::int64_t> category_ids;  // COCO's, one a class; other formats count from 1
   std::vector<AnnotatedImage> images;
   std::vector<AnnotationFault> faults = {};  // degenerate and unreadable boxes: left out of `images`
   std::vector<BadFile> bad = {};             // files that could not be read at all
@@ -58,6 +58,7 @@ std::vector<std::string> box_parts(const std::filesystem::path& source);
 // or .yaml file, is YOLO. `part` picks a list of a VOC folder's ImageSets or a split of a data.yaml ("train"); empty takes all
 // pictures. With `classes` given labels count these, and objects of others are faults. Error where it is none of these, or
 // nothing can be read.
-BoxData read_boxes(const std::filesystem::path& source, const std::string& part = {}, const std::vector<std::string>& classes = {});
+BoxData read_boxes(const std::filesystem::path& source, const std::string& part = {},
+                   const std::vector<std::string>& classes = {});
 
 }  // namespace fovea

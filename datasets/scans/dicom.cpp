@@ -123,7 +123,6 @@ bool is_dicom(const fs::path& file) {
 
 std::unique_ptr<Scan> open_dicom(const fs::path& file) {
   dicom::start();
-  if (!std::ifstream(file, std::ios::binary)) throw FileError(file.string() + ": cannot read: " + std::strerror(errno), errno);
   return std::make_unique<DicomScan>(file);
 }
 

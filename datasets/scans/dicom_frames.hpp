@@ -18,8 +18,7 @@ struct PixelLayout {
   bool frames_unreadable = false;  // how many is no number: taken for one
   int allocated = 16, stored = 16;
   bool is_signed = false;
-  bool real = false;    // Float or Double Float Pixel Data
-  bool packed = false;  // compressed
+  bool real = false;  // Float or Double Float Pixel Data
   bool jpeg2000 = false;
   bool swapped_words = false;  // 32-bit values of big endian files: dcmtk swaps the bytes of their halves only
   std::string photometric;

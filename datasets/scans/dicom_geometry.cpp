@@ -21,8 +21,6 @@ Item group_or_all(const Item& data, int frame, const DcmTagKey& sequence) {
 
 Vec3 vec3(const std::vector<double>& v, std::size_t first = 0) { return {v[first], v[first + 1], v[first + 2]}; }
 
-double dot(const Vec3& a, const Vec3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-
 // Unit vectors to within what is written with few digits, and at right angles.
 bool are_axes(const Vec3& a, const Vec3& b) {
   constexpr double kSlack = 1e-3;

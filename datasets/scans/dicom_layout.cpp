@@ -61,9 +61,9 @@ PixelLayout read_layout(const Item& data, E_TransferSyntax syntax, const std::st
   // Of packed pixels nothing else tells before they are unpacked. A plain area takes a bit or two for eight by eight pixels.
   constexpr std::int64_t kMostInByte = 1 << 10, kAlways = 1 << 24;
   const DcmXfer xfer(syntax);
-  l.packed = xfer.isEncapsulated();
+  const bool packed = xfer.isEncapsulated();
   const auto most = std::max(kAlways, static_cast<std::int64_t>(file_size) * kMostInByte);
-  codec::check_size(l.columns, l.rows, data.file, l.packed ? most : INT64_MAX);
+  codec::check_size(l.columns, l.rows, data.file, packed ? most : INT64_MAX);
   l.frames_unreadable = !frames_are_readable(data);
   l.frames = l.frames_unreadable ? 1 : data.whole(DCM_NumberOfFrames, 1, 1 << 24, 1);
   l.photometric = data.text(DCM_PhotometricInterpretation);
@@ -75,9 +75,9 @@ PixelLayout read_layout(const Item& data, E_TransferSyntax syntax, const std::st
   if (!l.real && l.allocated != 1 && l.allocated != 8 && l.allocated != 16 && l.allocated != 32)
     codec::unsupported(data.file, "samples of ", l.allocated, " bits");
   l.jpeg2000 = is_jpeg2000(syntax);
-  l.swapped_words = !l.packed && xfer.isBigEndian() && l.allocated == 32 && !l.real;
-  if (l.packed && !l.jpeg2000 && !dcmtk_unpacks(syntax)) codec::unsupported(data.file, "pixels packed as ", xfer.getXferName());
-  if (!l.packed) check_bytes(data, l);
+  l.swapped_words = !packed && xfer.isBigEndian() && l.allocated == 32 && !l.real;
+  if (packed && !l.jpeg2000 && !dcmtk_unpacks(syntax)) codec::unsupported(data.file, "pixels packed as ", xfer.getXferName());
+  if (!packed) check_bytes(data, l);
   return l;
 }
 

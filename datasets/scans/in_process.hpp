@@ -13,5 +13,6 @@ namespace fovea {
 
 std::unique_ptr<Scan> open_scan_in_process(const std::filesystem::path& file);
 std::vector<std::pair<std::string, std::string>> read_patient_in_process(const std::filesystem::path& file);
+std::string read_header_in_process(const std::filesystem::path& file);
 
 }  // namespace fovea

@@ -111,7 +111,7 @@ cv::Mat pixels_of(std::span<std::uint8_t> bytes, const nifti::Header& h, const T
 using Affine = std::array<std::array<double, 4>, 3>;
 
 Vec3 column_of(const Affine& a, std::size_t column) { return {a[0][column], a[1][column], a[2][column]}; }
-double length(const Vec3& v) { return std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
+double length(const Vec3& v) { return std::sqrt(dot(v, v)); }
 Vec3 unit(const Vec3& v) {
   const double l = length(v);
   return {v[0] / l, v[1] / l, v[2] / l};
@@ -182,7 +182,7 @@ class NiftiScan final : public Scan {
     const Vec3 a = column_of(*header_.affine, 0), b = column_of(*header_.affine, 1);
     if (length(a) == 0 || length(b) == 0) return false;
     const Vec3 u = unit(a), v = unit(b);
-    return std::abs(u[0] * v[0] + u[1] * v[1] + u[2] * v[2]) < 1e-3;
+    return std::abs(dot(u, v)) < 1e-3;
   }
 
   void place(int frame, const Affine& a, FrameInfo& about) const {

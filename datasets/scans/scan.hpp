@@ -15,6 +15,11 @@ namespace fovea {
 // mm in the patient as DICOM counts: x to the left, y to the back, z to the head.
 using Vec3 = std::array<double, 3>;
 
+inline double dot(const Vec3& a, const Vec3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+inline Vec3 cross(const Vec3& a, const Vec3& b) {
+  return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+}
+
 // Between the centres of neighbouring pixels, in mm.
 struct PixelSpacing {
   double rows = 1, columns = 1;  // from row to row, from column to column
@@ -28,8 +33,6 @@ struct Plane {
   Vec3 normal() const;
   // The centre of a pixel.
   Vec3 at(double column, double row, const PixelSpacing& spacing) const;
-  // Of the origin along the normal: what orders the slices of a volume.
-  double distance() const;
 };
 
 // Which values become black and white (PS3.3 C.11.2.1.2).
@@ -87,8 +90,8 @@ class Scan {
 // Whether a file is a scan, by its first bytes.
 bool is_scan(const std::filesystem::path& file);
 
-// Opens it in a process of its own (worker.hpp), whose end is this file's fault alone. Throws Error: no scan, truncated, without pixels (and what it is instead), sizes that do not fit each other, "not supported: ", a decoder
-// that crashed or took too long; FileError where the machine failed.
+// Opens it in a process of its own (worker.hpp), whose end is this file's fault alone. Throws Error: no scan, truncated, without pixels (and what
+// it is instead), sizes that do not fit each other, "not supported: ", a decoder that crashed or took too long; FileError where the machine failed.
 std::unique_ptr<Scan> open_scan(const std::filesystem::path& file);
 
 }  // namespace fovea

@@ -47,7 +47,7 @@ std::vector<std::vector<Frame>> by_occurrence(std::vector<Frame> frames) {
   const Vec3 n = axis.normal();
   const auto along = [&](const Frame& f) {
     const Vec3& o = f.slice.about.plane->origin;
-    return n[0] * o[0] + n[1] * o[1] + n[2] * o[2];
+    return dot(n, o);
   };
   std::stable_sort(frames.begin(), frames.end(), [&](const Frame& a, const Frame& b) { return along(a) < along(b); });
   std::vector<std::vector<Frame>> volumes;
@@ -64,8 +64,7 @@ void measure_steps(Volume& v) {
   std::vector<double> steps;
   for (std::size_t i = 1; i < v.slices.size(); ++i) {
     const Plane &a = *v.slices[i - 1].about.plane, &b = *v.slices[i].about.plane;
-    const Vec3 n = a.normal();
-    steps.push_back(n[0] * (b.origin[0] - a.origin[0]) + n[1] * (b.origin[1] - a.origin[1]) + n[2] * (b.origin[2] - a.origin[2]));
+    steps.push_back(dot(a.normal(), b.origin) - dot(a.normal(), a.origin));
   }
   if (steps.empty()) return;
   std::vector<double> sorted = steps;

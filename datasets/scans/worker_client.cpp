@@ -12,6 +12,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "datasets/scans/header.hpp"
 #include "datasets/scans/patient.hpp"
 #include "datasets/scans/scan.hpp"
 #include "datasets/scans/worker.hpp"
@@ -265,6 +266,12 @@ std::vector<std::pair<std::string, std::string>> read_patient(const fs::path& fi
     out.emplace_back(items[0].text(), items[1].text());
   }
   return out;
+}
+
+std::string read_header(const fs::path& file) {
+  const Borrowed worker;
+  const Names names(file);
+  return (*worker).ask({Kind::header, names.full}, Kind::dataset, kMostJson, names).bytes;
 }
 
 }  // namespace fovea

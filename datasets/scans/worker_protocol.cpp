@@ -56,8 +56,6 @@ Silence receive_all(int socket, char* data, std::size_t size, std::optional<Cloc
   return Silence::none;
 }
 
-Json json_of(const Vec3& v) { return Json::array({v[0], v[1], v[2]}); }
-
 Vec3 vec3_in(const JsonValue& j) {
   const auto items = j.items();
   if (items.size() != 3) j.wrong("three numbers");
@@ -158,10 +156,7 @@ Description description_in(const std::string& text, const std::string& file) {
 
 std::string to_text(const FrameInfo& f) {
   Json j{{"slope", f.slope}, {"intercept", f.intercept}, {"windows", Json::array()}};
-  if (f.plane)
-    j["plane"] = {{"origin", json_of(f.plane->origin)},
-                  {"columns", json_of(f.plane->along_columns)},
-                  {"rows", json_of(f.plane->along_rows)}};
+  if (f.plane) j["plane"] = {{"origin", f.plane->origin}, {"columns", f.plane->along_columns}, {"rows", f.plane->along_rows}};
   if (f.spacing)
     j["spacing"] = {{"rows", f.spacing->rows}, {"columns", f.spacing->columns}, {"at_detector", f.spacing->at_detector}};
   for (const Window& w : f.windows)

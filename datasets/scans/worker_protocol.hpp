@@ -17,8 +17,10 @@ enum class Kind : std::uint8_t {
   frame_info,  // a frame's number, four bytes
   frame,       // likewise
   patient,     // a path
+  header,      // a path
   // Answered:
   json,     // text
+  dataset,  // as header.hpp says
   pixels,   // rows, columns and type, four bytes each, then the rows
   refused,  // the reason: it is the file's fault
   failed,   // an errno, four bytes, then the reason: the machine's fault

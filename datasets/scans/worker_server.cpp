@@ -50,6 +50,7 @@ class Server {
       case Kind::frame_info: return {Kind::json, to_text(scan().frame_info(number_in(question.bytes, 0)))};
       case Kind::frame: return answer_pixels(scan().frame(number_in(question.bytes, 0)));
       case Kind::patient: return answer_patient(question.bytes);
+      case Kind::header: return {Kind::dataset, read_header_in_process(question.bytes)};
       default: fail("scan reader: no question");
     }
   }

@@ -13,7 +13,7 @@ extern "C" {
 #include <optional>
 
 #include "datasets/video/audio_copy.hpp"
-#include "datasets/video/output_file.hpp"
+#include "modules/io/output_file.hpp"
 #include "datasets/video/picture.hpp"
 #include "modules/core/error.hpp"
 #include "modules/io/files.hpp"

@@ -7,69 +7,12 @@
 #include <algorithm>
 
 #include "modules/nn/backbone.hpp"
-#include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
-#include "modules/ops/concat.hpp"
+#include "modules/nn/unet_levels.hpp"
 #include "modules/ops/pool2d.hpp"
-#include "modules/ops/resize.hpp"
-#include "modules/ops/unary.hpp"
 
 namespace fovea {
 namespace {
-
-Conv2d::Options conv3x3(std::int64_t in, std::int64_t out) { return {.in = in, .out = out, .kernel = 3, .pad = 1}; }
-
-// Two convolutions with norm and activation.
-class Level {
- public:
-  Level(const Scope& s, std::int64_t in, std::int64_t out)
-      : conv0_(s / "conv", "0", conv3x3(in, out)),
-        bn1_(s / "conv" / 1, out),
-        conv3_(s / "conv", "3", conv3x3(out, out)),
-        bn4_(s / "conv" / 4, out),
-        after_(s, "after_stage", out) {}
-  Var operator()(const Var& x) const { return after_(relu(bn4_(conv3_(relu(bn1_(conv0_(x))))))); }
-
- private:
-  ConvSlot conv0_;
-  BatchNorm2d bn1_;
-  ConvSlot conv3_;
-  BatchNorm2d bn4_;
-  Slot after_;
-};
-
-// A coarser level enlarged to the skip's size, the skip gated by it, both joined.
-class Join {
- public:
-  Join(const Scope& s, int level, std::int64_t in, std::int64_t out, std::int64_t inner, const std::string& gate)
-      : conv_(s / named("Up", level) / "up", "1", conv3x3(in, out)),
-        bn_(s / named("Up", level) / "up" / 2, out),
-        skip_(s / named("Up_conv", level), "skip", out),
-        level_(s / named("Up_conv", level), 2 * out, out) {
-    if (gate == "none") return;
-    Args args("", {});
-    args.suggest("gate_channels", std::to_string(out));
-    args.suggest("inter_channels", std::to_string(inner));
-    gate_ = Registry::global().make(gate, s / named("Att", level), out, std::move(args));
-    two_ = Registry::global().at(gate).kind == Kind::gate;
-  }
-  Var operator()(const Var& x, const Var& encoded) const {
-    const Var up = relu(bn_(conv_(resize(x, encoded.dim(2), encoded.dim(3), Resize::nearest))));
-    Var skip = skip_(encoded);
-    if (gate_) skip = (*gate_)(two_ ? Vars{skip, up} : Vars{skip}).front();
-    return level_(concat({skip, up}, 1));
-  }
-
- private:
-  static std::string named(const char* what, int level) { return what + std::to_string(level); }
-
-  ConvSlot conv_;
-  BatchNorm2d bn_;
-  Slot skip_;
-  std::unique_ptr<Block> gate_;
-  bool two_ = false;
-  Level level_;
-};
 
 class UNet final : public Backbone {
  public:
@@ -82,7 +25,12 @@ class UNet final : public Backbone {
     }
     for (std::size_t i = widths.size() - 1; i > 0; --i) {
       const int level = static_cast<int>(i) + 1;
-      up_.emplace_back(s, level, widths[i], widths[i - 1], std::max(1, widths[i - 1] / 2), gate);
+      up_.emplace_back(s, UNetJoinOptions{.level = level,
+                                          .in = widths[i],
+                                          .skip = widths[i - 1],
+                                          .out = widths[i - 1],
+                                          .gate_inner = std::max(1, widths[i - 1] / 2),
+                                          .gate = gate});
       offer("Up_conv" + std::to_string(level), widths[i - 1], 1 << (i - 1));
     }
   }
@@ -97,8 +45,8 @@ class UNet final : public Backbone {
   }
 
  private:
-  std::vector<Level> down_;
-  std::vector<Join> up_;
+  std::vector<UNetLevel> down_;
+  std::vector<UNetJoin> up_;
 };
 
 std::unique_ptr<Block> make_unet_of(const Scope& scope, std::int64_t channels, Args& args, const char* gate) {

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "modules/core/text.hpp"
+#include "modules/nn/training.hpp"
 
 namespace fovea {
 namespace {
@@ -31,6 +32,12 @@ Shape OutputInfo::shape(const Shape& input) const {
     }
   }
   return Shape(dims);
+}
+
+std::vector<OutputInfo> HeadInfo::given() const {
+  std::vector<OutputInfo> all = outputs;
+  if (Training::active()) all.insert(all.end(), training_outputs.begin(), training_outputs.end());
+  return all;
 }
 
 std::vector<std::string> read_classes(Args& args, std::size_t least) {

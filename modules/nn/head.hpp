@@ -38,6 +38,10 @@ struct HeadInfo {
   std::vector<std::string> classes;  // empty where there are none
   std::vector<OutputInfo> outputs;   // at least one, the main one first
   bool any_size = false;             // takes images as they are, 0..1, where the recipe says nothing of preprocessing
+  std::vector<OutputInfo> training_outputs = {};  // given behind the others while the network is trained, for its loss alone
+
+  // What the network gives on this thread at this moment (nn/training.hpp).
+  std::vector<OutputInfo> given() const;
 };
 
 class Head : public Block {
@@ -46,7 +50,7 @@ class Head : public Block {
 
  protected:
   Head(const Scope& scope, HeadInfo info) : Block(scope), info_(std::move(info)) {}
-  // All of info().outputs, in that order, from the features that the head was made for.
+  // All of info().given(), in that order, from the features that the head was made for.
   Vars forward(const Vars& features) const override = 0;
 
  private:

@@ -57,8 +57,8 @@ Components components_of(const fs::path& path) {
   return parts;
 }
 
-Walk::Filter filter_of(const Components& pattern, bool videos) {
-  Walk::Filter filter{.videos = videos};
+Walk::Filter filter_of(const Components& pattern, bool videos, bool scans) {
+  Walk::Filter filter{.videos = videos, .scans = scans};
   if (pattern.empty()) return filter;
   filter.enters = [pattern](const fs::path& folder) { return path_may_lead_to_match(pattern, components_of(folder)); };
   filter.takes = [pattern](const fs::path& file) { return path_matches(pattern, components_of(file)); };
@@ -80,8 +80,8 @@ fs::path name_of_address(const std::string& masked) {
 
 }  // namespace
 
-Inputs::Inputs(const std::vector<std::string>& arguments, const fs::path& output, std::istream* list, bool streams)
-    : output_(output), streams_(streams) {
+Inputs::Inputs(const std::vector<std::string>& arguments, const fs::path& output, std::istream* list, bool streams, bool scans)
+    : output_(output), streams_(streams), scans_(scans) {
   for (const std::string& argument : arguments) {
     if (argument != "-") {
       arguments_.push_back({argument, false});
@@ -140,7 +140,7 @@ std::optional<Input> Inputs::walk_on() {
       const auto output = file_id(output_);
       check(!output || !root_.pattern.empty() || file_id(root_.folder) != output, "the output folder is the input folder ",
             root_.shown, ": choose another one (a folder inside it is fine)");
-      walk_.emplace(root_.folder, filter_of(root_.pattern, streams_), output);
+      walk_.emplace(root_.folder, filter_of(root_.pattern, streams_, scans_), output);
     }
     if (auto entry = walk_->next()) {
       const fs::path shown = entry->relative == "." ? fs::path(root_.shown) : fs::path(root_.shown) / entry->relative;

@@ -37,9 +37,10 @@ struct Input {
 class Inputs {
  public:
   // "-" among the arguments reads `list`: a path a line (or NUL-separated, from find -print0). A relative path in a list keeps
-  // its folders in the mirrored tree. `output` is never walked into. `streams`: videos are inputs, and addresses ("rtsp://camera/1").
+  // its folders in the mirrored tree. `output` is never walked into. `streams`: videos are inputs, and addresses ("rtsp://camera/1"). `scans`:
+  // folders are searched for those, too.
   Inputs(const std::vector<std::string>& arguments, const std::filesystem::path& output, std::istream* list = nullptr,
-         bool streams = false);
+         bool streams = false, bool scans = false);
 
   std::optional<Input> next();
   void rewind();
@@ -61,7 +62,7 @@ class Inputs {
 
   std::vector<Argument> arguments_;
   std::filesystem::path output_;
-  bool streams_ = false;
+  bool streams_ = false, scans_ = false;
   std::size_t at_ = 0;
   std::vector<Root> pending_;  // walks still to do for the current argument, last one first
   Root root_;

@@ -41,6 +41,12 @@ void write_output(const fs::path& file, const std::function<void()>& write) {
   }
 }
 
+void save_png(Frame& frame, const fs::path& file, const cv::Mat& pixels) {
+  const auto bytes = encode_image(Image{pixels, pixels.channels() == 1, {}}, "png");
+  write_output(file, [&] { write_file_atomically(file, bytes.data(), bytes.size()); });
+  frame.written.push_back(file);
+}
+
 void SaveImage::process(std::span<Frame> batch) {
   for (Frame& frame : batch) {
     const Image image = frame.results.take(kOutput);

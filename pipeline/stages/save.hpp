@@ -11,6 +11,9 @@ namespace fovea {
 // EnvironmentError; what only this name suffers from (too long, a folder in its way) stays an Error.
 void write_output(const std::filesystem::path& file, const std::function<void()>& write);
 
+// A PNG of the frame's, told to it: u8 or u16, one channel or BGR.
+void save_png(Frame& frame, const std::filesystem::path& file, const cv::Mat& pixels);
+
 class SaveImage final : public Stage {
  public:
   explicit SaveImage(EncodeOptions options) : options_(options) {}

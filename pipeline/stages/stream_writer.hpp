@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "datasets/video/output_file.hpp"
+#include "modules/io/output_file.hpp"
 #include "datasets/video/writer.hpp"
 #include "pipeline/stages/stream.hpp"
 

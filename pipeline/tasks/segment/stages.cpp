@@ -8,20 +8,6 @@
 #include "pipeline/tasks/segment/overlay.hpp"
 
 namespace fovea {
-namespace fs = std::filesystem;
-namespace {
-
-void write_png(Frame& frame, const fs::path& file, const cv::Mat& pixels) {
-  Image image;
-  image.pixels = pixels;
-  image.grey = pixels.channels() == 1;
-  const auto bytes = encode_image(image, "png");
-  write_output(file, [&] { write_file_atomically(file, bytes.data(), bytes.size()); });
-  frame.written.push_back(file);
-}
-
-}  // namespace
-
 void DecodeLabels::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
     frame.results.put(kLabelMap, label_map(frame.results.get(kResult).outputs.at("logits"), frame.results.get(kGeometry)));
@@ -51,9 +37,9 @@ nlohmann::ordered_json answer_of(const Frame& frame, const std::vector<std::stri
 void SaveLabels::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
     const LabelMap& map = frame.results.get(kLabelMap);
-    write_png(frame, beside(frame.output, "mask.png"), classes_.size() == 1 ? cv::Mat((map.labels == 1)) : map.labels);
-    write_png(frame, beside(frame.output, "overlay.png"),
-              label_overlay(frame.results.get(kImage), map.labels, classes_, opacity_));
+    save_png(frame, beside(frame.output, "mask.png"), classes_.size() == 1 ? cv::Mat((map.labels == 1)) : map.labels);
+    save_png(frame, beside(frame.output, "overlay.png"),
+             label_overlay(frame.results.get(kImage), map.labels, classes_, opacity_));
     const std::string text = dump(answer_of(frame, classes_, precision_)) + "\n";
     write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });
     frame.results.remove(kImage);

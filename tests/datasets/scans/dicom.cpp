@@ -264,7 +264,8 @@ TEST_CASE("scans: dicom: what is no picture, or does not fit itself, is refused 
   CHECK(refused([](DicomFile& f) { f.put(DCM_BitsStored, 17); },
                 "BitsStored (0028,0101): expected a whole number from 1 to 16, got 17"));
   CHECK(refused([](DicomFile& f) { f.put(DCM_BitsAllocated, 12).put(DCM_BitsStored, 12); }, "not supported: samples of 12 bits"));
-  CHECK(refused([](DicomFile& f) { f.put(DCM_RescaleSlope, "one"); }, "RescaleSlope (0028,1053): expected a number, got text of 3 characters"));
+  CHECK(refused([](DicomFile& f) { f.put(DCM_RescaleSlope, "one"); },
+                "RescaleSlope (0028,1053): expected a number, got text of 3 characters"));
   CHECK(refused([](DicomFile& f) { f.put(DCM_RescaleSlope, "0"); }, "expected a number other than 0"));
   CHECK(refused([](DicomFile& f) { f.place(0, 0, 0, "1\\0\\0\\1\\0\\0"); }, "expected two unit vectors at right angles"));
   CHECK(test::fails_with([&] { open_scan(dir / "none"); }, "no such file"));

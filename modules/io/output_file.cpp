@@ -1,4 +1,4 @@
-#include "datasets/video/output_file.hpp"
+#include "modules/io/output_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

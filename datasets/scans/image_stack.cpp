@@ -1,0 +1,85 @@
+#include "datasets/scans/image_stack.hpp"
+
+#include <opencv2/imgproc.hpp>
+
+#include "modules/core/error.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+cv::Mat without_alpha(const Image& image) {
+  cv::Mat out = image.pixels;
+  if (image.grey && out.channels() > 1) cv::extractChannel(image.pixels, out, 0);
+  else if (out.channels() == 4) cv::cvtColor(image.pixels, out, cv::COLOR_BGRA2BGR);
+  return out;
+}
+
+cv::Mat in_bytes(const cv::Mat& pixels) {
+  cv::Mat out;
+  pixels.convertTo(out, CV_8U, pixels.depth() == CV_16U ? 1 / 257.0 : 1);
+  return out;
+}
+
+cv::Mat in_window(const cv::Mat& values, const ImageStack::Options& options, std::optional<double> padding, bool inverted) {
+  return windowed(values, options.window ? *options.window : auto_window(values, padding), inverted);
+}
+
+}  // namespace
+
+ImageStack::ImageStack(const std::vector<fs::path>& files, std::optional<std::size_t> page, Options options)
+    : page_(page), options_(std::move(options)) {
+  check(!files.empty(), "expected a file, got none");
+  if (files.size() == 1 && !fovea::is_scan(files[0])) take_picture(files[0]);
+  else take_scans(files);
+}
+
+void ImageStack::take_picture(const fs::path& file) {
+  Slice slice{file, 0, {}};
+  slice.about.spacing = options_.spacing;
+  slices_.push_back(std::move(slice));
+  volumes_ = {1};
+}
+
+void ImageStack::take_scans(const std::vector<fs::path>& files) {
+  std::vector<ScanFile> described;
+  for (const fs::path& file : files) described.push_back(describe(*open(file), file));
+  info_ = described.front().info;
+  notes_ = info_->notes;
+  for (Volume& v : sort_into_volumes(described)) {
+    if (volumes_.empty()) step_ = v.step;
+    volumes_.push_back(static_cast<int>(v.slices.size()));
+    notes_.insert(notes_.end(), v.notes.begin(), v.notes.end());
+    for (Slice& s : v.slices) {
+      if (!s.about.spacing) s.about.spacing = options_.spacing;
+      slices_.push_back(std::move(s));
+    }
+  }
+}
+
+std::shared_ptr<Scan> ImageStack::open(const fs::path& file) const {
+  if (file != open_file_ || !open_scan_) open_scan_ = open_scan(file), open_file_ = file;
+  return open_scan_;
+}
+
+StackImage ImageStack::read(int i) const {
+  const Slice& s = slice(i);
+  StackImage out;
+  if (!is_scan()) {
+    out.values = without_alpha(read_image(s.file, page_));
+    const bool windowed_picture = out.values.channels() == 1 && (options_.window || options_.automatic_window);
+    cv::Mat f32;
+    if (windowed_picture) out.values.convertTo(f32, CV_32F);
+    out.shown = windowed_picture ? in_window(f32, options_, {}, false) : in_bytes(out.values);
+    return out;
+  }
+  const auto scan = open(s.file);
+  out.values = scan->frame(s.frame);
+  out.inverted = scan->info().inverted;
+  out.padding = scan->info().padding;
+  const bool own = out.values.channels() == 3 || (!options_.window && !options_.automatic_window);
+  out.shown = own ? shown(*scan, s.frame) : in_window(out.values, options_, out.padding, out.inverted);
+  return out;
+}
+
+}  // namespace fovea

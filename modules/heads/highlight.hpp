@@ -1,0 +1,32 @@
+// What a highlighting head's numbers mean, for the task that makes regions of them. Classes are apart from each other: a pixel may belong to several
+// (a heart within the lungs' outline), or to none.
+#pragma once
+
+#include <vector>
+
+#include "modules/nn/head.hpp"
+
+namespace fovea {
+
+// What its user shows, unless told otherwise; one value a class.
+struct RegionRules {
+  std::vector<double> thresholds;  // probability from which a pixel belongs to a class
+  std::vector<double> least_area;  // of a region, in pixels of the network's input
+  bool objects = false;            // touching regions of a class are told apart by the output "distance"
+  double middle = 0.5;             // of "distance": from here on a pixel is in the middle of its object
+};
+
+// Output "logits": N x classes x H x W, whose sigmoids are the probabilities. With objects "distance", of the same shape: how far a pixel is from the
+// edge of its object, 1 where that is farthest, 0 outside.
+class HighlightHead : public Head {
+ public:
+  const RegionRules& rules() const { return rules_; }
+
+ protected:
+  HighlightHead(const Scope& scope, HeadInfo info, RegionRules rules) : Head(scope, std::move(info)), rules_(std::move(rules)) {}
+
+ private:
+  RegionRules rules_;
+};
+
+}  // namespace fovea

@@ -1,0 +1,45 @@
+// What was found on one input, as the stages hand it on.
+#pragma once
+
+#include <memory>
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "datasets/regions/measure.hpp"
+#include "datasets/scans/image_stack.hpp"
+#include "pipeline/frame.hpp"
+
+namespace fovea {
+
+// One class on one picture.
+struct FoundClass {
+  cv::Mat regions;      // CV_32S: numbers of regions, 0 for none; the same number on all slices of a volume
+  cv::Mat probability;  // u16: 0 to 65535 is 0 to 1
+  cv::Mat uncertainty;  // u16 likewise, or empty
+  std::vector<RegionMeasure> measures;
+};
+
+struct FoundMap {
+  std::string name;
+  cv::Mat values;  // f32
+};
+
+struct FoundPicture {
+  cv::Mat shown;  // u8, one channel or BGR
+  std::vector<FoundClass> classes;
+  std::vector<FoundMap> maps;
+};
+
+struct HighlightAnswer {
+  std::shared_ptr<const ImageStack> stack;
+  std::vector<FoundPicture> pictures;  // in the order of the stack
+  bool forced = false;                 // the model was not made for it
+};
+
+inline constexpr Key<std::shared_ptr<const ImageStack>> kStack{"stack"};
+inline constexpr Key<HighlightAnswer> kHighlighted{"highlighted"};
+
+inline constexpr const char* kResearchOnly = "Research use only, not for diagnosis";
+
+}  // namespace fovea

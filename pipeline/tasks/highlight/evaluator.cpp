@@ -1,0 +1,90 @@
+#include "pipeline/tasks/highlight/evaluator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "datasets/regions/field_of_view.hpp"
+#include "modules/io/files.hpp"
+#include "pipeline/tasks/highlight/measure.hpp"
+#include "pipeline/tasks/highlight/score_table.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+bool is_recipe(const fs::path& file) { return file.extension() == ".yaml" || file.extension() == ".yml"; }
+
+class HighlightEvaluator final : public Evaluator {
+ public:
+  std::string data_text() const override {
+    return "folders with images/ and masks/<class>/, objects/<class>/ or, of one class, masks/ or labels/; or the recipe of a training, for its --part";
+  }
+  void add_options(OptionList& o) override {
+    o.word("--part", part_, "Of a recipe's data", {"test", "validate", "train", "all"});
+    o.word("--data-root", root_, "Where a recipe's paths begin");
+    o.flag("--field-of-view", field_of_view_, "Count only what the lens shows: without the dark rim of fundus pictures");
+    o.flag("--flips", options_.flips, "Look at each picture mirrored, too, and take the mean");
+    o.integer("--window", options_.window, 0, 16384, "Side of windows over large pictures; 0: as the model's `highlight` does");
+    o.number("--threshold", threshold_, 0, 1, "Probability from which a pixel counts as found, of every class; else the model's own");
+    o.hide_default();
+  }
+  void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
+    options_.precision = precision;
+    highlighter_.emplace(model, options_);
+    for (const fs::path& path : data) is_recipe(path) ? add_recipe(path) : add_folder(path);
+    check(!files_.empty(), data.front().string(), ": no picture can be used");
+    std::vector<double> thresholds = highlight_head(model).rules().thresholds;
+    if (threshold_ >= 0) std::fill(thresholds.begin(), thresholds.end(), threshold_);
+    measure_.emplace(model, thresholds);
+  }
+  std::string title() const override {
+    const Model& m = highlighter_->model();
+    return fmt::format("{}: {} classes, {} parameters, {}; {} pictures", m.name(), m.classes().size(), m.params()->count(),
+                       name_of(options_.precision), files_.size());
+  }
+  std::int64_t batches() const override { return static_cast<std::int64_t>(files_.size()); }
+  void add(std::int64_t batch) override {
+    const RegionFiles& files = files_.at(static_cast<std::size_t>(batch));
+    const RegionPicture picture = read_region_picture(files, highlighter_->model().preprocess());
+    measure_->add(*highlighter_, picture, field_of_view_ ? field_of_view(picture.values) : cv::Mat());
+  }
+  double score() const override { return measure_->regions.mean_dice(); }
+  std::string table() const override { return region_table(measure_->regions.scores(), measure_->objects); }
+  nlohmann::ordered_json json() const override { return region_json(measure_->regions.scores(), measure_->objects); }
+  std::vector<BadFile> left_out() const override { return bad_; }
+
+ private:
+  void take(std::vector<RegionFiles> files) { files_.insert(files_.end(), files.begin(), files.end()); }
+  void add_folder(const fs::path& folder) {
+    RegionList list = list_regions(folder, highlighter_->model().classes());
+    bad_.insert(bad_.end(), list.bad.begin(), list.bad.end());
+    take(std::move(list.files));
+  }
+  void add_recipe(const fs::path& file) {
+    const auto bytes = read_file(file);
+    const Yaml recipe = Yaml::parse({bytes.begin(), bytes.end()}, file.string());
+    check(recipe.has("train"), file.string(), ": expected a key `train`, whose data are measured on");
+    const RegionParts parts = region_parts(recipe.at("train"), highlighter_->model().classes(), root_);
+    bad_.insert(bad_.end(), parts.bad.begin(), parts.bad.end());
+    if (part_ == "test" || part_ == "all") take(parts.test);
+    if (part_ == "validate" || part_ == "all") take(parts.validate);
+    if (part_ == "train" || part_ == "all") take(parts.train);
+    check(!files_.empty(), file.string(), ": train: ", part_, ": there is no such part");
+  }
+
+  std::string part_ = "test", root_ = ".";
+  bool field_of_view_ = false;
+  double threshold_ = -1;
+  HighlightOptions options_;
+  std::optional<Highlighter> highlighter_;
+  std::optional<HighlightMeasure> measure_;
+  std::vector<RegionFiles> files_;
+  std::vector<BadFile> bad_;
+};
+
+}  // namespace
+
+std::unique_ptr<Evaluator> highlight_evaluator() { return std::make_unique<HighlightEvaluator>(); }
+
+}  // namespace fovea

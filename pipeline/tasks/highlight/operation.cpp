@@ -1,0 +1,151 @@
+#include "pipeline/tasks/highlight/operation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "pipeline/sinks/report_html.hpp"
+#include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/tasks/highlight/series.hpp"
+#include "pipeline/tasks/highlight/stages.hpp"
+#include "pipeline/tasks/highlight/tables.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kGates = "gates";
+constexpr const char* kGateTaps = "**.spatial";
+
+// "0.5" or "0.5,0.4": mm from row to row, from column to column.
+std::optional<PixelSpacing> parse_spacing(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  std::vector<double> values;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    double v = 0;
+    const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, v);
+    check(error == std::errc() && stop == text.data() + end && v > 0 && v < 1e6, "--spacing: expected millimetres, as 0.5 or 0.5,0.4; got '", text, "'");
+    values.push_back(v);
+    at = end + 1;
+  }
+  check(values.size() <= 2, "--spacing: expected one number or two, got '", text, "'");
+  return PixelSpacing{values.front(), values.back()};
+}
+
+struct Settings {
+  std::string window, spacing, maps;
+  std::vector<std::string> write{"overlay", "mask", "probability"};
+  double threshold = -1;
+  bool apart = false, force = false;
+  HighlightOptions run;
+  SaveHighlightsOptions save;
+
+  void add_options(OptionList& o) {
+    o.word("--window", window, "How grey values are shown: WIDTH:LEVEL, auto, or lung, bone, brain, abdomen, mediastinum, liver (default: as the file says); "
+                               "the network never sees it");
+    o.hide_default();
+    o.word("--spacing", spacing, "Millimetres a pixel, of files that do not say it: 0.5, or rows,columns as 0.5,0.4");
+    o.hide_default();
+    o.words("--write", write, "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are)");
+    o.flag("--flips", run.flips, "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
+    o.word("--maps", maps, "Maps of the network's attention: gates (all of its spatial gates), or a pattern of names, as fovea list prints them");
+    o.hide_default();
+    o.number("--threshold", threshold, 0, 1, "Probability from which a pixel belongs to a class, of every class (default: the model's own)");
+    o.hide_default();
+    o.number("--sure", save.drawing.sure, 0, 1, "Regions of a lower mean probability are hatched and marked");
+    o.integer("--tile", run.window, 0, 16384, "Side of windows over large pictures, in pixels of the network's input; 0: 768 where there are over 1024 x 1024");
+    o.number("--opacity", save.drawing.opacity, 0, 1, "Of the colours in the overlay");
+    o.flag("--apart", apart, "Every file by itself: do not join the files of a series into a volume");
+    o.flag("--force", force, "Also what the model was not made for; every output then says so");
+  }
+  void resolve() {
+    for (const std::string& w : write)
+      check(w == "overlay" || w == "mask" || w == "probability" || w == "nifti", "--write: expected overlay, mask, probability or nifti, got '", w, "'");
+    const auto wanted = [&](const char* what) { return std::find(write.begin(), write.end(), what) != write.end(); };
+    save.overlay = wanted("overlay"), save.mask = wanted("mask"), save.probability = wanted("probability"), save.nifti = wanted("nifti");
+    run.keep = maps == kGates ? kGateTaps : maps;
+  }
+  ImageStack::Options stack() const {
+    ImageStack::Options o;
+    o.automatic_window = window == "auto";
+    if (!window.empty()) o.window = parse_window(window);
+    o.spacing = parse_spacing(spacing);
+    return o;
+  }
+  nlohmann::json json() const {
+    return {{"command", "highlight"}, {"window", window}, {"spacing", spacing}, {"maps", maps}, {"write", write}, {"threshold", threshold},
+            {"sure", save.drawing.sure}, {"tile", run.window}, {"opacity", save.drawing.opacity}, {"flips", run.flips}, {"apart", apart}, {"force", force}};
+  }
+};
+
+class Highlighting final : public Operation {
+ public:
+  void add_options(OptionList& o) override { settings_.add_options(o); }
+  void open(Model model, const Run& run) override {
+    settings_.resolve();
+    settings_.stack();
+    settings_.run.precision = precision_ = run.precision;
+    rules_ = highlight_head(model).rules();
+    if (settings_.threshold >= 0) std::fill(rules_.thresholds.begin(), rules_.thresholds.end(), settings_.threshold);
+    accepts_ = read_accepts(Yaml::parse(model.recipe(), "recipe"));
+    highlighter_ = std::make_shared<const Highlighter>(std::move(model), settings_.run);
+  }
+  const Model& model() const override { return highlighter_->model(); }
+  bool runs_only() const override { return model().preprocess().resize != Preprocess::Resize::none; }
+  nlohmann::json settings() const override { return settings_.json(); }
+  bool takes_scans() const override { return true; }
+  InputMapping mapping() const override { return settings_.apart ? InputMapping{} : series_mapping(); }
+  std::vector<StageSpec> stages(const Jobs& jobs) override {
+    std::vector<StageSpec> stages;
+    stages.push_back({std::make_unique<LoadStack>(settings_.stack(), accepts_, settings_.force), jobs.load, 1});
+    stages.push_back({std::make_unique<HighlightStack>(highlighter_, rules_, accepts_), jobs.process, jobs.threads});
+    return stages;
+  }
+  std::vector<StageSpec> save_stages(const Jobs& jobs) override {
+    std::vector<StageSpec> stages;
+    stages.push_back({std::make_unique<SaveHighlights>(model().classes(), rules_.objects, precision_, settings_.save), jobs.save, 1});
+    return stages;
+  }
+  void check_answer(const fs::path& output) const override { class_totals(output); }
+  std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override { return write_regions(out, ledger); }
+  ReportParts report() const override {
+    return {.title = "Fovea highlight", .extra = std::string("<p><strong>") + kResearchOnly + ".</strong></p>\n"};
+  }
+  std::string article(const fs::path& out, const Record& record) const override {
+    const fs::path output = out / record.output;
+    std::string text = fmt::format("<article><header><h3>{}</h3><span class=\"soft\">{:.1f} s</span></header>\n",
+                                   html(fs::path(record.output).replace_extension().string()), record.seconds);
+    try {
+      const auto totals = class_totals(output);
+      text += "<div class=\"maps\">";
+      for (const std::string& file : record.beside)
+        if (shown_in_report(file)) text += figure(out / file, fs::path(file).stem().string());
+      return text + "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(totals) + "</div></article>\n";
+    } catch (const std::exception& e) {
+      return text + fmt::format("<p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p></article>\n", html(e.what()));
+    }
+  }
+  std::string done_text() const override { return "highlighted"; }
+  std::vector<std::string> summary_lines() const override { return {kResearchOnly}; }
+
+ private:
+  // What people look at: overlays and maps.
+  static bool shown_in_report(const std::string& file) {
+    constexpr std::array<const char*, 4> kNumbers{".mask.png", ".objects.png", ".probability.png", ".uncertainty.png"};
+    return file.ends_with(".png") && std::none_of(kNumbers.begin(), kNumbers.end(), [&](const char* end) { return file.ends_with(end); });
+  }
+
+  Settings settings_;
+  DType precision_ = DType::f32;
+  RegionRules rules_;
+  Accepts accepts_;
+  std::shared_ptr<const Highlighter> highlighter_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> highlight_operation() { return std::make_unique<Highlighting>(); }
+
+}  // namespace fovea

@@ -1,0 +1,82 @@
+// Reading an input, highlighting its pictures, and writing what was found, as stages.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "modules/accepts.hpp"
+#include "pipeline/stage.hpp"
+#include "pipeline/tasks/highlight/answer.hpp"
+#include "pipeline/tasks/highlight/highlighter.hpp"
+#include "pipeline/tasks/highlight/overlay.hpp"
+
+namespace fovea {
+
+// Opens the input: the frame's file, or all files of a series. "no model for ..." where the model was made for others.
+class LoadStack final : public Stage {
+ public:
+  LoadStack(ImageStack::Options options, Accepts accepts, bool force) : options_(std::move(options)), accepts_(std::move(accepts)), force_(force) {}
+  std::string_view name() const override { return "load"; }
+  Contract contract() const override { return Contract().gives(kStack); }
+  void process(std::span<Frame> frames) override;
+
+ private:
+  ImageStack::Options options_;
+  Accepts accepts_;
+  bool force_;
+};
+
+// Why a model does not take an input; empty: it does.
+std::string unaccepted(const Accepts& accepts, const ImageStack& stack);
+
+class HighlightStack final : public Stage {
+ public:
+  HighlightStack(std::shared_ptr<const Highlighter> highlighter, RegionRules rules, Accepts accepts)
+      : highlighter_(std::move(highlighter)), rules_(std::move(rules)), accepts_(std::move(accepts)) {}
+  std::string_view name() const override { return "model"; }
+  Contract contract() const override { return Contract().needs(kStack).gives(kHighlighted).drops(kStack); }
+  void process(std::span<Frame> frames) override;
+
+ private:
+  FoundPicture look_at(const ImageStack& stack, int i) const;
+
+  std::shared_ptr<const Highlighter> highlighter_;
+  RegionRules rules_;
+  Accepts accepts_;
+};
+
+struct SaveHighlightsOptions {
+  bool overlay = true, mask = true, probability = true, nifti = false;
+  HighlightDrawing drawing;
+  double map_opacity = 0.5;
+};
+
+// For the output "scan.dcm.json", of an input of one picture: "scan.dcm.overlay.png" to look at, and for each class "scan.dcm.<class>.mask.png" (255 where it is; where
+// objects are told apart "<class>.objects.png", their numbers), "<class>.probability.png" and "<class>.uncertainty.png" (16 bits, 65535 is 1); each map as
+// "<map>.png" to look at and "<map>.npy". Of several pictures "scan.dcm.overlays/0001.png" and so on, and volumes "<class>.mask.nii.gz",
+// "<class>.probability.nii.gz" with the place in the patient where it is known. The JSON comes last.
+class SaveHighlights final : public Stage {
+ public:
+  SaveHighlights(std::vector<std::string> classes, bool objects, DType precision, const SaveHighlightsOptions& options)
+      : classes_(std::move(classes)), objects_(objects), precision_(precision), options_(options) {}
+  std::string_view name() const override { return "save"; }
+  Contract contract() const override { return Contract().needs(kHighlighted).drops(kHighlighted); }
+  void process(std::span<Frame> frames) override;
+
+ private:
+  void save_picture(Frame& frame, const FoundPicture& found) const;
+  void save_overlays(Frame& frame, const HighlightAnswer& answer) const;
+  void save_maps(Frame& frame, const HighlightAnswer& answer) const;
+  void save_volumes(Frame& frame, const HighlightAnswer& answer) const;
+
+  std::vector<std::string> classes_;
+  bool objects_;
+  DType precision_;
+  SaveHighlightsOptions options_;
+};
+
+// `sure`: regions of a lower mean probability are marked. {"file", "precision", "use", "pictures": [{"classes": [{"class", "regions": [...]}], ...}], "classes": [totals]}
+nlohmann::ordered_json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes, DType precision,
+                                      double sure);
+
+}  // namespace fovea

@@ -1,0 +1,58 @@
+#include "pipeline/tasks/highlight/tables.hpp"
+
+#include <fmt/format.h>
+
+#include "datasets/csv.hpp"
+#include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
+#include "pipeline/stages/save.hpp"
+
+namespace fovea {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kHeader =
+    "file,picture,class,region,area_px,area_mm2,diameter_px,diameter_mm,length_px,length_mm,intensity,confidence,uncertainty,unsure\n";
+
+// Nothing where the answer does not say it.
+std::string number(const JsonValue& json, const char* key) { return json.has(key) ? fmt::format("{:.6g}", json.at(key).number()) : ""; }
+
+void add_lines(std::string& text, const JsonValue& answer, const std::string& file) {
+  std::size_t at = 0;
+  for (const JsonValue& picture : answer.at("pictures").items()) {
+    ++at;
+    for (const JsonValue& c : picture.at("classes").items())
+      for (const JsonValue& r : c.at("regions").items())
+        text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(file), at, csv_field(c.at("class").text()),
+                            number(r, "number"), number(r, "area_px"), number(r, "area_mm2"), number(r, "diameter_px"), number(r, "diameter_mm"),
+                            number(r, "length_px"), number(r, "length_mm"), number(r.at("intensity"), "mean"), number(r, "confidence"),
+                            number(r, "uncertainty"), r.has("unsure") ? "yes" : "");
+  }
+}
+
+}  // namespace
+
+std::vector<fs::path> write_regions(const fs::path& folder, const Ledger& ledger) {
+  std::string text = kHeader;
+  for (const Record* record : ledger.present(Record::State::done)) try {
+      add_lines(text, read_json(folder / record->output), fs::path(record->output).replace_extension().string());
+    } catch (const Error&) {}  // an answer that cannot be read any more is made again by the next run
+  const fs::path file = folder / kRegionsCsv;
+  write_output(file, [&] { write_file_atomically(file, text); });
+  return {file};
+}
+
+std::vector<std::pair<std::string, std::string>> class_totals(const fs::path& answer) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const JsonValue& c : read_json(answer).at("classes").items()) {
+    std::string text = fmt::format("{:.0f} regions", c.at("regions").number());
+    if (c.has("volume_mm3")) text += fmt::format(", {:.4g} ml", c.at("volume_mm3").number() / 1000);
+    else if (c.has("area_mm2")) text += fmt::format(", {:.4g} mm²", c.at("area_mm2").number());
+    else text += fmt::format(", {:.0f} px", c.at("pixels").number());
+    if (c.has("confidence")) text += fmt::format(", mean probability {:.2f}", c.at("confidence").number());
+    out.emplace_back(c.at("class").text(), text);
+  }
+  return out;
+}
+
+}  // namespace fovea

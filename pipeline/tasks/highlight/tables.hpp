@@ -1,0 +1,21 @@
+// A table of all regions that a run found.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pipeline/sinks/ledger.hpp"
+
+namespace fovea {
+
+inline constexpr const char* kRegionsCsv = "regions.csv";
+
+// regions.csv: a line for each region on each picture, with its sizes. Gives the files. EnvironmentError when it cannot be written.
+std::vector<std::filesystem::path> write_regions(const std::filesystem::path& folder, const Ledger& ledger);
+
+// What an answer says of each class, for people. Error with the file's name.
+std::vector<std::pair<std::string, std::string>> class_totals(const std::filesystem::path& answer);
+
+}  // namespace fovea

@@ -1,0 +1,242 @@
+// From pictures and scans to regions in files: places, sizes, what is refused, training and measuring.
+#include <cmath>
+#include <fstream>
+#include <opencv2/imgproc.hpp>
+
+#include "datasets/image.hpp"
+#include "datasets/scans/image_stack.hpp"
+#include "datasets/scans/nifti_write.hpp"
+#include "modules/io/files.hpp"
+#include "modules/io/json.hpp"
+#include "pipeline/process.hpp"
+#include "pipeline/sinks/progress.hpp"
+#include "pipeline/task.hpp"
+#include "pipeline/train_run.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/dicom.hpp"
+#include "tests/support/errors.hpp"
+
+using namespace fovea;
+using namespace fovea::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+void write_image(const fs::path& file, const cv::Mat& pixels) {
+  const auto bytes = encode_image(Image{pixels, pixels.channels() == 1, {}}, "png");
+  fs::create_directories(file.parent_path());
+  write_file_atomically(file, bytes.data(), bytes.size());
+}
+
+// A network that calls bright what is bright: one weight and one bias.
+Model threshold_model(const std::string& more = "") {
+  Model m = Model::from_recipe("fovea: 1\n" + more + "model:\n  head: {type: highlight, classes: [bright]}\npreprocess: {channels: 1, resize: none, window: [200, 100], mean: 0, std: 1}\n");
+  m.params()->load({{"conv.weight", Tensor::full({1, 1, 1, 1}, 100)}, {"conv.bias", Tensor::full({1}, -50)}});
+  return m;
+}
+
+struct Run {
+  FileRunResult result;
+  std::vector<std::string> reasons;
+};
+
+Run highlight(const Model& model, const std::vector<std::string>& inputs, const fs::path& out, const std::map<std::string, std::string>& settings = {}) {
+  const auto operation = task_of(model).operation();
+  OptionList options;
+  operation->add_options(options);
+  for (const auto& [name, value] : settings) options.set(name, value);
+  Process process(*operation, {.inputs = inputs, .out = out, .report = true}, model);
+  Run run{process.run(*make_progress(ProgressKind::quiet)), {}};
+  std::ifstream ledger(out / "fovea-ledger.jsonl");
+  for (std::string line; std::getline(ledger, line);)
+    if (line.find("\"reason\"") != std::string::npos) run.reasons.push_back(line);
+  return run;
+}
+
+JsonValue answer(const fs::path& file) { return read_json(file); }
+
+// Dark but for one bright voxel.
+DicomFile slice_with(int column, int row, bool bright, double z, const std::string& orientation) {
+  std::vector<Uint16> values(12 * 10, 10);
+  if (bright) values[static_cast<std::size_t>(row * 10 + column)] = 190;
+  DicomFile file(12, 10, values);
+  file.put(DCM_Modality, "CT").put(DCM_SeriesInstanceUID, "1.2.3.4").put(DCM_FrameOfReferenceUID, "1.2.3");
+  file.put(DCM_PixelSpacing, "0.8\\0.5").put(DCM_PatientName, "Nobody^Known").put(DCM_BodyPartExamined, "HEAD");
+  file.place(-20, 30, z, orientation);
+  return file;
+}
+
+}  // namespace
+
+TEST_CASE("highlight: one bright voxel keeps its place in the patient, from DICOM to NIfTI and JSON", "[pipeline][scans]") {
+  const Folder folder;
+  fs::create_directories(folder / "study");
+  // Slices in an order that their names do not tell, in a plane that is across no axis.
+  const std::string orientation = "0.8\\0.6\\0\\0\\0\\-1";
+  for (int i = 0; i < 5; ++i) {
+    DicomFile file = slice_with(7, 3, i == 2, 0, orientation);
+    // Along the normal, which is (-0.6, 0.8, 0).
+    file.place(-20 - 0.6 * 2.5 * i, 30 + 0.8 * 2.5 * i, 100, orientation);
+    file.put(DCM_InstanceNumber, std::to_string((i * 3) % 5)).save(folder / ("study/IM" + std::to_string((i * 2) % 5)));
+  }
+  for (const char* tile : {"0", "8"}) {
+    INFO("tile " << tile);
+    const fs::path out = folder / (std::string("out") + tile);
+    const Run run = highlight(threshold_model(), {(folder / "study").string()}, out, {{"tile", tile}});
+    REQUIRE(run.result.done == 1);  // one series, one volume
+    fs::path json;
+    for (const auto& entry : fs::directory_iterator(out))
+      if (entry.path().filename().string().starts_with("series-") && entry.path().extension() == ".json") json = entry.path();
+    REQUIRE(!json.empty());
+    const JsonValue a = answer(json);
+    const auto& regions = a.at("pictures").items().at(2).at("classes").items().at(0).at("regions").items();
+    REQUIRE(regions.size() == 1);
+    // 7 columns of 0.5 mm, 3 rows of 0.8 mm, two slices of 2.5 mm from the first voxel.
+    const Vec3 want{-20 + 0.8 * 3.5 - 0.6 * 5, 30 + 0.6 * 3.5 + 0.8 * 5, 100 - 2.4};
+    const auto& place = regions[0].at("centre_in_patient_mm").items();
+    for (std::size_t k = 0; k < 3; ++k) CHECK(place[k].number() == Approx(want[k]).margin(1e-9));
+    CHECK(regions[0].at("area_mm2").number() == Approx(0.4));
+    CHECK(a.at("classes").items().at(0).at("volume_mm3").number() == Approx(0.4 * 2.5));
+
+    const ImageStack mask({json.string().substr(0, json.string().size() - 5) + ".bright.mask.nii.gz"}, {}, {});
+    REQUIRE(mask.size() == 5);
+    int found = 0;
+    for (int i = 0; i < mask.size(); ++i) {
+      const cv::Mat values = mask.read(i).values;
+      for (int y = 0; y < values.rows; ++y)
+        for (int x = 0; x < values.cols; ++x)
+          if (values.at<float>(y, x) != 0) {
+            ++found;
+            const Vec3 at = mask.slice(i).about.plane->at(x, y, *mask.slice(i).about.spacing);
+            for (std::size_t k = 0; k < 3; ++k) CHECK(at[k] == Approx(want[k]).margin(1e-4));
+          }
+    }
+    CHECK(found == 1);
+    CHECK(fs::exists(json.string().substr(0, json.string().size() - 5) + ".overlays/0003.png"));
+  }
+}
+
+TEST_CASE("highlight: a model refuses what it was not made for, unless it is forced to", "[pipeline][scans]") {
+  const Folder folder;
+  slice_with(7, 3, true, 0, "1\\0\\0\\0\\1\\0").save(folder / "ct.dcm");
+  write_image(folder / "photo.png", cv::Mat(10, 12, CV_8UC1, cv::Scalar(200)));
+  const std::vector<std::string> ct{(folder / "ct.dcm").string()}, photo{(folder / "photo.png").string()};
+  const auto refused = [&](const std::string& accepts, const std::vector<std::string>& input) {
+    static int count = 0;
+    const Run run = highlight(threshold_model("accepts: " + accepts + "\n"), input, folder / ("r" + std::to_string(count++)));
+    return run.result.quarantined == 1 ? run.reasons.at(0) : std::string();
+  };
+  CHECK(refused("{modality: [CT]}", ct).empty());
+  CHECK(refused("{modality: [DX, CR]}", ct).find("no model for the modality CT; this one takes DX, CR") != std::string::npos);
+  CHECK(refused("{body_part: [chest]}", ct).find("no model for the body part HEAD") != std::string::npos);
+  CHECK(refused("{body_part: [head]}", ct).empty());
+  CHECK(refused("{view: [PA]}", ct).empty());  // the file says nothing of views
+  CHECK(refused("{spacing: [0.6, 2]}", ct).find("no model for 0.5 mm a pixel; this one takes 0.6 to 2") != std::string::npos);
+  CHECK(refused("{pictures: false, modality: [CT]}", photo).find("no model for pictures that are no scans") != std::string::npos);
+  CHECK(refused("{modality: [CT]}", photo).empty());
+  CHECK(fails_with([&] { threshold_model("accepts: {modality: [CT], site: x}\n"); }, "site"));
+  CHECK(fails_with([&] { threshold_model("accepts: {spacing: [2, 1]}\n"); }, "spacing: expected [smallest, largest] in mm"));
+
+  const Run forced = highlight(threshold_model("accepts: {modality: [MR]}\n"), ct, folder / "forced", {{"force", "true"}});
+  CHECK(forced.result.done == 1);
+  CHECK(answer(folder / "forced/ct.dcm.json").at("forced").text().find("was not made for") != std::string::npos);
+}
+
+TEST_CASE("highlight: no file that is written holds the patient's name", "[pipeline][scans]") {
+  const Folder folder;
+  slice_with(7, 3, true, 0, "1\\0\\0\\0\\1\\0").save(folder / "in/ct.dcm");
+  std::ofstream(folder / "in/broken.dcm", std::ios::binary) << std::string(128, '\0') + "DICM" + "Nobody^Known";
+  const Run run = highlight(threshold_model(), {(folder / "in").string()}, folder / "out");
+  CHECK(run.result.done == 1);
+  CHECK(run.result.quarantined == 1);
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder / "out")) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    const auto bytes = read_file(entry.path());
+    const std::string text(bytes.begin(), bytes.end());
+    INFO(entry.path());
+    CHECK(text.find("Nobody") == std::string::npos);
+  }
+  CHECK(files >= 6);
+}
+
+TEST_CASE("highlight: pictures get millimetres only from who knows them", "[pipeline]") {
+  const Folder folder;
+  cv::Mat picture(40, 50, CV_8UC1, cv::Scalar(0));
+  picture(cv::Rect(10, 10, 20, 10)).setTo(255);
+  write_image(folder / "p.png", picture);
+  highlight(threshold_model(), {(folder / "p.png").string()}, folder / "px");
+  const JsonValue px = answer(folder / "px/p.png.json");
+  CHECK(px.at("classes").items().at(0).at("pixels").number() == 200);
+  CHECK_FALSE(px.at("classes").items().at(0).has("area_mm2"));
+  highlight(threshold_model(), {(folder / "p.png").string()}, folder / "mm", {{"spacing", "0.5,0.25"}});
+  CHECK(answer(folder / "mm/p.png.json").at("classes").items().at(0).at("area_mm2").number() == Approx(200 * 0.125));
+  const cv::Mat mask = read_image(folder / "px/p.png.bright.mask.png").pixels;
+  CHECK(cv::countNonZero(mask != picture) == 0);
+  CHECK(read_image(folder / "px/p.png.bright.probability.png").pixels.type() == CV_16U);
+  CHECK(fails_with([&] { highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"spacing", "0"}}); }, "--spacing: expected millimetres"));
+  CHECK(fails_with([&] { highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"window", "wide"}}); }, "expected WIDTH:LEVEL"));
+  CHECK(fails_with([&] { highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"write", "video"}}); }, "--write: expected overlay"));
+}
+
+TEST_CASE("highlight: trained on pictures with regions, measured, and its masks scored alike", "[pipeline]") {
+  const Folder folder;
+  for (int i = 0; i < 14; ++i) {
+    cv::RNG random(static_cast<std::uint64_t>(i) + 1);
+    const cv::Size size(40 + i % 3, 36);
+    cv::Mat picture(size, CV_8UC1), objects = cv::Mat::zeros(size, CV_8U), square = objects.clone();
+    random.fill(picture, cv::RNG::UNIFORM, 20, 90);
+    for (int k = 1; k <= 3; ++k) {
+      const cv::Point at(random.uniform(5, size.width - 5), random.uniform(5, size.height - 5));
+      cv::circle(picture, at, 4, cv::Scalar(210), cv::FILLED), cv::circle(objects, at, 4, cv::Scalar(k), cv::FILLED);
+    }
+    const cv::Rect box(random.uniform(0, size.width - 6), random.uniform(0, size.height - 6), 6, 6);
+    cv::rectangle(picture, box, cv::Scalar(0), cv::FILLED), square(box).setTo(255);
+    const std::string name = std::to_string(10 + i) + ".png";
+    write_image(folder / "data/images" / name, picture);
+    write_image(folder / "data/objects/disc" / name, objects);
+    write_image(folder / "data/masks/square" / name, square);
+  }
+  const std::string recipe =
+      "fovea: 1\nmodel:\n  backbone: {type: resnet18, widths: [8, 8, 16, 16], stem_width: 8, features: [layer1, layer2]}\n"
+      "  neck: {type: unet_decoder, gate: attention_gate}\n  head: {type: highlight, classes: [disc, square], objects: true, deep_supervision: losses}\n"
+      "preprocess: {channels: 1, resize: none, mean: 0.3, std: 0.3}\n"
+      "train:\n  task: highlight\n  data: data\n  test: {every: 7}\n  validate: {every: 6}\n  crop: 32\n  batch: 4\n  balance: 0.5\n  steps: 120\n  score: dice\n"
+      "  losses: {cross_entropy: 1, dice: 1, focal: 1, focal_tversky: 0.5, cl_dice: 0.1, boundary: 0.1, distance: 2, class_weights: [1, 1], positive_weights: [1, 2]}\n"
+      "  augment: {flip: 0.5, rotate90: true, scale: [0.9, 1.1]}\n  log_every: 60\n  validate_every: 60\n  optimizer: {type: adam, lr: 0.01}\n";
+  std::ofstream(folder / "recipe.yaml") << recipe;
+  std::atomic<bool> stop{false};
+  REQUIRE(train(Yaml::parse(recipe, "recipe"), {folder.path(), folder / "run"}, stop));
+  const Model model = Model::load((folder / "run/best.safetensors").string());
+  const Task& task = task_of(model);
+  const auto evaluator = task.evaluator();
+  OptionList options;
+  evaluator->add_options(options);
+  options.set("data-root", folder.path().string());
+  evaluator->open(model, {folder / "recipe.yaml"}, DType::f32);
+  REQUIRE(evaluator->batches() == 2);
+  for (std::int64_t i = 0; i < evaluator->batches(); ++i) evaluator->add(i);
+  CHECK(evaluator->score() > 0.7);
+  CHECK(evaluator->table().find("objects") != std::string::npos);
+
+  // The written masks and objects give the very numbers of the evaluation.
+  const Run run = highlight(model, {(folder / "data/images/10.png").string(), (folder / "data/images/17.png").string()}, folder / "out");
+  REQUIRE(run.result.done == 2);
+  const auto score = [&](const std::string& what, const std::string& kind, bool objects) {
+    const auto scorer = std::move(task.scorers().at(0));
+    OptionList o;
+    scorer->add_options(o);
+    o.set("ANSWERS", (folder / ("out/{name}.png." + what + ".png")).string());
+    o.set("TRUTH", (folder / ("data/" + kind + "/{name}.png")).string());
+    if (objects) o.set("objects", "true");
+    scorer->run();
+    return scorer->json();
+  };
+  const auto measured = evaluator->json();
+  CHECK(score("square.mask", "masks/square", false).at("classes").at(0).at("dice").get<double>() == Approx(measured.at("classes").at(1).at("dice").get<double>()));
+  CHECK(score("disc.objects", "objects/disc", true).at("classes").at(0).at("objects").at("f1").get<double>() ==
+        Approx(measured.at("classes").at(0).at("objects").at("f1").get<double>()));
+  CHECK(score("disc.probability", "objects/disc", false).at("classes").at(0).at("roc_auc").get<double>() ==
+        Approx(measured.at("classes").at(0).at("roc_auc").get<double>()).epsilon(1e-4));
+}
