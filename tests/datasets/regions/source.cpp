@@ -73,16 +73,20 @@ TEST_CASE("regions: batches depend on seed and number alone, and every picture c
 TEST_CASE("regions: balanced crops have a class in their middle") {
   RegionPicture rare = picture(0, {256, 256});
   rare.truth.masks[0].setTo(0);
-  rare.truth.masks[0].at<std::uint8_t>(200, 37) = 1;
+  rare.truth.masks[0](cv::Rect(36, 199, 3, 3)).setTo(1);
   RegionSourceOptions o = options();
   o.balance = 1;
   const RegionSource source({rare}, o);
+  // Where nothing is turned the very pixels of the picture are seen.
+  const RegionPicture as_it_is = picture(3);
+  const std::vector<double> seen = RegionSource({as_it_is}, options()).batch(0).input().values();
+  for (const double v : seen) CHECK((v == 0 || v == 1));
   for (int k = 0; k < 4; ++k)
     for (std::int64_t i = 0; i < 4; ++i) {
       double there = 0;
       const Batch batch = source.batch(k);
       for (const double v : batch.targets.at("mask").slice(0, i, i + 1).values()) there += v;
-      CHECK(there == 1);
+      CHECK(there == 9);
     }
 }
 

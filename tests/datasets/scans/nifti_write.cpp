@@ -50,6 +50,7 @@ TEST_CASE("scans: nifti: what is written lies where it lay", "[scans]") {
       INFO("seed " << seed << ", type " << type);
       const Plane plane = random_plane(seed);
       const NiftiGeometry geometry{5, 4, 3, PixelSpacing{0.75, 0.6}, plane, 2.5};
+      std::filesystem::remove(dir / "v.nii.gz");
       NiftiWriter writer(dir / "v.nii.gz", geometry, type, 0.5);
       for (int i = 0; i < 3; ++i) writer.add(slice(i, type));
       CHECK_FALSE(std::filesystem::exists(dir / "v.nii.gz"));
