@@ -102,8 +102,14 @@ nlohmann::ordered_json ObjectMetrics::json() const {
   nlohmann::ordered_json aps = nlohmann::ordered_json::array();
   for (const ObjectCounts& c : pooled_) aps.push_back(c.ap());
   const ObjectCounts& half = pooled_[0];
-  return {{"true", half.both + half.only_true}, {"found", half.both + half.only_found}, {"matched", half.both}, {"f1", half.f1()},
-          {"f1_interval", f1_interval()},       {"ap50", half.ap()},                    {"ap", mean_ap()},     {"ap_by_iou", aps},
+  return {{"true", half.both + half.only_true},
+          {"found", half.both + half.only_found},
+          {"matched", half.both},
+          {"f1", half.f1()},
+          {"f1_interval", f1_interval()},
+          {"ap50", half.ap()},
+          {"ap", mean_ap()},
+          {"ap_by_iou", aps},
           {"panoptic_quality", panoptic_quality()}};
 }
 

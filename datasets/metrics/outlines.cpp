@@ -67,7 +67,8 @@ Grid grid_of(const std::vector<cv::Mat>& slices) {
   g.outline.resize(g.region.size());
   const auto at = [&](int z, int y, int x) {
     return (static_cast<std::size_t>(z) * static_cast<std::size_t>(g.size[1]) + static_cast<std::size_t>(y)) *
-               static_cast<std::size_t>(g.size[2]) + static_cast<std::size_t>(x);
+               static_cast<std::size_t>(g.size[2]) +
+           static_cast<std::size_t>(x);
   };
   const auto inside = [&](int z, int y, int x) {
     return z >= 0 && y >= 0 && x >= 0 && z < g.size[0] && y < g.size[1] && x < g.size[2] && g.region[at(z, y, x)];
@@ -104,8 +105,9 @@ double percentile(std::vector<double> values, double part) {
 
 std::vector<double> distance_to_marked(const std::vector<std::uint8_t>& marked, const std::array<int, 3>& size,
                                        const std::array<double, 3>& spacing) {
-  check(marked.size() == static_cast<std::size_t>(size[0]) * static_cast<std::size_t>(size[1]) * static_cast<std::size_t>(size[2]),
-        "distances: expected ", size[0], "x", size[1], "x", size[2], " cells, got ", marked.size());
+  check(
+      marked.size() == static_cast<std::size_t>(size[0]) * static_cast<std::size_t>(size[1]) * static_cast<std::size_t>(size[2]),
+      "distances: expected ", size[0], "x", size[1], "x", size[2], " cells, got ", marked.size());
   std::vector<double> f(marked.size());
   std::transform(marked.begin(), marked.end(), f.begin(), [](std::uint8_t m) { return m ? 0.0 : kFar; });
   LineTransform line(std::max({size[0], size[1], size[2]}));

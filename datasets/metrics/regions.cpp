@@ -22,7 +22,9 @@ std::size_t step_of(float p) { return static_cast<std::size_t>(std::lround(stati
 
 std::array<double, 2> interval(std::vector<double> values) {
   std::sort(values.begin(), values.end());
-  const auto at = [&](double part) { return values[static_cast<std::size_t>(std::lround(part * static_cast<double>(values.size() - 1)))]; };
+  const auto at = [&](double part) {
+    return values[static_cast<std::size_t>(std::lround(part * static_cast<double>(values.size() - 1)))];
+  };
   return {at(0.025), at(0.975)};
 }
 
@@ -171,7 +173,10 @@ double RegionMetrics::mean_dice() const {
 
 double RegionMetrics::mean_pooled_dice() const {
   double sum = 0;
-  for (const PerClass& k : classes_) sum += std::accumulate(k.pictures.begin(), k.pictures.end(), Confusion(), [](Confusion a, const Confusion& b) { return a += b; }).dice();
+  for (const PerClass& k : classes_)
+    sum += std::accumulate(k.pictures.begin(), k.pictures.end(), Confusion(), [](Confusion a, const Confusion& b) {
+             return a += b;
+           }).dice();
   return sum / static_cast<double>(classes_.size());
 }
 

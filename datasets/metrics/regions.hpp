@@ -27,13 +27,13 @@ struct Confusion {
 struct RegionScores {
   std::string name;
   int pictures = 0;
-  Confusion pooled;                  // over all pixels
-  double dice = 0, iou = 0;          // means over the pictures
-  double dice_spread = 0;            // standard deviation of the pictures' Dice
+  Confusion pooled;                                               // over all pixels
+  double dice = 0, iou = 0;                                       // means over the pictures
+  double dice_spread = 0;                                         // standard deviation of the pictures' Dice
   std::array<double, 2> dice_interval{}, pooled_dice_interval{};  // 95 %, of resampled pictures
-  double roc_auc = 0, pr_auc = 0;    // not a number where the class is nowhere, or everywhere
-  double best_threshold = 0.5, best_dice = 0;  // the threshold of the largest pooled Dice
-  double ece = 0;                    // expected calibration error of the pixels, 15 bins
+  double roc_auc = 0, pr_auc = 0;                                 // not a number where the class is nowhere, or everywhere
+  double best_threshold = 0.5, best_dice = 0;                     // the threshold of the largest pooled Dice
+  double ece = 0;                                                 // expected calibration error of the pixels, 15 bins
   // Between outlines, means over the pictures where both have the class; of how many. In mm where every picture has a spacing.
   double hd95 = 0, mean_distance = 0;
   int outlines = 0;

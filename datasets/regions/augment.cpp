@@ -33,7 +33,8 @@ cv::Mat remapped(const cv::Mat& m, const cv::Mat& warp, const std::optional<cv::
 
 void clamp_unit(cv::Mat& values) {
   for (int y = 0; y < values.rows; ++y)
-    for (int x = 0; x < values.cols * values.channels(); ++x) values.ptr<float>(y)[x] = std::clamp(values.ptr<float>(y)[x], 0.0f, 1.0f);
+    for (int x = 0; x < values.cols * values.channels(); ++x)
+      values.ptr<float>(y)[x] = std::clamp(values.ptr<float>(y)[x], 0.0f, 1.0f);
 }
 
 }  // namespace
@@ -50,7 +51,8 @@ RegionAugment read_region_augment(Args& a) {
   r.scale_low = scale[0], r.scale_high = scale[1];
   r.shift = a.get("shift", r.shift, "to any side, of the picture's sides", {0, 1});
   r.elastic = a.get("elastic", r.elastic, "standard deviation of elastic displacements, in pixels", {0, 1000});
-  r.elastic_grid = a.get("elastic_grid", r.elastic_grid, "pixels between displacements that know nothing of each other", {2, 10000});
+  r.elastic_grid =
+      a.get("elastic_grid", r.elastic_grid, "pixels between displacements that know nothing of each other", {2, 10000});
   r.gamma = a.get("gamma", r.gamma, "exponents from 1 / (1 + v) to 1 + v", {0, 10});
   r.contrast = a.get("contrast", r.contrast, "factors from 1 / (1 + v) to 1 + v around the mean", {0, 10});
   r.brightness = a.get("brightness", r.brightness, "added: -v to v", {0, 1});

@@ -11,18 +11,19 @@
 namespace fovea {
 
 struct RegionAugment {
-  double flip = 0, flip_vertical = 0;           // probabilities; off unless the anatomy allows it
-  bool rotate90 = false;                        // a quarter turn, any of four
-  double rotate = 0;                            // degrees, to either side
-  double scale_low = 1, scale_high = 1;         // how much larger things become
-  double shift = 0;                             // of the crop's sides, where the whole picture is seen
-  double elastic = 0;                           // standard deviation of the displacements, in pixels; Simard et al. 2003
-  double elastic_grid = 32;                     // pixels between independent displacements
-  double gamma = 0, contrast = 0, brightness = 0;  // exponents from 1 / (1 + v) to 1 + v, factors from 1 - v to 1 + v, added -v to v
-  double noise = 0;                             // the largest standard deviation of normal noise
-  double blur = 0;                              // the largest sigma, in pixels
-  double bias_field = 0;                        // a smooth field of factors from 1 - v to 1 + v, as coils of MR make
-  double invert = 0;                            // probability
+  double flip = 0, flip_vertical = 0;    // probabilities; off unless the anatomy allows it
+  bool rotate90 = false;                 // a quarter turn, any of four
+  double rotate = 0;                     // degrees, to either side
+  double scale_low = 1, scale_high = 1;  // how much larger things become
+  double shift = 0;                      // of the crop's sides, where the whole picture is seen
+  double elastic = 0;                    // standard deviation of the displacements, in pixels; Simard et al. 2003
+  double elastic_grid = 32;              // pixels between independent displacements
+  double gamma = 0, contrast = 0,
+         brightness = 0;  // exponents from 1 / (1 + v) to 1 + v, factors from 1 - v to 1 + v, added -v to v
+  double noise = 0;       // the largest standard deviation of normal noise
+  double blur = 0;        // the largest sigma, in pixels
+  double bias_field = 0;  // a smooth field of factors from 1 - v to 1 + v, as coils of MR make
+  double invert = 0;      // probability
 };
 RegionAugment read_region_augment(Args& args);
 

@@ -46,8 +46,8 @@ std::vector<fs::path> matching(const std::string& pattern, const fs::path& root,
 
 // Where the file of one class lies, for a picture of that name.
 struct ClassFiles {
-  std::string pattern;                       // with {name}
-  std::map<std::string, fs::path> by_name;   // of a folder
+  std::string pattern;                      // with {name}
+  std::map<std::string, fs::path> by_name;  // of a folder
   bool objects = false;
 
   fs::path of(const std::string& name, const fs::path& root) const {
@@ -132,8 +132,8 @@ void check_names(const Yaml& data, const std::vector<std::string>& classes) {
 int number_of(const std::string& text, const std::string& where) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  check(error == std::errc() && end == text.data() + text.size() && value >= 0, where, ": fold: expected a whole number, got '", text,
-        "'");
+  check(error == std::errc() && end == text.data() + text.size() && value >= 0, where, ": fold: expected a whole number, got '",
+        text, "'");
   return value;
 }
 
@@ -161,7 +161,8 @@ std::vector<RegionFiles> take(std::vector<RegionFiles>& from, const PartRule& ru
 }  // namespace
 
 RegionList list_regions(const fs::path& folder, const std::vector<std::string>& classes) {
-  check(fs::is_directory(folder / "images"), folder.string(), ": expected the folders images and masks (or objects, labels) inside");
+  check(fs::is_directory(folder / "images"), folder.string(),
+        ": expected the folders images and masks (or objects, labels) inside");
   RegionList list;
   std::vector<ClassFiles> files;
   for (const std::string& name : classes) files.push_back(class_folder(folder, name, classes.size() == 1, list));

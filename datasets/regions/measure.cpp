@@ -32,7 +32,9 @@ double longest_between(const std::vector<cv::Point>& outline, const Step& step) 
 
 // Steps between neighbours on a line, those along a corner only where no other way joins them; a single pixel is one long.
 double line_length(const cv::Mat& line, const Step& step) {
-  const auto on = [&](int y, int x) { return y >= 0 && x >= 0 && y < line.rows && x < line.cols && line.at<std::uint8_t>(y, x) != 0; };
+  const auto on = [&](int y, int x) {
+    return y >= 0 && x >= 0 && y < line.rows && x < line.cols && line.at<std::uint8_t>(y, x) != 0;
+  };
   double length = 0;
   int pixels = 0;
   for (int y = 0; y < line.rows; ++y)
@@ -116,8 +118,8 @@ class Same {
 
 }  // namespace
 
-std::vector<RegionMeasure> measure_regions(const cv::Mat& regions, const cv::Mat& values, const cv::Mat& probability, const cv::Mat& spread,
-                                           const std::optional<PixelSpacing>& spacing) {
+std::vector<RegionMeasure> measure_regions(const cv::Mat& regions, const cv::Mat& values, const cv::Mat& probability,
+                                           const cv::Mat& spread, const std::optional<PixelSpacing>& spacing) {
   check(regions.type() == CV_32S && values.size() == regions.size() && probability.size() == regions.size(),
         "regions: expected numbers, values and probabilities of one size");
   std::vector<RegionMeasure> out;
@@ -153,7 +155,8 @@ cv::Mat centre_lines(const cv::Mat& mask) {
   const auto on = [&](const cv::Point& p) { return line.at<std::uint8_t>(p) != 0; };
   for (int half = 0, quiet = 0; quiet < 2; half ^= 1) {
     gone.clear();
-    std::copy_if(left.begin(), left.end(), std::back_inserter(gone), [&](const cv::Point& p) { return may_go(line, p, half == 0); });
+    std::copy_if(left.begin(), left.end(), std::back_inserter(gone),
+                 [&](const cv::Point& p) { return may_go(line, p, half == 0); });
     for (const cv::Point& p : gone) line.at<std::uint8_t>(p) = 0;
     std::erase_if(left, [&](const cv::Point& p) { return !on(p); });
     quiet = gone.empty() ? quiet + 1 : 0;

@@ -26,8 +26,8 @@ struct RegionMeasure {
 };
 
 // regions: CV_32S, 0 for none. values: of one size with it, any depth; probability: f32; spread: f32 or empty.
-std::vector<RegionMeasure> measure_regions(const cv::Mat& regions, const cv::Mat& values, const cv::Mat& probability, const cv::Mat& spread,
-                                           const std::optional<PixelSpacing>& spacing);
+std::vector<RegionMeasure> measure_regions(const cv::Mat& regions, const cv::Mat& values, const cv::Mat& probability,
+                                           const cv::Mat& spread, const std::optional<PixelSpacing>& spacing);
 
 // The centre lines of a mask (u8, not 0 where it is), one pixel wide: Zhang and Suen 1984. u8, 255.
 cv::Mat centre_lines(const cv::Mat& mask);

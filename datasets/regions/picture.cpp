@@ -24,8 +24,8 @@ cv::Mat without_alpha(const Image& image) {
 cv::Mat read_values(const fs::path& file, cv::Size size) {
   const cv::Mat pixels = read_image(file).pixels;
   check(pixels.channels() == 1, file.string(), ": expected a mask of one channel, got ", pixels.channels());
-  check(pixels.size() == size, file.string(), ": expected a mask of ", size.width, "x", size.height, " pixels as its picture, got ",
-        pixels.cols, "x", pixels.rows);
+  check(pixels.size() == size, file.string(), ": expected a mask of ", size.width, "x", size.height,
+        " pixels as its picture, got ", pixels.cols, "x", pixels.rows);
   cv::Mat values;
   pixels.convertTo(values, CV_32S);
   return values;
@@ -52,7 +52,8 @@ cv::Mat shrunk_objects(const cv::Mat& objects, const Geometry& g) {
   for (int y = 0; y < out.rows; ++y)
     for (int x = 0; x < out.cols; ++x) {
       const cv::Point2d at = g.to_source(cv::Point2d(x + g.content.x, y + g.content.y));
-      out.at<int>(y, x) = objects.at<int>(std::clamp(cvRound(at.y), 0, objects.rows - 1), std::clamp(cvRound(at.x), 0, objects.cols - 1));
+      out.at<int>(y, x) =
+          objects.at<int>(std::clamp(cvRound(at.y), 0, objects.rows - 1), std::clamp(cvRound(at.x), 0, objects.cols - 1));
     }
   return out;
 }
@@ -87,9 +88,8 @@ RegionPictures read_region_pictures(const std::vector<RegionFiles>& files, const
 RegionPicture fitted(const RegionPicture& picture, const Preprocess& p) {
   if (p.resize == Preprocess::Resize::none) return picture;
   const Geometry g = geometry_of(picture.values.size(), p);
-  RegionPicture out{picture.files,
-                    resample(picture.values, g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation),
-                    {}};
+  RegionPicture out{
+      picture.files, resample(picture.values, g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation), {}};
   for (const cv::Mat& mask : picture.truth.masks) out.truth.masks.push_back(shrunk_mask(mask, g));
   for (const cv::Mat& objects : picture.truth.objects)
     out.truth.objects.push_back(objects.empty() ? cv::Mat() : shrunk_objects(objects, g));

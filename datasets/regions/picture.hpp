@@ -10,8 +10,9 @@
 namespace fovea {
 
 struct RegionTruth {
-  std::vector<cv::Mat> masks;    // u8, one a class: 1 where the class is
-  std::vector<cv::Mat> objects;  // CV_32S, one a class: the number of the object, 0 where there is none; empty where nothing tells them apart
+  std::vector<cv::Mat> masks;  // u8, one a class: 1 where the class is
+  std::vector<cv::Mat>
+      objects;  // CV_32S, one a class: the number of the object, 0 where there is none; empty where nothing tells them apart
 };
 
 struct RegionPicture {

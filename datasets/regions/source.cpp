@@ -57,8 +57,10 @@ cv::Mat as_f32(const cv::Mat& m, double factor = 1) {
 RegionSource::RegionSource(std::vector<RegionPicture> pictures, RegionSourceOptions options) : options_(std::move(options)) {
   Preprocess& p = options_.preprocess;
   check(!pictures.empty(), "training data: there is no picture with regions");
-  check(options_.crop > 0 || p.resize != Preprocess::Resize::none, "training data: expected a crop, since pictures keep their size");
-  check(options_.crop >= 0 && options_.crop <= 16384 && options_.batch > 0, "training data: expected crop and batch of at least 1");
+  check(options_.crop > 0 || p.resize != Preprocess::Resize::none,
+        "training data: expected a crop, since pictures keep their size");
+  check(options_.crop >= 0 && options_.crop <= 16384 && options_.batch > 0,
+        "training data: expected crop and batch of at least 1");
   crop_ = options_.crop > 0 ? cv::Size(options_.crop, options_.crop) : cv::Size(p.width, p.height);
   for (RegionPicture& raw : pictures) {
     const RegionPicture shown = fitted(raw, p);
@@ -111,16 +113,19 @@ void RegionSource::put(Batch& batch, std::int64_t index, const Prepared& picture
   for (std::size_t c = 0; c < picture.masks.size(); ++c) {
     const cv::Mat mask = warped_mask(picture.masks[c], warp, truth_border);
     put_plane(batch.targets.at("mask"), index, c, as_f32(mask));
-    if (options_.distance) put_plane(batch.targets.at("distance"), index, c, warped_values(picture.distances[c], warp, truth_border));
-    if (options_.edges) put_plane(batch.targets.at("edges"), index, c, as_f32(signed_distance(mask), 1.0 / std::max(mask.rows, mask.cols)));
+    if (options_.distance)
+      put_plane(batch.targets.at("distance"), index, c, warped_values(picture.distances[c], warp, truth_border));
+    if (options_.edges)
+      put_plane(batch.targets.at("edges"), index, c, as_f32(signed_distance(mask), 1.0 / std::max(mask.rows, mask.cols)));
   }
 }
 
 Batch RegionSource::batch(std::int64_t number) const {
   const std::int64_t n = options_.batch, count = static_cast<std::int64_t>(pictures_.size());
   const std::size_t classes = pictures_.front().masks.size();
-  Batch batch{{{"image", Tensor::empty({n, options_.preprocess.channels, crop_.height, crop_.width}, DType::f32, Layout::channels_last)}},
-              {{"mask", planes(n, classes, crop_)}}};
+  Batch batch{
+      {{"image", Tensor::empty({n, options_.preprocess.channels, crop_.height, crop_.width}, DType::f32, Layout::channels_last)}},
+      {{"mask", planes(n, classes, crop_)}}};
   if (options_.distance) batch.targets.add("distance", planes(n, classes, crop_));
   if (options_.edges) batch.targets.add("edges", planes(n, classes, crop_));
   for (std::int64_t i = 0; i < n; ++i) {

@@ -30,7 +30,8 @@ class Front {
     for (int dy = -1; dy <= 1; ++dy)
       for (int dx = -1; dx <= 1; ++dx) {
         const cv::Point to(at.x + dx, at.y + dy);
-        if (!cv::Rect(cv::Point(), mask_.size()).contains(to) || mask_.at<std::uint8_t>(to) == 0 || regions_.at<int>(to) != 0) continue;
+        if (!cv::Rect(cv::Point(), mask_.size()).contains(to) || mask_.at<std::uint8_t>(to) == 0 || regions_.at<int>(to) != 0)
+          continue;
         queue_.emplace(distance_.at<float>(to), -(found_++), to.y, to.x, regions_.at<int>(at));
       }
   }

@@ -11,8 +11,9 @@ namespace fovea {
 
 // One picture with what is known of it.
 struct StackImage {
-  cv::Mat values;  // of scans f32 in the modality's units, one channel, or colours; of pictures as decoded: u8 or u16, one channel or BGR
-  cv::Mat shown;   // 8 bits, one channel or BGR, as a viewer shows it at first
+  cv::Mat
+      values;  // of scans f32 in the modality's units, one channel, or colours; of pictures as decoded: u8 or u16, one channel or BGR
+  cv::Mat shown;                  // 8 bits, one channel or BGR, as a viewer shows it at first
   bool inverted = false;          // small values are shown white
   std::optional<double> padding;  // the value of pixels that hold nothing
 };
@@ -20,9 +21,9 @@ struct StackImage {
 class ImageStack {
  public:
   struct Options {
-    std::optional<Window> window = {};          // for `shown`, instead of the file's own
-    bool automatic_window = false;              // for `shown`, instead of the file's own
-    std::optional<PixelSpacing> spacing = {};   // of files that say nothing of it
+    std::optional<Window> window = {};         // for `shown`, instead of the file's own
+    bool automatic_window = false;             // for `shown`, instead of the file's own
+    std::optional<PixelSpacing> spacing = {};  // of files that say nothing of it
   };
 
   // Files of one input; several only of scans. `page`: of a picture's file that holds several. Headers are read, no pixels. Error.
@@ -36,8 +37,8 @@ class ImageStack {
   const Slice& slice(int i) const { return slices_.at(static_cast<std::size_t>(i)); }
   // How many slices follow each other in each volume, in order: {1} for a picture.
   const std::vector<int>& volumes() const { return volumes_; }
-  std::optional<double> step() const { return step_; }                  // of the first volume, mm from slice to slice
-  const std::vector<std::string>& notes() const { return notes_; }     // of scans: gaps, what is unusual
+  std::optional<double> step() const { return step_; }              // of the first volume, mm from slice to slice
+  const std::vector<std::string>& notes() const { return notes_; }  // of scans: gaps, what is unusual
 
   // Decodes one. Error; of image files once only, since nothing is kept.
   StackImage read(int i) const;

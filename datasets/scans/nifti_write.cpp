@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "modules/io/output_file.hpp"
 #include "modules/core/error.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/output_file.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;

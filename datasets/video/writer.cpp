@@ -13,10 +13,10 @@ extern "C" {
 #include <optional>
 
 #include "datasets/video/audio_copy.hpp"
-#include "modules/io/output_file.hpp"
 #include "datasets/video/picture.hpp"
 #include "modules/core/error.hpp"
 #include "modules/io/files.hpp"
+#include "modules/io/output_file.hpp"
 
 namespace fovea {
 namespace {

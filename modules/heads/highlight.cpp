@@ -32,7 +32,8 @@ OutputInfo map_output(const std::string& name, const std::string& kind, std::siz
 
 HeadInfo info_of(const Options& o, Features in, bool objects) {
   HeadInfo info{"highlight", o.classes, {map_output("logits", "region logits", o.classes.size(), in.back().stride, o.scale)}};
-  if (objects) info.outputs.push_back(map_output("distance", "distance to an object's edge", o.classes.size(), in.back().stride, o.scale));
+  if (objects)
+    info.outputs.push_back(map_output("distance", "distance to an object's edge", o.classes.size(), in.back().stride, o.scale));
   for (std::size_t i = 0; o.losses && i + 1 < in.size(); ++i)
     info.training_outputs.push_back(map_output("logits." + in[i].name, "region logits", o.classes.size(), in[i].stride, 1));
   return info;
@@ -48,7 +49,8 @@ class Highlight final : public HighlightHead {
     if (rules.objects) distance_.emplace(s / "distance", last);
     for (std::size_t i = 0; (o.losses || o.fused) && i + 1 < in.size(); ++i)
       coarser_.emplace_back(s / "dsv" / static_cast<std::int64_t>(i), Conv2d::Options{.in = in[i].channels, .out = classes});
-    if (o.fused) final_.emplace(s / "final", Conv2d::Options{.in = classes * static_cast<std::int64_t>(in.size()), .out = classes});
+    if (o.fused)
+      final_.emplace(s / "final", Conv2d::Options{.in = classes * static_cast<std::int64_t>(in.size()), .out = classes});
   }
 
  protected:
@@ -81,13 +83,13 @@ class Highlight final : public HighlightHead {
 };
 
 // One value a class; one alone is every class's.
-std::vector<double> each_class(Args& args, const char* name, double fallback, double most, std::size_t classes, const char* text) {
+std::vector<double> each_class(Args& args, const char* name, double fallback, double most, std::size_t classes,
+                               const char* text) {
   std::vector<double> values = args.numbers(name, {fallback}, text);
   if (values.size() == 1) values.assign(classes, values[0]);
   check(values.size() == classes, args.where(), ": ", name, ": expected one number, or one for each of the ", classes,
         " classes, got ", values.size());
-  for (const double v : values)
-    check(v >= 0 && v <= most, args.where(), ": ", name, ": expected 0 to ", most, ", got ", v);
+  for (const double v : values) check(v >= 0 && v <= most, args.where(), ": ", name, ": expected 0 to ", most, ", got ", v);
   return values;
 }
 
@@ -102,12 +104,15 @@ FOVEA_HEAD(highlight, "regions of classes that may overlap, and objects that tou
   const std::string deep = args.get("deep_supervision", "none", "of the coarser features: none, losses or fused");
   check(deep == "none" || deep == "losses" || deep == "fused", args.where(),
         ": deep_supervision: expected none, losses or fused, got '", deep, "'");
-  check(deep == "none" || features.size() > 1, args.where(), ": deep_supervision: the head gets one feature; name several in `features`");
+  check(deep == "none" || features.size() > 1, args.where(),
+        ": deep_supervision: the head gets one feature; name several in `features`");
   check(o.kernel % 2 == 1, args.where(), ": kernel: expected an odd side, got ", o.kernel);
   o.losses = deep == "losses", o.fused = deep == "fused";
   RegionRules rules;
-  rules.thresholds = each_class(args, "threshold", 0.5, 1, o.classes.size(), "probability from which a pixel belongs to a class; one, or one a class");
-  rules.least_area = each_class(args, "least_area", 0, 1e9, o.classes.size(), "of a region, in pixels of the input; one, or one a class");
+  rules.thresholds = each_class(args, "threshold", 0.5, 1, o.classes.size(),
+                                "probability from which a pixel belongs to a class; one, or one a class");
+  rules.least_area =
+      each_class(args, "least_area", 0, 1e9, o.classes.size(), "of a region, in pixels of the input; one, or one a class");
   rules.objects = args.get("objects", false, "learns where objects of a class end that touch each other");
   rules.middle = args.get("middle", 0.5, "of the distance to an object's edge: the middle begins here", {0, 1});
   return std::make_unique<Highlight>(scope, features, o, rules);

@@ -26,8 +26,9 @@ std::vector<Level> levels_of(Features in, const std::string& gate, bool full) {
   std::int64_t channels = in.back().channels;
   for (std::size_t i = in.size() - 1; i-- > 0;) {
     const std::int64_t width = in[i].channels;
-    levels.push_back({{.in = channels, .skip = width, .out = width, .gate_inner = std::max<std::int64_t>(1, width / 2), .gate = gate},
-                      in[i].stride});
+    levels.push_back(
+        {{.in = channels, .skip = width, .out = width, .gate_inner = std::max<std::int64_t>(1, width / 2), .gate = gate},
+         in[i].stride});
     channels = width;
   }
   for (int stride = in.front().stride / 2; full && stride >= 1; stride /= 2) {
@@ -48,7 +49,8 @@ std::vector<Feature> features_of(const std::vector<Level>& levels) {
 
 class UNetDecoder final : public Neck {
  public:
-  UNetDecoder(const Scope& s, std::size_t inputs, const std::vector<Level>& levels) : Neck(s, features_of(levels)), inputs_(inputs) {
+  UNetDecoder(const Scope& s, std::size_t inputs, const std::vector<Level>& levels)
+      : Neck(s, features_of(levels)), inputs_(inputs) {
     for (const Level& l : levels) joins_.emplace_back(s, l.join);
   }
 
@@ -75,10 +77,10 @@ FOVEA_NECK(unet_decoder, "the decoder of a U-Net, up to the picture's size", "Ro
   const std::string gate = args.get("gate", "none", "which block gates what is joined: none, attention_gate or another");
   const bool full = args.get("full", true, "further levels until stride 1, where the finest feature is coarser");
   for (std::size_t i = 0; i < features.size(); ++i) {
-    check(std::has_single_bit(static_cast<unsigned>(features[i].stride)), args.where(), ": unet_decoder: expected strides that are powers of two; ",
-          features[i].name, " has ", features[i].stride);
-    check(i == 0 || features[i].stride > features[i - 1].stride, args.where(), ": unet_decoder: expected features from fine to coarse; ",
-          features[i].name, " is no coarser than the one before");
+    check(std::has_single_bit(static_cast<unsigned>(features[i].stride)), args.where(),
+          ": unet_decoder: expected strides that are powers of two; ", features[i].name, " has ", features[i].stride);
+    check(i == 0 || features[i].stride > features[i - 1].stride, args.where(),
+          ": unet_decoder: expected features from fine to coarse; ", features[i].name, " is no coarser than the one before");
   }
   const std::vector<Level> levels = levels_of(features, gate, full);
   check(!levels.empty(), args.where(), ": unet_decoder: expected at least two features, or one that is coarser than the picture");

@@ -37,7 +37,8 @@ Var opened(const Var& x) { return max_pool2d(eroded(x), {.kernel = 3, .stride = 
 
 Var tversky_loss(const Var& p, const Var& t, const TverskyOptions& o) {
   check_maps("tversky_loss", p, t);
-  check(o.exponent > 0 && o.smooth > 0, "tversky_loss: expected exponent and smooth above 0, got ", o.exponent, " and ", o.smooth);
+  check(o.exponent > 0 && o.smooth > 0, "tversky_loss: expected exponent and smooth above 0, got ", o.exponent, " and ",
+        o.smooth);
   const Var both = area(p * t);
   const Var false_positives = area(p) - both, false_negatives = area(t) - both;
   const Var wrong = scale(false_positives, o.alpha) + scale(false_negatives, o.beta);
@@ -60,8 +61,8 @@ Var soft_skeleton(const Var& x, int iterations) {
 
 Var cl_dice_loss(const Var& p, const Var& t, int iterations, double smooth) {
   check_maps("cl_dice_loss", p, t);
-  check(iterations >= 1 && smooth > 0, "cl_dice_loss: expected at least one iteration and smooth above 0, got ", iterations, " and ",
-        smooth);
+  check(iterations >= 1 && smooth > 0, "cl_dice_loss: expected at least one iteration and smooth above 0, got ", iterations,
+        " and ", smooth);
   const Var line_p = soft_skeleton(p, iterations), line_t = soft_skeleton(t, iterations);
   const Var precision = scale(area(line_p * t), 1, smooth) / scale(area(line_p), 1, smooth);
   const Var sensitivity = scale(area(line_t * p), 1, smooth) / scale(area(line_t), 1, smooth);

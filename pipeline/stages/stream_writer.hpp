@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "modules/io/output_file.hpp"
 #include "datasets/video/writer.hpp"
+#include "modules/io/output_file.hpp"
 #include "pipeline/stages/stream.hpp"
 
 namespace fovea {

@@ -18,7 +18,8 @@ bool is_recipe(const fs::path& file) { return file.extension() == ".yaml" || fil
 class HighlightEvaluator final : public Evaluator {
  public:
   std::string data_text() const override {
-    return "folders with images/ and masks/<class>/, objects/<class>/ or, of one class, masks/ or labels/; or the recipe of a training, for its --part";
+    return "folders with images/ and masks/<class>/, objects/<class>/ or, of one class, masks/ or labels/; or the recipe of a "
+           "training, for its --part";
   }
   void add_options(OptionList& o) override {
     o.word("--part", part_, "Of a recipe's data", {"test", "validate", "train", "all"});
@@ -26,7 +27,8 @@ class HighlightEvaluator final : public Evaluator {
     o.flag("--field-of-view", field_of_view_, "Count only what the lens shows: without the dark rim of fundus pictures");
     o.flag("--flips", options_.flips, "Look at each picture mirrored, too, and take the mean");
     o.integer("--window", options_.window, 0, 16384, "Side of windows over large pictures; 0: as the model's `highlight` does");
-    o.number("--threshold", threshold_, 0, 1, "Probability from which a pixel counts as found, of every class; else the model's own");
+    o.number("--threshold", threshold_, 0, 1,
+             "Probability from which a pixel counts as found, of every class; else the model's own");
     o.hide_default();
   }
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {

@@ -22,7 +22,9 @@ Tensor padded(const Tensor& x, int stride) {
   const int height = up_to_multiple(static_cast<int>(rows), stride), width = up_to_multiple(static_cast<int>(columns), stride);
   if (height == rows && width == columns) return x;
   Tensor out = Tensor::empty({1, channels, height, width}, DType::f32, Layout::channels_last);
-  const auto mirrored = [](int i, std::int64_t n) { return cv::borderInterpolate(i, static_cast<int>(n), cv::BORDER_REFLECT_101); };
+  const auto mirrored = [](int i, std::int64_t n) {
+    return cv::borderInterpolate(i, static_cast<int>(n), cv::BORDER_REFLECT_101);
+  };
   for (int row = 0; row < height; ++row)
     for (int column = 0; column < width; ++column)
       std::copy_n(x.data<float>() + (mirrored(row, rows) * columns + mirrored(column, columns)) * channels, channels,
@@ -68,7 +70,8 @@ cv::Mat on_window(const explain::Map& map, cv::Size size) {
 // What a network says of one tensor: probabilities, distances, maps, in this order, in its own pixels.
 class NetworkRun {
  public:
-  NetworkRun(const Model& model, const HighlightOptions& options, bool objects) : model_(model), options_(options), objects_(objects) {}
+  NetworkRun(const Model& model, const HighlightOptions& options, bool objects)
+      : model_(model), options_(options), objects_(objects) {}
 
   std::size_t said() const { return model_.classes().size() * (objects_ ? 2 : 1); }  // maps beside those of layers
 
@@ -187,15 +190,14 @@ Highlights Highlighter::operator()(const cv::Mat& values) const {
   const Preprocessed p = preprocess(values, model_.preprocess());
   const Tensor x = padded(p.tensor, stride_);
   const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  const int side = options_.window > 0             ? up_to_multiple(options_.window, stride_)
+  const int side = options_.window > 0            ? up_to_multiple(options_.window, stride_)
                    : size.area() <= kWholePicture ? std::max(size.width, size.height)
                                                   : up_to_multiple(kWindow, stride_);
   const std::vector<cv::Rect> windows = cover(size, {side, side}, options_.overlap, stride_);
   std::vector<explain::Layer> layers;
   if (!options_.keep.empty())
-    layers = explain::choose_layers(
-        explain::layers_of(explained(model_), {1, x.dim(1), windows[0].height, windows[0].width}), options_.keep,
-        explain::kMapKinds, "highlight");
+    layers = explain::choose_layers(explain::layers_of(explained(model_), {1, x.dim(1), windows[0].height, windows[0].width}),
+                                    options_.keep, explain::kMapKinds, "highlight");
 
   const NetworkRun run(model_, options_, highlight_head(model_).rules().objects);
   Mean mean;

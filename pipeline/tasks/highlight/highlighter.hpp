@@ -13,9 +13,10 @@
 namespace fovea {
 
 struct HighlightOptions {
-  int window = 0;      // side of the windows in pixels of the network's input; 0: the whole picture up to 1024 x 1024 pixels, else 768
+  int window =
+      0;  // side of the windows in pixels of the network's input; 0: the whole picture up to 1024 x 1024 pixels, else 768
   double overlap = 0.25;  // of neighbouring windows, of their side
-  bool flips = false;  // look at the picture mirrored, too: the mean counts, and the spread is the uncertainty
+  bool flips = false;     // look at the picture mirrored, too: the mean counts, and the spread is the uncertainty
   DType precision = DType::f32;
   std::string keep = {};  // glob of taps
 };

@@ -22,9 +22,12 @@ bool another(const std::vector<std::string>& asked, const std::string& said) {
 std::string joined(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, ", ")); }
 
 std::string of_scan(const Accepts& a, const ScanInfo& info) {
-  if (!a.modality.empty() && info.modality.empty()) return "no model for a scan that does not say its modality; this one takes " + joined(a.modality);
-  if (another(a.modality, info.modality)) return "no model for the modality " + info.modality + "; this one takes " + joined(a.modality);
-  if (another(a.body_part, info.body_part)) return "no model for the body part " + info.body_part + "; this one takes " + joined(a.body_part);
+  if (!a.modality.empty() && info.modality.empty())
+    return "no model for a scan that does not say its modality; this one takes " + joined(a.modality);
+  if (another(a.modality, info.modality))
+    return "no model for the modality " + info.modality + "; this one takes " + joined(a.modality);
+  if (another(a.body_part, info.body_part))
+    return "no model for the body part " + info.body_part + "; this one takes " + joined(a.body_part);
   if (another(a.view, info.view)) return "no model for the view " + info.view + "; this one takes " + joined(a.view);
   return {};
 }
@@ -32,11 +35,13 @@ std::string of_scan(const Accepts& a, const ScanInfo& info) {
 }  // namespace
 
 std::string unaccepted(const Accepts& a, const ImageStack& stack) {
-  if (!stack.is_scan()) return a.pictures ? std::string() : "no model for pictures that are no scans; this one takes " + joined(a.modality);
+  if (!stack.is_scan())
+    return a.pictures ? std::string() : "no model for pictures that are no scans; this one takes " + joined(a.modality);
   if (std::string reason = of_scan(a, stack.info()); !reason.empty()) return reason;
   const auto& spacing = stack.slice(0).about.spacing;
   if (a.spacing && spacing && (spacing->columns < (*a.spacing)[0] || spacing->columns > (*a.spacing)[1]))
-    return fmt::format("no model for {:.4g} mm a pixel; this one takes {:g} to {:g}", spacing->columns, (*a.spacing)[0], (*a.spacing)[1]);
+    return fmt::format("no model for {:.4g} mm a pixel; this one takes {:g} to {:g}", spacing->columns, (*a.spacing)[0],
+                       (*a.spacing)[1]);
   return {};
 }
 

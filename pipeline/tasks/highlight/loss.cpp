@@ -21,7 +21,8 @@ Tensor pixel_weights(const Tensor& mask, const HighlightLossOptions& o) {
   float* to = out.data<float>();
   for (std::int64_t i = 0; i < mask.size(); ++i) {
     const auto c = static_cast<std::size_t>(i % classes);
-    const double weight = o.class_weights.empty() ? 1 : o.class_weights[c], positive = o.positive_weights.empty() ? 1 : o.positive_weights[c];
+    const double weight = o.class_weights.empty() ? 1 : o.class_weights[c],
+                 positive = o.positive_weights.empty() ? 1 : o.positive_weights[c];
     to[i] = static_cast<float>(weight * (1 + (positive - 1) * is[i]));
   }
   return out;
@@ -64,11 +65,11 @@ Var logits_loss(const Var& logits, const Batch& batch, const HighlightLossOption
   const Var p = sigmoid(cast(logits, DType::f32)), t(mask);
   if (o.dice > 0) sum.add(o.dice, tversky_loss(p, t, {.alpha = 0.5, .beta = 0.5, .exponent = 1, .class_weights = weights}));
   if (o.focal_tversky > 0)
-    sum.add(o.focal_tversky, tversky_loss(p, t,
-                                          {.alpha = o.tversky_alpha,
-                                           .beta = 1 - o.tversky_alpha,
-                                           .exponent = o.tversky_exponent,
-                                           .class_weights = weights}));
+    sum.add(
+        o.focal_tversky,
+        tversky_loss(
+            p, t,
+            {.alpha = o.tversky_alpha, .beta = 1 - o.tversky_alpha, .exponent = o.tversky_exponent, .class_weights = weights}));
   if (o.cl_dice > 0) sum.add(o.cl_dice, cl_dice_loss(p, t, o.thin));
   if (o.boundary > 0) sum.add(o.boundary, boundary_loss(p, Var(batch.targets.at("edges")), weights));
   return sum.value();
@@ -92,7 +93,8 @@ HighlightLossOptions read_highlight_loss(Args& a, std::size_t classes) {
   o.focal = a.get("focal", o.focal, "weight of the focal loss", kWeight);
   o.gamma = a.get("gamma", o.gamma, "of focal: the exponent", {1, 10});
   o.focal_tversky = a.get("focal_tversky", o.focal_tversky, "weight of the focal Tversky loss", kWeight);
-  o.tversky_alpha = a.get("tversky_alpha", o.tversky_alpha, "of focal_tversky: what false positives weigh; false negatives the rest", {0, 1});
+  o.tversky_alpha =
+      a.get("tversky_alpha", o.tversky_alpha, "of focal_tversky: what false positives weigh; false negatives the rest", {0, 1});
   o.tversky_exponent = a.get("tversky_exponent", o.tversky_exponent, "of focal_tversky", {0.1, 3});
   o.cl_dice = a.get("cl_dice", o.cl_dice, "weight of centre-line Dice, for vessels", kWeight);
   o.thin = a.get("thin", o.thin, "of cl_dice: steps of thinning, at least the radius of the widest vessel in pixels", {1, 100});
@@ -112,8 +114,7 @@ Var highlight_loss(const NamedVars& outputs, const Batch& batch, const Highlight
   sum.add(1, logits_loss(outputs.at("logits"), batch, o));
   std::vector<Var> coarser;
   for (const auto& [name, value] : outputs) {
-    if (name == "distance" && o.distance > 0)
-      sum.add(o.distance, mse_loss(value, Var(batch.targets.at("distance"))));
+    if (name == "distance" && o.distance > 0) sum.add(o.distance, mse_loss(value, Var(batch.targets.at("distance"))));
     if (name.starts_with(kDeep)) coarser.push_back(value);
   }
   for (const Var& value : coarser)

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kGates = "gates";
+constexpr std::array<std::string_view, 5> kWritten{"overlay", "mask", "probability", "nifti", "seg"};
 constexpr const char* kGateTaps = "**.spatial";
 
 // "0.5" or "0.5,0.4": mm from row to row, from column to column.
@@ -26,7 +27,8 @@ std::optional<PixelSpacing> parse_spacing(const std::string& text) {
     const std::size_t end = std::min(text.find(',', at), text.size());
     double v = 0;
     const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, v);
-    check(error == std::errc() && stop == text.data() + end && v > 0 && v < 1e6, "--spacing: expected millimetres, as 0.5 or 0.5,0.4; got '", text, "'");
+    check(error == std::errc() && stop == text.data() + end && v > 0 && v < 1e6,
+          "--spacing: expected millimetres, as 0.5 or 0.5,0.4; got '", text, "'");
     values.push_back(v);
     at = end + 1;
   }
@@ -43,28 +45,39 @@ struct Settings {
   SaveHighlightsOptions save;
 
   void add_options(OptionList& o) {
-    o.word("--window", window, "How grey values are shown: WIDTH:LEVEL, auto, or lung, bone, brain, abdomen, mediastinum, liver (default: as the file says); "
-                               "the network never sees it");
+    o.word("--window", window,
+           "How grey values are shown: WIDTH:LEVEL, auto, or lung, bone, brain, abdomen, mediastinum, liver (default: as the "
+           "file says); "
+           "the network never sees it");
     o.hide_default();
     o.word("--spacing", spacing, "Millimetres a pixel, of files that do not say it: 0.5, or rows,columns as 0.5,0.4");
     o.hide_default();
-    o.words("--write", write, "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are)");
-    o.flag("--flips", run.flips, "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
-    o.word("--maps", maps, "Maps of the network's attention: gates (all of its spatial gates), or a pattern of names, as fovea list prints them");
+    o.words("--write", write,
+            "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are), seg (DICOM segmentations "
+            "of DICOM files)");
+    o.flag("--flips", run.flips,
+           "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
+    o.word("--maps", maps,
+           "Maps of the network's attention: gates (all of its spatial gates), or a pattern of names, as fovea list prints them");
     o.hide_default();
-    o.number("--threshold", threshold, 0, 1, "Probability from which a pixel belongs to a class, of every class (default: the model's own)");
+    o.number("--threshold", threshold, 0, 1,
+             "Probability from which a pixel belongs to a class, of every class (default: the model's own)");
     o.hide_default();
     o.number("--sure", save.drawing.sure, 0, 1, "Regions of a lower mean probability are hatched and marked");
-    o.integer("--tile", run.window, 0, 16384, "Side of windows over large pictures, in pixels of the network's input; 0: 768 where there are over 1024 x 1024");
+    o.integer("--tile", run.window, 0, 16384,
+              "Side of windows over large pictures, in pixels of the network's input; 0: 768 where there are over 1024 x 1024");
     o.number("--opacity", save.drawing.opacity, 0, 1, "Of the colours in the overlay");
+    o.flag("--fractional", save.fractional, "DICOM segmentations hold probabilities instead of masks");
     o.flag("--apart", apart, "Every file by itself: do not join the files of a series into a volume");
     o.flag("--force", force, "Also what the model was not made for; every output then says so");
   }
   void resolve() {
     for (const std::string& w : write)
-      check(w == "overlay" || w == "mask" || w == "probability" || w == "nifti", "--write: expected overlay, mask, probability or nifti, got '", w, "'");
+      check(std::find(kWritten.begin(), kWritten.end(), w) != kWritten.end(),
+            "--write: expected overlay, mask, probability, nifti or seg, got '", w, "'");
     const auto wanted = [&](const char* what) { return std::find(write.begin(), write.end(), what) != write.end(); };
-    save.overlay = wanted("overlay"), save.mask = wanted("mask"), save.probability = wanted("probability"), save.nifti = wanted("nifti");
+    save.overlay = wanted("overlay"), save.mask = wanted("mask"), save.probability = wanted("probability"),
+    save.nifti = wanted("nifti"), save.segmentation = wanted("seg");
     run.keep = maps == kGates ? kGateTaps : maps;
   }
   ImageStack::Options stack() const {
@@ -75,8 +88,19 @@ struct Settings {
     return o;
   }
   nlohmann::json json() const {
-    return {{"command", "highlight"}, {"window", window}, {"spacing", spacing}, {"maps", maps}, {"write", write}, {"threshold", threshold},
-            {"sure", save.drawing.sure}, {"tile", run.window}, {"opacity", save.drawing.opacity}, {"flips", run.flips}, {"apart", apart}, {"force", force}};
+    return {{"command", "highlight"},
+            {"window", window},
+            {"spacing", spacing},
+            {"maps", maps},
+            {"write", write},
+            {"threshold", threshold},
+            {"sure", save.drawing.sure},
+            {"tile", run.window},
+            {"opacity", save.drawing.opacity},
+            {"flips", run.flips},
+            {"fractional", save.fractional},
+            {"apart", apart},
+            {"force", force}};
   }
 };
 
@@ -89,7 +113,10 @@ class Highlighting final : public Operation {
     settings_.run.precision = precision_ = run.precision;
     rules_ = highlight_head(model).rules();
     if (settings_.threshold >= 0) std::fill(rules_.thresholds.begin(), rules_.thresholds.end(), settings_.threshold);
-    accepts_ = read_accepts(Yaml::parse(model.recipe(), "recipe"));
+    const Yaml recipe = Yaml::parse(model.recipe(), "recipe");
+    accepts_ = read_accepts(recipe);
+    settings_.save.codes = read_codes(recipe, model.classes());
+    settings_.save.model = model.name();
     highlighter_ = std::make_shared<const Highlighter>(std::move(model), settings_.run);
   }
   const Model& model() const override { return highlighter_->model(); }
@@ -105,7 +132,8 @@ class Highlighting final : public Operation {
   }
   std::vector<StageSpec> save_stages(const Jobs& jobs) override {
     std::vector<StageSpec> stages;
-    stages.push_back({std::make_unique<SaveHighlights>(model().classes(), rules_.objects, precision_, settings_.save), jobs.save, 1});
+    stages.push_back(
+        {std::make_unique<SaveHighlights>(model().classes(), rules_.objects, precision_, settings_.save), jobs.save, 1});
     return stages;
   }
   void check_answer(const fs::path& output) const override { class_totals(output); }
@@ -134,7 +162,8 @@ class Highlighting final : public Operation {
   // What people look at: overlays and maps.
   static bool shown_in_report(const std::string& file) {
     constexpr std::array<const char*, 4> kNumbers{".mask.png", ".objects.png", ".probability.png", ".uncertainty.png"};
-    return file.ends_with(".png") && std::none_of(kNumbers.begin(), kNumbers.end(), [&](const char* end) { return file.ends_with(end); });
+    return file.ends_with(".png") &&
+           std::none_of(kNumbers.begin(), kNumbers.end(), [&](const char* end) { return file.ends_with(end); });
   }
 
   Settings settings_;

@@ -61,7 +61,8 @@ void fill(Canvas& canvas, const cv::Mat& mask, const cv::Scalar& colour, double 
 void hatch(Canvas& canvas, const cv::Mat& mask, const cv::Scalar& colour) {
   cv::Mat lines = cv::Mat::zeros(mask.size(), CV_8U);
   const int gap = 6 * canvas.line + 4;
-  for (int x = -mask.rows; x < mask.cols; x += gap) cv::line(lines, {x, mask.rows}, {x + mask.rows, 0}, cv::Scalar(255), canvas.line);
+  for (int x = -mask.rows; x < mask.cols; x += gap)
+    cv::line(lines, {x, mask.rows}, {x + mask.rows, 0}, cv::Scalar(255), canvas.line);
   canvas.picture.setTo(colour, lines & mask);
 }
 
@@ -107,7 +108,8 @@ void draw_scale(Canvas& canvas, const PixelSpacing& spacing) {
   const double length = power * (wish >= 5 * power ? 5 : wish >= 2 * power ? 2 : 1);
   const int pixels = static_cast<int>(std::lround(length / spacing.columns * canvas.zoom)), gap = 8 * canvas.line + 8;
   const cv::Point right(canvas.picture.cols - gap, canvas.picture.rows - gap), left(right.x - pixels, right.y);
-  for (const auto& [colour, more] : {std::pair{kBlack, 2}, {kWhite, 0}}) cv::line(canvas.picture, left, right, colour, 2 * canvas.line + more);
+  for (const auto& [colour, more] : {std::pair{kBlack, 2}, {kWhite, 0}})
+    cv::line(canvas.picture, left, right, colour, 2 * canvas.line + more);
   const std::string words = fmt::format("{:g} mm{}", length, spacing.at_detector ? " at detector" : "");
   canvas.write(words, {std::max(0, right.x - canvas.size_of(words).width), right.y - 3 * canvas.line - 4});
 }
@@ -116,7 +118,9 @@ void draw_scale(Canvas& canvas, const PixelSpacing& spacing) {
 class Strip {
  public:
   Strip(const Canvas& canvas, int lines)
-      : canvas_(canvas), height_(canvas.size_of("Ag").height + 6 * canvas.line), picture_(lines * height_ + height_ / 2, canvas.picture.cols, CV_8UC3, cv::Scalar(24, 24, 24)) {}
+      : canvas_(canvas),
+        height_(canvas.size_of("Ag").height + 6 * canvas.line),
+        picture_(lines * height_ + height_ / 2, canvas.picture.cols, CV_8UC3, cv::Scalar(24, 24, 24)) {}
   void write(int line, const std::string& words, int x, const cv::Scalar& colour = kWhite) {
     const int y = (line + 1) * height_ - 2 * canvas_.line;
     // Small enough to fit.
@@ -124,7 +128,8 @@ class Strip {
     cv::putText(picture_, drawable(words), {x, y}, kFont, canvas_.text * std::min(1.0, room), colour, canvas_.line, cv::LINE_AA);
   }
   void square(int line, int x, const cv::Scalar& colour) {
-    cv::rectangle(picture_, cv::Rect(x, line * height_ + height_ / 2 - height_ / 4, height_ / 2, height_ / 2), colour, cv::FILLED);
+    cv::rectangle(picture_, cv::Rect(x, line * height_ + height_ / 2 - height_ / 4, height_ / 2, height_ / 2), colour,
+                  cv::FILLED);
   }
   int height() const { return height_; }
   const cv::Mat& picture() const { return picture_; }
@@ -151,8 +156,8 @@ std::string legend_text(const std::string& name, const FoundClass& found, double
 
 }  // namespace
 
-cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const std::vector<std::string>& classes, const HighlightDrawing& drawing,
-                          bool forced) {
+cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const std::vector<std::string>& classes,
+                          const HighlightDrawing& drawing, bool forced) {
   Canvas canvas(found.shown);
   for (std::size_t c = 0; c < classes.size(); ++c) draw_class(canvas, found.classes[c], label_colour(c), drawing);
   if (slice.about.plane) draw_sides(canvas, *slice.about.plane);
@@ -163,7 +168,8 @@ cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const s
     strip.square(line, 6, label_colour(c));
     strip.write(line, legend_text(classes[c], found.classes[c], drawing.sure), 12 + strip.height() / 2);
   }
-  strip.write(line, std::string(kResearchOnly) + (forced ? "; the model was not made for this kind of picture" : ""), 6, cv::Scalar(120, 200, 255));
+  strip.write(line, std::string(kResearchOnly) + (forced ? "; the model was not made for this kind of picture" : ""), 6,
+              cv::Scalar(120, 200, 255));
   cv::Mat out;
   cv::vconcat(canvas.picture, strip.picture(), out);
   return out;

@@ -12,8 +12,8 @@ struct HighlightDrawing {
 
 // 8-bit BGR: the picture at its own size (small ones enlarged by a whole number), each region filled and outlined in its class's colour, hatched where
 // the model is not sure; letters of the patient's sides where the place is known, a scale bar where the spacing is; below it a legend, and what the picture is for.
-cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const std::vector<std::string>& classes, const HighlightDrawing& drawing,
-                          bool forced);
+cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const std::vector<std::string>& classes,
+                          const HighlightDrawing& drawing, bool forced);
 // One map over the picture, likewise with its scale and the same line below.
 cv::Mat map_overlay(const FoundPicture& found, const cv::Mat& values, double opacity);
 

@@ -47,16 +47,23 @@ ScoreOf region_score(const Model& model, const std::string& target, int top) {
   const RegionRules rules = highlight_head(model).rules();
   return [model, wanted, top, rules](const Tensor& logits) {
     std::vector<Found> all;
-    for (std::int64_t c = 0; c < logits.dim(1); ++c) all.push_back(found_in(logits, c, rules.thresholds.at(static_cast<std::size_t>(c))));
+    for (std::int64_t c = 0; c < logits.dim(1); ++c)
+      all.push_back(found_in(logits, c, rules.thresholds.at(static_cast<std::size_t>(c))));
     std::stable_sort(all.begin(), all.end(), [](const Found& a, const Found& b) { return a.pixels > b.pixels; });
-    const auto chosen = wanted ? *std::find_if(all.begin(), all.end(), [&](const Found& f) { return f.label == *wanted; }) : all.front();
-    ExplainedScore out{[chosen](const Var& y) { return weighted(y, chosen); }, [chosen](const Var& y) { return weighted(sigmoid(y), chosen); }, {}};
+    const auto chosen =
+        wanted ? *std::find_if(all.begin(), all.end(), [&](const Found& f) { return f.label == *wanted; }) : all.front();
+    ExplainedScore out{[chosen](const Var& y) { return weighted(y, chosen); },
+                       [chosen](const Var& y) { return weighted(sigmoid(y), chosen); },
+                       {}};
     const auto told = [&](const Found& f) {
-      return nlohmann::ordered_json{
-          {"class", model.classes().at(static_cast<std::size_t>(f.label))}, {"index", f.label}, {"probability", f.probability}, {"pixels", f.pixels}};
+      return nlohmann::ordered_json{{"class", model.classes().at(static_cast<std::size_t>(f.label))},
+                                    {"index", f.label},
+                                    {"probability", f.probability},
+                                    {"pixels", f.pixels}};
     };
     out.facts["predicted"] = nlohmann::ordered_json::array();
-    for (std::size_t i = 0; i < all.size() && i < static_cast<std::size_t>(top); ++i) out.facts["predicted"].push_back(told(all[i]));
+    for (std::size_t i = 0; i < all.size() && i < static_cast<std::size_t>(top); ++i)
+      out.facts["predicted"].push_back(told(all[i]));
     out.facts["target"] = told(chosen);
     return out;
   };

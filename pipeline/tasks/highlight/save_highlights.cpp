@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "datasets/scans/dicom_segmentation.hpp"
+#include "datasets/scans/header.hpp"
 #include "datasets/scans/nifti_write.hpp"
 #include "modules/core/dtype.hpp"
 #include "modules/io/files.hpp"
@@ -121,7 +123,8 @@ std::string number_of(std::size_t i) { return fmt::format("{:04}", i + 1); }
 
 }  // namespace
 
-Json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes, DType precision, double sure) {
+Json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes, DType precision,
+                    double sure) {
   Json json;
   put_name(json, "file", frame.source);
   json["precision"] = name_of(precision);
@@ -148,7 +151,8 @@ void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) 
   const bool one = answer.pictures.size() == 1;
   for (std::size_t i = 0; i < answer.pictures.size(); ++i)
     save_png(frame, one ? beside(frame.output, "overlay.png") : beside(frame.output, "overlays") / (number_of(i) + ".png"),
-             highlight_overlay(answer.pictures[i], answer.stack->slice(static_cast<int>(i)), classes_, options_.drawing, answer.forced));
+             highlight_overlay(answer.pictures[i], answer.stack->slice(static_cast<int>(i)), classes_, options_.drawing,
+                               answer.forced));
 }
 
 void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer) const {
@@ -177,10 +181,44 @@ void SaveHighlights::save_volumes(Frame& frame, const HighlightAnswer& answer) c
           return objects_ ? mask : cv::Mat(mask / 255);
         });
       if (options_.probability)
-        write_volume(frame, file(".probability.nii.gz"), answer, part, kShare, [&](const FoundPicture& p) { return p.classes[c].probability; });
+        write_volume(frame, file(".probability.nii.gz"), answer, part, kShare,
+                     [&](const FoundPicture& p) { return p.classes[c].probability; });
       if (options_.probability && !answer.pictures[0].classes[c].uncertainty.empty())
-        write_volume(frame, file(".uncertainty.nii.gz"), answer, part, kShare, [&](const FoundPicture& p) { return p.classes[c].uncertainty; });
+        write_volume(frame, file(".uncertainty.nii.gz"), answer, part, kShare,
+                     [&](const FoundPicture& p) { return p.classes[c].uncertainty; });
     }
+}
+
+// One object a volume. A source that nothing can refer to is no reason to lose the rest: it is noted.
+void SaveHighlights::save_segmentations(Frame& frame, const HighlightAnswer& answer) const {
+  if (!answer.stack->is_scan() || answer.stack->info().format != "DICOM") return;
+  std::vector<SegmentInfo> segments;
+  for (std::size_t c = 0; c < classes_.size(); ++c) segments.push_back({classes_[c].substr(0, 64), options_.codes[c]});
+  for (const Part& part : parts_of(*answer.stack)) {
+    std::vector<SourceFrame> sources;
+    std::vector<std::vector<cv::Mat>> masks(classes_.size());
+    for (std::size_t i = part.first; i < part.first + part.count; ++i) {
+      const Slice& slice = answer.stack->slice(static_cast<int>(i));
+      sources.push_back({read_header(slice.file), slice.frame, slice.about});
+      for (std::size_t c = 0; c < classes_.size(); ++c) masks[c].push_back(segment_of(answer.pictures[i].classes[c]));
+    }
+    const fs::path file = beside(frame.output, part.prefix + "seg.dcm");
+    const SegmentationOptions options{options_.fractional, options_.model, kResearchOnly, FOVEA_VERSION};
+    try {
+      write_output(file, [&] { write_segmentation(file, sources, segments, masks, options); });
+      frame.written.push_back(file);
+    } catch (const FileError&) { throw; } catch (const EnvironmentError&) {
+      throw;
+    } catch (const Error& e) { frame.notes.push_back(std::string("no DICOM segmentation: ") + e.what()); }
+  }
+}
+
+// Probabilities in steps of 1/255, or the mask.
+cv::Mat SaveHighlights::segment_of(const FoundClass& found) const {
+  cv::Mat out;
+  if (options_.fractional) found.probability.convertTo(out, CV_8U, 1 / 257.0);
+  else out = found.regions != 0;
+  return out;
 }
 
 void SaveHighlights::process(std::span<Frame> frames) {
@@ -190,6 +228,7 @@ void SaveHighlights::process(std::span<Frame> frames) {
     if (options_.overlay) save_overlays(frame, answer);
     if (one) save_picture(frame, answer.pictures[0]);
     if (!one || options_.nifti) save_volumes(frame, answer);
+    if (options_.segmentation) save_segmentations(frame, answer);
     save_maps(frame, answer);
     const std::string text = dump(highlight_json(frame, answer, classes_, precision_, options_.drawing.sure)) + "\n";
     write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });

@@ -20,8 +20,8 @@ std::map<std::string, fs::path> named_files(const std::string& pattern, std::vec
   const fs::path path(pattern);
   const std::string file = path.filename().string();
   const auto at = file.find(kName);
-  check(at != std::string::npos && pattern.find(kName) == pattern.rfind(kName), pattern, ": expected a path whose last part holds ", kName,
-        " once");
+  check(at != std::string::npos && pattern.find(kName) == pattern.rfind(kName), pattern,
+        ": expected a path whose last part holds ", kName, " once");
   const std::string before = file.substr(0, at), after = file.substr(at + std::string(kName).size());
   const FolderImages found = images_below(path.has_parent_path() ? path.parent_path() : fs::path("."));
   left_out.insert(left_out.end(), found.left_out.begin(), found.left_out.end());
@@ -44,14 +44,18 @@ cv::Mat one_channel(const fs::path& file) {
 class RegionScorer final : public AnswerScorer {
  public:
   std::string name() const override { return "regions"; }
-  std::string text() const override { return "Dice, curves, outlines and objects of regions that were written, against the true ones"; }
+  std::string text() const override {
+    return "Dice, curves, outlines and objects of regions that were written, against the true ones";
+  }
   void add_options(OptionList& o) override {
-    o.word("ANSWERS", answers_, "Masks or probabilities, such as 'found/{name}.jpg.vessel.probability.png'; 16 bits: 0 to 65535 is 0 to 1");
+    o.word("ANSWERS", answers_,
+           "Masks or probabilities, such as 'found/{name}.jpg.vessel.probability.png'; 16 bits: 0 to 65535 is 0 to 1");
     o.require();
     o.word("TRUTH", truth_, "The true masks, such as 'data/{name}_1stHO.png': the class where they are not 0");
     o.require();
     o.flag("--objects", objects_, "The values are numbers of objects");
-    o.word("--field-of-view", pictures_, "Pictures, such as 'data/{name}.jpg': count only what the lens shows, without the dark rim");
+    o.word("--field-of-view", pictures_,
+           "Pictures, such as 'data/{name}.jpg': count only what the lens shows, without the dark rim");
     o.number("--threshold", threshold_, 0, 1, "Probability from which a pixel counts as found");
   }
   void run() override {
@@ -78,8 +82,8 @@ class RegionScorer final : public AnswerScorer {
     return field_of_view(unit_range(read_photo(it->second), Preprocess::none(3)));
   }
   void add(const cv::Mat& answer, const cv::Mat& truth, const cv::Mat& counts, const fs::path& file) {
-    check(answer.size() == truth.size(), file.string(), ": expected ", truth.cols, "x", truth.rows, " pixels, got ", answer.cols, "x",
-          answer.rows);
+    check(answer.size() == truth.size(), file.string(), ": expected ", truth.cols, "x", truth.rows, " pixels, got ", answer.cols,
+          "x", answer.rows);
     cv::Mat probability;
     if (objects_) cv::Mat(answer != 0).convertTo(probability, CV_32F, 1 / 255.0);
     else answer.convertTo(probability, CV_32F, answer.depth() == CV_16U ? 1 / 65535.0 : 1 / 255.0);

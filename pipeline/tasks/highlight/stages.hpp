@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "modules/accepts.hpp"
+#include "modules/codes.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/tasks/highlight/answer.hpp"
 #include "pipeline/tasks/highlight/highlighter.hpp"
@@ -15,7 +16,8 @@ namespace fovea {
 // Opens the input: the frame's file, or all files of a series. "no model for ..." where the model was made for others.
 class LoadStack final : public Stage {
  public:
-  LoadStack(ImageStack::Options options, Accepts accepts, bool force) : options_(std::move(options)), accepts_(std::move(accepts)), force_(force) {}
+  LoadStack(ImageStack::Options options, Accepts accepts, bool force)
+      : options_(std::move(options)), accepts_(std::move(accepts)), force_(force) {}
   std::string_view name() const override { return "load"; }
   Contract contract() const override { return Contract().gives(kStack); }
   void process(std::span<Frame> frames) override;
@@ -46,7 +48,9 @@ class HighlightStack final : public Stage {
 };
 
 struct SaveHighlightsOptions {
-  bool overlay = true, mask = true, probability = true, nifti = false;
+  bool overlay = true, mask = true, probability = true, nifti = false, segmentation = false, fractional = false;
+  std::vector<ClassCodes> codes;  // one a class
+  std::string model;              // its name, for objects that say what made them
   HighlightDrawing drawing;
   double map_opacity = 0.5;
 };
@@ -54,7 +58,7 @@ struct SaveHighlightsOptions {
 // For the output "scan.dcm.json", of an input of one picture: "scan.dcm.overlay.png" to look at, and for each class "scan.dcm.<class>.mask.png" (255 where it is; where
 // objects are told apart "<class>.objects.png", their numbers), "<class>.probability.png" and "<class>.uncertainty.png" (16 bits, 65535 is 1); each map as
 // "<map>.png" to look at and "<map>.npy". Of several pictures "scan.dcm.overlays/0001.png" and so on, and volumes "<class>.mask.nii.gz",
-// "<class>.probability.nii.gz" with the place in the patient where it is known. The JSON comes last.
+// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm". The JSON comes last.
 class SaveHighlights final : public Stage {
  public:
   SaveHighlights(std::vector<std::string> classes, bool objects, DType precision, const SaveHighlightsOptions& options)
@@ -68,6 +72,8 @@ class SaveHighlights final : public Stage {
   void save_overlays(Frame& frame, const HighlightAnswer& answer) const;
   void save_maps(Frame& frame, const HighlightAnswer& answer) const;
   void save_volumes(Frame& frame, const HighlightAnswer& answer) const;
+  void save_segmentations(Frame& frame, const HighlightAnswer& answer) const;
+  cv::Mat segment_of(const FoundClass& found) const;
 
   std::vector<std::string> classes_;
   bool objects_;
@@ -76,7 +82,7 @@ class SaveHighlights final : public Stage {
 };
 
 // `sure`: regions of a lower mean probability are marked. {"file", "precision", "use", "pictures": [{"classes": [{"class", "regions": [...]}], ...}], "classes": [totals]}
-nlohmann::ordered_json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes, DType precision,
-                                      double sure);
+nlohmann::ordered_json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes,
+                                      DType precision, double sure);
 
 }  // namespace fovea

@@ -12,10 +12,13 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kHeader =
-    "file,picture,class,region,area_px,area_mm2,diameter_px,diameter_mm,length_px,length_mm,intensity,confidence,uncertainty,unsure\n";
+    "file,picture,class,region,area_px,area_mm2,diameter_px,diameter_mm,length_px,length_mm,intensity,confidence,uncertainty,"
+    "unsure\n";
 
 // Nothing where the answer does not say it.
-std::string number(const JsonValue& json, const char* key) { return json.has(key) ? fmt::format("{:.6g}", json.at(key).number()) : ""; }
+std::string number(const JsonValue& json, const char* key) {
+  return json.has(key) ? fmt::format("{:.6g}", json.at(key).number()) : "";
+}
 
 void add_lines(std::string& text, const JsonValue& answer, const std::string& file) {
   std::size_t at = 0;
@@ -24,9 +27,10 @@ void add_lines(std::string& text, const JsonValue& answer, const std::string& fi
     for (const JsonValue& c : picture.at("classes").items())
       for (const JsonValue& r : c.at("regions").items())
         text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(file), at, csv_field(c.at("class").text()),
-                            number(r, "number"), number(r, "area_px"), number(r, "area_mm2"), number(r, "diameter_px"), number(r, "diameter_mm"),
-                            number(r, "length_px"), number(r, "length_mm"), number(r.at("intensity"), "mean"), number(r, "confidence"),
-                            number(r, "uncertainty"), r.has("unsure") ? "yes" : "");
+                            number(r, "number"), number(r, "area_px"), number(r, "area_mm2"), number(r, "diameter_px"),
+                            number(r, "diameter_mm"), number(r, "length_px"), number(r, "length_mm"),
+                            number(r.at("intensity"), "mean"), number(r, "confidence"), number(r, "uncertainty"),
+                            r.has("unsure") ? "yes" : "");
   }
 }
 

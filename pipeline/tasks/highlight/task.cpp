@@ -40,7 +40,9 @@ class HighlightTask final : public Task {
   }
   std::unique_ptr<Operation> operation() const override { return highlight_operation(); }
   std::string examples() const override { return kExamples; }
-  ScoreOf score(const Model& model, const std::string& target, int top) const override { return region_score(model, target, top); }
+  ScoreOf score(const Model& model, const std::string& target, int top) const override {
+    return region_score(model, target, top);
+  }
 };
 
 }  // namespace

@@ -20,15 +20,20 @@ struct Keys {
 };
 
 Keys read_keys(Args& a) {
-  a.elsewhere("data", "a folder with images and masks/<class> or objects/<class>, or {images: PATTERN, masks: {class: PATTERN}, objects: ...}; required");
+  a.elsewhere("data",
+              "a folder with images and masks/<class> or objects/<class>, or {images: PATTERN, masks: {class: PATTERN}, objects: "
+              "...}; required");
   a.elsewhere("folds", "a table with the columns name and fold");
   a.elsewhere("validate", "what chooses the best: {names: [PATTERN]}, {every: N} or {fold: K} of what `test` leaves");
   a.elsewhere("test", "what is neither trained on nor chosen by, likewise: what `fovea eval` measures");
   Keys k;
   k.crop = a.get("crop", k.crop, "side of random crops; 0: whole pictures, as `preprocess` shows them", {0, 16384});
   k.batch = a.get("batch", k.batch, "crops a step", {1, 4096});
-  k.balance = a.get("balance", k.balance, "probability that a crop's middle is a pixel of a class, of each class that is there as often", {0, 1});
-  k.score = a.get("score", "dice", "what is best: dice (mean over pictures), pooled_dice (at the best threshold), objects (F1 at 0.5) or quality (panoptic)");
+  k.balance = a.get("balance", k.balance,
+                    "probability that a crop's middle is a pixel of a class, of each class that is there as often", {0, 1});
+  k.score = a.get(
+      "score", "dice",
+      "what is best: dice (mean over pictures), pooled_dice (at the best threshold), objects (F1 at 0.5) or quality (panoptic)");
   const std::vector<std::string> known{"dice", "pooled_dice", "objects", "quality"};
   check(std::find(known.begin(), known.end(), k.score) != known.end(), a.where(),
         ": score: expected dice, pooled_dice, objects or quality, got '", k.score, "'");
@@ -50,7 +55,9 @@ Validation scored(const HighlightMeasure& m, const std::string& score) {
   }
   if (!m.objects.empty()) {
     double f1 = 0, quality = 0;
-    for (const ObjectMetrics& o : m.objects) f1 += o.at(0).f1() / static_cast<double>(m.objects.size()), quality += o.panoptic_quality() / static_cast<double>(m.objects.size());
+    for (const ObjectMetrics& o : m.objects)
+      f1 += o.at(0).f1() / static_cast<double>(m.objects.size()),
+          quality += o.panoptic_quality() / static_cast<double>(m.objects.size());
     details["objects"] = f1, details["quality"] = quality;
   }
   return {details.at(score).get<double>(), details};
@@ -97,11 +104,12 @@ HighlightLossOptions losses_of(const Yaml& train, std::size_t classes) {
 }  // namespace
 
 std::vector<KeyGroup> highlight_keys() {
-  return {keys_read("train", [](Args& a) {
-            read_keys(a);
-            a.elsewhere("losses", "what is minimised: see train.losses");
-            a.elsewhere("augment", "random changes of the pictures: see train.augment");
-          }),
+  return {keys_read("train",
+                    [](Args& a) {
+                      read_keys(a);
+                      a.elsewhere("losses", "what is minimised: see train.losses");
+                      a.elsewhere("augment", "random changes of the pictures: see train.augment");
+                    }),
           keys_read("train.losses", [](Args& a) { read_highlight_loss(a, 1); }),
           keys_read("train.augment", [](Args& a) { read_region_augment(a); })};
 }
@@ -140,9 +148,10 @@ TrainJob highlight_training(const Yaml& recipe, const Model& model, const fs::pa
   auto validating = std::make_shared<const std::vector<RegionPicture>>(std::move(chosen.all));
   if (!validating->empty()) job.files["validation.csv"] = validation_table(*validating);
   const Shape input{1, model.preprocess().channels, source->crop().height, source->crop().width};
-  job.summary = fmt::format("{:.0f} M multiply-adds a crop of {} x {}; {} classes; {} pictures to train with, {} to choose by, {} kept for testing",
-                            static_cast<double>(model.multiply_adds(input)) / 1e6, input[3], input[2], model.classes().size(), pictures,
-                            validating->size(), parts.test.size());
+  job.summary = fmt::format(
+      "{:.0f} M multiply-adds a crop of {} x {}; {} classes; {} pictures to train with, {} to choose by, {} kept for testing",
+      static_cast<double>(model.multiply_adds(input)) / 1e6, input[3], input[2], model.classes().size(), pictures,
+      validating->size(), parts.test.size());
   job.source = std::move(source);
   job.loss = [losses](const NamedVars& outputs, const Batch& batch) { return highlight_loss(outputs, batch, losses); };
   job.validate = validation_of(validating, keys.score);

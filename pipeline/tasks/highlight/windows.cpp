@@ -8,8 +8,8 @@
 namespace fovea {
 namespace {
 
-constexpr double kSigma = 0.125;   // of the side, as nnU-Net's
-constexpr double kLeast = 1e-3;    // no pixel that counts counts for nothing
+constexpr double kSigma = 0.125;    // of the side, as nnU-Net's
+constexpr double kLeast = 1e-3;     // no pixel that counts counts for nothing
 constexpr double kMarginOf = 0.25;  // of the overlap
 
 // Where windows of `side` begin on an axis, evenly spread.

@@ -74,8 +74,9 @@ TEST_CASE("regions: patterns, and the parts of a training") {
   }
   std::ofstream(folder / "folds.csv") << "name,fold\nImage_01,0\nImage_02,0\nImage_03,1\nImage_04,1\nImage_05,2\nImage_06,2\n";
   const auto parts = [&](const std::string& more) {
-    return region_parts(Yaml::parse("data: {images: \"eyes/Image_0?.png\", masks: {vessel: \"eyes/{name}_1stHO.png\"}}\n" + more, "r.yaml"), {"vessel"},
-                        folder.path());
+    return region_parts(
+        Yaml::parse("data: {images: \"eyes/Image_0?.png\", masks: {vessel: \"eyes/{name}_1stHO.png\"}}\n" + more, "r.yaml"),
+        {"vessel"}, folder.path());
   };
   const RegionParts named = parts("test: {names: [\"Image_05\", \"Image_06*\"]}\nvalidate: {every: 2}\n");
   CHECK(names(named.test) == std::vector<std::string>{"Image_05", "Image_06"});
@@ -92,8 +93,9 @@ TEST_CASE("regions: patterns, and the parts of a training") {
   CHECK(fails_with([&] { parts("folds: folds.csv\ntest: {fold: 0}\n"); }, "does not name 'Image_02'"));
   std::ofstream(folder / "folds.csv") << "name,fold\nImage_01,x\n";
   CHECK(fails_with([&] { parts("folds: folds.csv\ntest: {fold: 0}\n"); }, "folds.csv:2: fold: expected a whole number"));
-  CHECK(fails_with([&] { region_parts(Yaml::parse("data: {images: \"eyes/*.png\", masks: {vessel: eyes}}", "r"), {"vessel"}, folder.path()); },
-                   "expected a path with {name}"));
+  CHECK(fails_with(
+      [&] { region_parts(Yaml::parse("data: {images: \"eyes/*.png\", masks: {vessel: eyes}}", "r"), {"vessel"}, folder.path()); },
+      "expected a path with {name}"));
 }
 
 TEST_CASE("regions: masks and objects as the network sees them") {
@@ -126,7 +128,7 @@ TEST_CASE("regions: masks and objects as the network sees them") {
   const RegionPicture half = fitted(picture, p);
   CHECK(half.values.size() == cv::Size(20, 10));
   CHECK(half.truth.masks[0].size() == cv::Size(20, 10));
-  CHECK(std::abs(4 * cv::countNonZero(half.truth.masks[0]) - cv::countNonZero(objects)) < 40)  /* half a pixel around */;
+  CHECK(std::abs(4 * cv::countNonZero(half.truth.masks[0]) - cv::countNonZero(objects)) < 40) /* half a pixel around */;
   CHECK(half.truth.objects[0].at<int>(5, 5) == 300);
 
   write_image(folder / "bad/images/x.png", grey(1));
@@ -192,8 +194,8 @@ TEST_CASE("regions: centre lines are thin, whole, and as long as what they stand
   const cv::Mat line = centre_lines(ring);
   CHECK(cv::countNonZero(line) > 200);
   cv::Mat parts;
-  CHECK(cv::connectedComponents(line, parts, 8) == 2);                // one, and the background
-  CHECK(cv::connectedComponents(line == 0, parts, 4, CV_32S) == 3);   // it still closes: inside and outside
+  CHECK(cv::connectedComponents(line, parts, 8) == 2);               // one, and the background
+  CHECK(cv::connectedComponents(line == 0, parts, 4, CV_32S) == 3);  // it still closes: inside and outside
   cv::Mat regions;
   ring.convertTo(regions, CV_32S, 1 / 255.0);
   const auto m = measure_regions(regions, ring, cv::Mat::ones(ring.size(), CV_32F), {}, {});
@@ -245,5 +247,6 @@ TEST_CASE("unit range: depth, percentiles, a window of the modality's units") {
   for (int i = 0; i < 1001; ++i) ramp.at<float>(0, i) = static_cast<float>(i);
   CHECK(unit_range(ramp, p).at<float>(0, 500) == Approx(0.5));
   CHECK(unit_range(ramp, p).at<float>(0, 1000) == 1);
-  CHECK(unit_range(cv::Mat(3, 3, CV_8U, cv::Scalar(9)), p).at<float>(1, 1) == Approx(0.5).margin(0.5));  // flat: no matter what, but a number
+  CHECK(unit_range(cv::Mat(3, 3, CV_8U, cv::Scalar(9)), p).at<float>(1, 1) ==
+        Approx(0.5).margin(0.5));  // flat: no matter what, but a number
 }

@@ -47,8 +47,8 @@ TEST_CASE("regions: picture and truth take the same way") {
   double different = 0, pixels = 0;
   for (int k = 0; k < 8; ++k) {
     const Batch b = source.batch(k);
-    const std::vector<double> image = b.input().values(), mask = b.targets.at("mask").values(), distance = b.targets.at("distance").values(),
-                              edges = b.targets.at("edges").values();
+    const std::vector<double> image = b.input().values(), mask = b.targets.at("mask").values(),
+                              distance = b.targets.at("distance").values(), edges = b.targets.at("edges").values();
     for (std::size_t i = 0; i < image.size(); ++i) {
       ++pixels, different += (image[i] >= 0.5) != (mask[i] == 1);
       if (mask[i] == 0) CHECK(distance[i] < 0.45);

@@ -36,7 +36,9 @@ void check_gradient(const std::function<Var(const Var&)>& loss, const Tensor& x,
     std::vector<double> up = x.values(), down = up;
     double along = 0;
     for (std::size_t i = 0; i < d.size(); ++i) up[i] += kStep * d[i], down[i] -= kStep * d[i], along += gradient[i] * d[i];
-    const double real = (loss(Var(Tensor::from(up, x.shape()))).value().item() - loss(Var(Tensor::from(down, x.shape()))).value().item()) / (2 * kStep);
+    const double real =
+        (loss(Var(Tensor::from(up, x.shape()))).value().item() - loss(Var(Tensor::from(down, x.shape()))).value().item()) /
+        (2 * kStep);
     CHECK(along == Approx(real).epsilon(tolerance).margin(1e-9));
   }
 }
@@ -50,7 +52,8 @@ TEST_CASE("tversky_loss") {
                                   TverskyOptions{.class_weights = Tensor::from(std::vector<double>{1, 0, 2}, {3})}})
     check_gradient([&](const Var& v) { return tversky_loss(v, Var(t), o); }, p, 1e-6);
   // One sample of one class by hand: tp 1.4, fp 0.3, fn 0.6.
-  const Var hand(Tensor::from(std::vector<double>{0.9, 0.5, 0.3}, {1, 1, 1, 3})), truth(Tensor::from(std::vector<double>{1, 1, 0}, {1, 1, 1, 3}));
+  const Var hand(Tensor::from(std::vector<double>{0.9, 0.5, 0.3}, {1, 1, 1, 3})),
+      truth(Tensor::from(std::vector<double>{1, 1, 0}, {1, 1, 1, 3}));
   const double index = (1.4 + 1) / (1.4 + 0.3 * 0.3 + 0.7 * 0.6 + 1);
   CHECK(tversky_loss(hand, truth, {.exponent = 1}).value().item() == Approx(1 - index));
   CHECK(tversky_loss(hand, truth, {.exponent = 0.75}).value().item() == Approx(std::pow(1 - index, 0.75)));

@@ -30,7 +30,9 @@ void write_image(const fs::path& file, const cv::Mat& pixels) {
 
 // A network that calls bright what is bright: one weight and one bias.
 Model threshold_model(const std::string& more = "") {
-  Model m = Model::from_recipe("fovea: 1\n" + more + "model:\n  head: {type: highlight, classes: [bright]}\npreprocess: {channels: 1, resize: none, window: [200, 100], mean: 0, std: 1}\n");
+  Model m = Model::from_recipe("fovea: 1\n" + more +
+                               "model:\n  head: {type: highlight, classes: [bright]}\npreprocess: {channels: 1, resize: none, "
+                               "window: [200, 100], mean: 0, std: 1}\n");
   m.params()->load({{"conv.weight", Tensor::full({1, 1, 1, 1}, 100)}, {"conv.bias", Tensor::full({1}, -50)}});
   return m;
 }
@@ -40,7 +42,8 @@ struct Run {
   std::vector<std::string> reasons;
 };
 
-Run highlight(const Model& model, const std::vector<std::string>& inputs, const fs::path& out, const std::map<std::string, std::string>& settings = {}) {
+Run highlight(const Model& model, const std::vector<std::string>& inputs, const fs::path& out,
+              const std::map<std::string, std::string>& settings = {}) {
   const auto operation = task_of(model).operation();
   OptionList options;
   operation->add_options(options);
@@ -176,9 +179,21 @@ TEST_CASE("highlight: pictures get millimetres only from who knows them", "[pipe
   const cv::Mat mask = read_image(folder / "px/p.png.bright.mask.png").pixels;
   CHECK(cv::countNonZero(mask != picture) == 0);
   CHECK(read_image(folder / "px/p.png.bright.probability.png").pixels.type() == CV_16U);
-  CHECK(fails_with([&] { highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"spacing", "0"}}); }, "--spacing: expected millimetres"));
-  CHECK(fails_with([&] { highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"window", "wide"}}); }, "expected WIDTH:LEVEL"));
-  CHECK(fails_with([&] { highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"write", "video"}}); }, "--write: expected overlay"));
+  CHECK(fails_with(
+      [&] {
+        highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"spacing", "0"}});
+      },
+      "--spacing: expected millimetres"));
+  CHECK(fails_with(
+      [&] {
+        highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"window", "wide"}});
+      },
+      "expected WIDTH:LEVEL"));
+  CHECK(fails_with(
+      [&] {
+        highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"write", "video"}});
+      },
+      "--write: expected overlay"));
 }
 
 TEST_CASE("highlight: trained on pictures with regions, measured, and its masks scored alike", "[pipeline]") {
@@ -201,11 +216,15 @@ TEST_CASE("highlight: trained on pictures with regions, measured, and its masks 
   }
   const std::string recipe =
       "fovea: 1\nmodel:\n  backbone: {type: resnet18, widths: [8, 8, 16, 16], stem_width: 8, features: [layer1, layer2]}\n"
-      "  neck: {type: unet_decoder, gate: attention_gate}\n  head: {type: highlight, classes: [disc, square], objects: true, deep_supervision: losses}\n"
+      "  neck: {type: unet_decoder, gate: attention_gate}\n  head: {type: highlight, classes: [disc, square], objects: true, "
+      "deep_supervision: losses}\n"
       "preprocess: {channels: 1, resize: none, mean: 0.3, std: 0.3}\n"
-      "train:\n  task: highlight\n  data: data\n  test: {every: 7}\n  validate: {every: 6}\n  crop: 32\n  batch: 4\n  balance: 0.5\n  steps: 120\n  score: dice\n"
-      "  losses: {cross_entropy: 1, dice: 1, focal: 1, focal_tversky: 0.5, cl_dice: 0.1, boundary: 0.1, distance: 2, class_weights: [1, 1], positive_weights: [1, 2]}\n"
-      "  augment: {flip: 0.5, rotate90: true, scale: [0.9, 1.1]}\n  log_every: 60\n  validate_every: 60\n  optimizer: {type: adam, lr: 0.01}\n";
+      "train:\n  task: highlight\n  data: data\n  test: {every: 7}\n  validate: {every: 6}\n  crop: 32\n  batch: 4\n  balance: "
+      "0.5\n  steps: 120\n  score: dice\n"
+      "  losses: {cross_entropy: 1, dice: 1, focal: 1, focal_tversky: 0.5, cl_dice: 0.1, boundary: 0.1, distance: 2, "
+      "class_weights: [1, 1], positive_weights: [1, 2]}\n"
+      "  augment: {flip: 0.5, rotate90: true, scale: [0.9, 1.1]}\n  log_every: 60\n  validate_every: 60\n  optimizer: {type: "
+      "adam, lr: 0.01}\n";
   std::ofstream(folder / "recipe.yaml") << recipe;
   std::atomic<bool> stop{false};
   REQUIRE(train(Yaml::parse(recipe, "recipe"), {folder.path(), folder / "run"}, stop));
@@ -222,7 +241,8 @@ TEST_CASE("highlight: trained on pictures with regions, measured, and its masks 
   CHECK(evaluator->table().find("objects") != std::string::npos);
 
   // The written masks and objects give the very numbers of the evaluation.
-  const Run run = highlight(model, {(folder / "data/images/10.png").string(), (folder / "data/images/17.png").string()}, folder / "out");
+  const Run run =
+      highlight(model, {(folder / "data/images/10.png").string(), (folder / "data/images/17.png").string()}, folder / "out");
   REQUIRE(run.result.done == 2);
   const auto score = [&](const std::string& what, const std::string& kind, bool objects) {
     const auto scorer = std::move(task.scorers().at(0));
@@ -235,7 +255,8 @@ TEST_CASE("highlight: trained on pictures with regions, measured, and its masks 
     return scorer->json();
   };
   const auto measured = evaluator->json();
-  CHECK(score("square.mask", "masks/square", false).at("classes").at(0).at("dice").get<double>() == Approx(measured.at("classes").at(1).at("dice").get<double>()));
+  CHECK(score("square.mask", "masks/square", false).at("classes").at(0).at("dice").get<double>() ==
+        Approx(measured.at("classes").at(1).at("dice").get<double>()));
   CHECK(score("disc.objects", "objects/disc", true).at("classes").at(0).at("objects").at("f1").get<double>() ==
         Approx(measured.at("classes").at(0).at("objects").at("f1").get<double>()));
   CHECK(score("disc.probability", "objects/disc", false).at("classes").at(0).at("roc_auc").get<double>() ==
