@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "modules/accepts.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/autograd/tap.hpp"
 #include "modules/core/budget.hpp"
 #include "modules/core/threads.hpp"
+#include "modules/io/accepts.hpp"
 #include "modules/io/files.hpp"
 #include "modules/io/name_map.hpp"
 #include "modules/io/safetensors.hpp"

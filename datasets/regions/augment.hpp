@@ -6,7 +6,7 @@
 
 #include "datasets/regions/picture.hpp"
 #include "modules/core/random.hpp"
-#include "modules/nn/args.hpp"
+#include "modules/io/yaml.hpp"
 
 namespace fovea {
 

@@ -22,27 +22,26 @@ namespace {
 
 using dicom::decimal_string;
 using dicom::must;
+using dicom::new_uid;
 using dicom::text_of;
 
 constexpr const char* kManufacturer = "Fovea";
 
 CodeSequenceMacro code_of(const Code& c) { return CodeSequenceMacro(c.value.c_str(), c.scheme.c_str(), c.meaning.c_str()); }
 
-std::string new_uid() {
-  char uid[65];
-  return dcmGenerateUniqueIdentifier(uid, SITE_INSTANCE_UID_ROOT);
-}
-
 // The source image of a derivation.
-const Code kSourceImage{"121322", "DCM", "Source image for image processing operation"}, kSegmentation{"113076", "DCM", "Segmentation"};
+const Code kSourceImage{"121322", "DCM", "Source image for image processing operation"},
+    kSegmentation{"113076", "DCM", "Segmentation"};
 
 class Writer {
  public:
-  Writer(const std::vector<SourceFrame>& sources, cv::Size size, const SegmentationOptions& options) : sources_(sources), options_(options) {
+  Writer(const std::vector<SourceFrame>& sources, cv::Size size, const SegmentationOptions& options)
+      : sources_(sources), options_(options) {
     for (const SourceFrame& s : sources)
       if (!headers_.count(s.header)) headers_.emplace(s.header, dicom::parse_header(s.header));
-    in_space_ = !text_of(first(), DCM_FrameOfReferenceUID).empty() &&
-                std::all_of(sources.begin(), sources.end(), [](const SourceFrame& s) { return s.about.plane && s.about.spacing; });
+    in_space_ =
+        !text_of(first(), DCM_FrameOfReferenceUID).empty() &&
+        std::all_of(sources.begin(), sources.end(), [](const SourceFrame& s) { return s.about.plane && s.about.spacing; });
     create(size);
     add_series();
     add_references();
@@ -52,10 +51,10 @@ class Writer {
     must(object_->getFrameOfReference().setFrameOfReferenceUID(new_uid().c_str()), "a frame of reference");
   }
 
-  void add_segment(const SegmentInfo& info) {
+  void add_segment(const CodedSegment& info) {
     DcmSegment* segment = nullptr;
-    must(DcmSegment::create(segment, info.label.c_str(), code_of(info.codes.category), code_of(info.codes.type), DcmSegTypes::SAT_AUTOMATIC,
-                            options_.algorithm.c_str()),
+    must(DcmSegment::create(segment, info.label.c_str(), code_of(info.codes.category), code_of(info.codes.type),
+                            DcmSegTypes::SAT_AUTOMATIC, options_.algorithm.c_str()),
          "a segment's label or codes");
     Uint16 number = 0;
     must(object_->addSegment(segment, number), "adding a segment");
@@ -72,8 +71,8 @@ class Writer {
     OFVector<FGBase*> groups;
     groups.push_back(&content), groups.push_back(derivation.get());
     const Vec3 o = plane_of(source).origin;
-    const std::unique_ptr<FGPlanePosPatient> place(
-        FGPlanePosPatient::createMinimal(decimal_string(o[0]).c_str(), decimal_string(o[1]).c_str(), decimal_string(o[2]).c_str()));
+    const std::unique_ptr<FGPlanePosPatient> place(FGPlanePosPatient::createMinimal(
+        decimal_string(o[0]).c_str(), decimal_string(o[1]).c_str(), decimal_string(o[2]).c_str()));
     check(place != nullptr, "DICOM: a place in the patient cannot be written");
     groups.push_back(place.get());
     const cv::Mat dense = mask.isContinuous() ? mask : mask.clone();
@@ -89,7 +88,8 @@ class Writer {
       must(data.putAndInsertString(DCM_PatientOrientation, text_of(first(), DCM_PatientOrientation).c_str()), "the orientation");
     }
     for (const DcmTagKey& tag : {DCM_BodyPartExamined, DCM_Laterality})
-      if (const std::string said = text_of(first(), tag); !said.empty()) must(data.putAndInsertString(tag, said.c_str()), "the body part");
+      if (const std::string said = text_of(first(), tag); !said.empty())
+        must(data.putAndInsertString(tag, said.c_str()), "the body part");
     // Of the moment, as they must be.
     OFString date, time;
     DcmDate::getCurrentDate(date), DcmTime::getCurrentTime(time);
@@ -104,13 +104,14 @@ class Writer {
   DcmDataset& first() { return *headers_.at(sources_.front().header); }
 
   void create(cv::Size size) {
-    const IODGeneralEquipmentModule::EquipmentInfo equipment(kManufacturer, options_.algorithm.c_str(), "0", options_.software.c_str());
+    const IODGeneralEquipmentModule::EquipmentInfo equipment(kManufacturer, options_.algorithm.c_str(), "0",
+                                                             options_.software.c_str());
     const ContentIdentificationMacro content("1", "SEGMENTATION", options_.description.c_str(), kManufacturer);
     DcmSegmentation* made = nullptr;
     const auto rows = static_cast<Uint16>(size.height), columns = static_cast<Uint16>(size.width);
-    must(options_.fractional
-             ? DcmSegmentation::createFractionalSegmentation(made, rows, columns, DcmSegTypes::SFT_PROBABILITY, 255, equipment, content)
-             : DcmSegmentation::createBinarySegmentation(made, rows, columns, equipment, content),
+    must(options_.fractional ? DcmSegmentation::createFractionalSegmentation(made, rows, columns, DcmSegTypes::SFT_PROBABILITY,
+                                                                             255, equipment, content)
+                             : DcmSegmentation::createBinarySegmentation(made, rows, columns, equipment, content),
          "a segmentation of this size");
     object_.reset(made);
   }
@@ -143,13 +144,16 @@ class Writer {
     IODMultiframeDimensionModule& dimensions = object_->getDimensions();
     const std::string made = new_uid();
     const OFString uid(made.c_str());
-    must(dimensions.addDimensionIndex(DCM_ReferencedSegmentNumber, uid, DCM_SegmentIdentificationSequence, "Segment"), "a dimension");
+    must(dimensions.addDimensionIndex(DCM_ReferencedSegmentNumber, uid, DCM_SegmentIdentificationSequence,
+                                      "ReferencedSegmentNumber"),
+         "a dimension");
     must(in_space_ ? dimensions.addDimensionIndex(DCM_ImagePositionPatient, uid, DCM_PlanePositionSequence, "Position")
                    : dimensions.addDimensionIndex(DCM_InStackPositionNumber, uid, DCM_FrameContentSequence, "Picture"),
          "a dimension");
     const PixelSpacing spacing = sources_.front().about.spacing.value_or(PixelSpacing{});
     FGPixelMeasures measures;
-    must(measures.setPixelSpacing((decimal_string(spacing.rows) + "\\" + decimal_string(spacing.columns)).c_str()), "the spacing");
+    must(measures.setPixelSpacing((decimal_string(spacing.rows) + "\\" + decimal_string(spacing.columns)).c_str()),
+         "the spacing");
     const std::string thickness = text_of(first(), DCM_SliceThickness);
     if (!thickness.empty()) static_cast<void>(measures.setSliceThickness(thickness.c_str()));
     else must(measures.setSliceThickness("1"), "the slices' thickness");
@@ -170,11 +174,13 @@ class Writer {
     return {{0, 0, static_cast<double>(source)}, {1, 0, 0}, {0, 1, 0}};
   }
   void take_places_off(DcmDataset& data) const {
-    for (const DcmTagKey& tag : {DCM_FrameOfReferenceUID, DCM_PositionReferenceIndicator}) static_cast<void>(data.findAndDeleteElement(tag));
+    for (const DcmTagKey& tag : {DCM_FrameOfReferenceUID, DCM_PositionReferenceIndicator})
+      static_cast<void>(data.findAndDeleteElement(tag));
     for (const DcmTagKey& groups : {DCM_SharedFunctionalGroupsSequence, DCM_PerFrameFunctionalGroupsSequence}) {
       DcmItem* frame = nullptr;
       for (long i = 0; data.findAndGetSequenceItem(groups, frame, i).good(); ++i) {
-        for (const DcmTagKey& tag : {DCM_PlanePositionSequence, DCM_PlaneOrientationSequence}) static_cast<void>(frame->findAndDeleteElement(tag));
+        for (const DcmTagKey& tag : {DCM_PlanePositionSequence, DCM_PlaneOrientationSequence})
+          static_cast<void>(frame->findAndDeleteElement(tag));
         if (!sources_.front().about.spacing) static_cast<void>(frame->findAndDeleteElement(DCM_PixelMeasuresSequence));
       }
     }
@@ -183,9 +189,11 @@ class Writer {
   FGDerivationImage* derivation_of(const SourceFrame& from) {
     DcmDataset& data = *headers_.at(from.header);
     ImageSOPInstanceReferenceMacro* reference = nullptr;
-    must(ImageSOPInstanceReferenceMacro::create(text_of(data, DCM_SOPClassUID).c_str(), text_of(data, DCM_SOPInstanceUID).c_str(), reference),
+    must(ImageSOPInstanceReferenceMacro::create(text_of(data, DCM_SOPClassUID).c_str(), text_of(data, DCM_SOPInstanceUID).c_str(),
+                                                reference),
          "a reference to the source");
-    if (dicom::is_multi_frame(text_of(data, DCM_SOPClassUID))) must(reference->addReferencedFrameNumber(static_cast<Uint16>(from.frame + 1)), "a frame of the source");
+    if (dicom::is_multi_frame(text_of(data, DCM_SOPClassUID)))
+      must(reference->addReferencedFrameNumber(static_cast<Uint16>(from.frame + 1)), "a frame of the source");
     auto derivation = std::make_unique<FGDerivationImage>();
     DerivationImageItem* item = nullptr;
     must(derivation->addDerivationImageItem(code_of(kSegmentation), options_.algorithm.c_str(), item), "a derivation");
@@ -206,17 +214,17 @@ class Writer {
 
 }  // namespace
 
-void write_segmentation(const fs::path& file, const std::vector<SourceFrame>& sources, const std::vector<SegmentInfo>& segments,
+void write_segmentation(const fs::path& file, const std::vector<SourceFrame>& sources, const std::vector<CodedSegment>& segments,
                         const std::vector<std::vector<cv::Mat>>& masks, const SegmentationOptions& options) {
-  check(!sources.empty() && !segments.empty() && masks.size() == segments.size(), "segmentation: expected sources, and masks for each of ",
-        segments.size(), " segments");
+  check(!sources.empty() && !segments.empty() && masks.size() == segments.size(),
+        "segmentation: expected sources, and masks for each of ", segments.size(), " segments");
   for (const auto& of_segment : masks)
     for (const cv::Mat& m : of_segment)
       check(of_segment.size() == sources.size() && m.type() == CV_8U && m.size() == masks[0][0].size(),
             "segmentation: expected a mask of 8 bits for each of ", sources.size(), " sources, all of one size");
   dicom::start();
   Writer writer(sources, masks[0][0].size(), options);
-  for (const SegmentInfo& s : segments) writer.add_segment(s);
+  for (const CodedSegment& s : segments) writer.add_segment(s);
   int frames = 0;
   for (std::size_t s = 0; s < segments.size(); ++s)
     for (std::size_t i = 0; i < sources.size(); ++i)

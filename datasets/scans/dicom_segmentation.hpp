@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "datasets/scans/scan.hpp"
-#include "modules/codes.hpp"
+#include "modules/io/codes.hpp"
 
 namespace fovea {
 
-struct SegmentInfo {
+struct CodedSegment {
   std::string label;  // at most 64 characters
   ClassCodes codes;
 };
@@ -24,16 +24,17 @@ struct SourceFrame {
 };
 
 struct SegmentationOptions {
-  bool fractional = false;   // probabilities instead of masks
-  std::string algorithm;     // its name: the model's
-  std::string description;   // of the series, at most 64 characters
-  std::string software;      // version
+  bool fractional = false;  // probabilities instead of masks
+  std::string algorithm;    // its name: the model's
+  std::string description;  // of the series, at most 64 characters
+  std::string software;     // version
 };
 
 // masks: of each segment one a source, u8, of the sources' size: not 0 where the segment is; fractional: 0 to 255 is 0 to 1. Empty masks are left out, unless all are.
 // Patient, study and frame of reference are those of the first source; without a frame of reference the object has none and is placed by its pixels. Error for sources of different
 // sizes, and for attributes that no valid object can be made of.
-void write_segmentation(const std::filesystem::path& file, const std::vector<SourceFrame>& sources, const std::vector<SegmentInfo>& segments,
-                        const std::vector<std::vector<cv::Mat>>& masks, const SegmentationOptions& options);
+void write_segmentation(const std::filesystem::path& file, const std::vector<SourceFrame>& sources,
+                        const std::vector<CodedSegment>& segments, const std::vector<std::vector<cv::Mat>>& masks,
+                        const SegmentationOptions& options);
 
 }  // namespace fovea

@@ -44,6 +44,11 @@ std::unique_ptr<DcmDataset> parse_header(const std::string& bytes) {
   return data;
 }
 
+std::string new_uid() {
+  char uid[65];
+  return dcmGenerateUniqueIdentifier(uid, SITE_INSTANCE_UID_ROOT);
+}
+
 std::string text_of(DcmItem& item, const DcmTagKey& tag) {
   OFString value;
   return item.findAndGetOFStringArray(tag, value).good() ? std::string(value.c_str(), value.length()) : std::string();
@@ -51,10 +56,13 @@ std::string text_of(DcmItem& item, const DcmTagKey& tag) {
 
 bool is_multi_frame(const std::string& sop_class) {
   const char* name = dcmFindNameOfUID(sop_class.c_str(), "");
-  constexpr std::string_view kSeveral[] = {"Enhanced",          "Multiframe",  "MultiFrame", "XRayAngiographic", "XRayRadiofluoroscopic", "NuclearMedicine",
-                                           "RTDose",            "WholeSlide",  "Tomosynthesis", "BreastProjection", "Segmentation",       "Tomography",
-                                           "ParametricMap",     "VideoEndoscopic", "VideoMicroscopic", "VideoPhotographic", "XRay3D"};
-  return std::any_of(std::begin(kSeveral), std::end(kSeveral), [&](std::string_view part) { return std::string_view(name).find(part) != std::string_view::npos; });
+  constexpr std::string_view kSeveral[] = {
+      "Enhanced",          "Multiframe", "MultiFrame",    "XRayAngiographic", "XRayRadiofluoroscopic",
+      "NuclearMedicine",   "RTDose",     "WholeSlide",    "Tomosynthesis",    "BreastProjection",
+      "Segmentation",      "Tomography", "ParametricMap", "VideoEndoscopic",  "VideoMicroscopic",
+      "VideoPhotographic", "XRay3D"};
+  return std::any_of(std::begin(kSeveral), std::end(kSeveral),
+                     [&](std::string_view part) { return std::string_view(name).find(part) != std::string_view::npos; });
 }
 
 std::string decimal_string(double value) {

@@ -13,6 +13,8 @@ namespace fovea::dicom {
 // allow. Error.
 std::unique_ptr<DcmDataset> parse_header(const std::string& bytes);
 
+std::string new_uid();
+
 // Empty where it is absent.
 std::string text_of(DcmItem& item, const DcmTagKey& tag);
 

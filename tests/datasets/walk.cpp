@@ -93,3 +93,21 @@ TEST_CASE("bad files: what passes is thrown on, what is the file's fault is list
   CHECK_THROWS_AS(listed(cv::Exception(cv::Error::StsNoMem, "", "", "", 1)), cv::Exception);
   CHECK(listed(cv::Exception(cv::Error::StsBadArg, "bad size", "", "", 1)).find("bad size") != std::string::npos);
 }
+
+TEST_CASE("walk: scans are taken by extension, and nameless ones by their first bytes") {
+  const test::Folder root;
+  for (const char* name : {"a.dcm", "b.IMA", "c.nii", "d.nii.gz", "e.tar.gz", "f.txt", "README", "g.png", "1.2.840.99"})
+    touch(root / name);
+  for (const char* name : {"IM000001", "sub/1.2.840.113619"}) {
+    touch(root / name);
+    std::ofstream(root / name) << std::string(128, '\0') << "DICM";
+  }
+  const auto walked = [&](bool scans) {
+    Names names;
+    Walk walk(root.path(), {.scans = scans}, std::nullopt);
+    while (const auto entry = walk.next()) names.push_back(entry->relative.string() + (entry->problem.empty() ? "" : " skipped"));
+    return names;
+  };
+  CHECK(walked(true) == Names{"IM000001", "a.dcm", "b.IMA", "c.nii", "d.nii.gz", "g.png", "sub/1.2.840.113619"});
+  CHECK(walked(false) == Names{"a.dcm skipped", "g.png"});
+}

@@ -186,6 +186,23 @@ Highlighter::Highlighter(Model model, HighlightOptions options)
   check(options_.window >= 0, "highlight: expected a window of 0 or more pixels, got ", options_.window);
 }
 
+std::vector<explain::Layer> Highlighter::layers(cv::Size window) const {
+  if (options_.keep.empty()) return {};
+  const std::lock_guard lock(mutex_);
+  auto& known = layers_[{window.height, window.width}];
+  if (known.empty())
+    known = explain::choose_layers(explain::layers_of(explained(model_), {1, model_.channels(), window.height, window.width}),
+                                   options_.keep, explain::kMapKinds, "highlight");
+  return known;
+}
+
+std::vector<std::string> Highlighter::maps() const {
+  const int side = up_to_multiple(64, stride_);
+  std::vector<std::string> names;
+  for (const explain::Layer& layer : layers({side, side})) names.push_back(layer.name);
+  return names;
+}
+
 Highlights Highlighter::operator()(const cv::Mat& values) const {
   const Preprocessed p = preprocess(values, model_.preprocess());
   const Tensor x = padded(p.tensor, stride_);
@@ -194,11 +211,7 @@ Highlights Highlighter::operator()(const cv::Mat& values) const {
                    : size.area() <= kWholePicture ? std::max(size.width, size.height)
                                                   : up_to_multiple(kWindow, stride_);
   const std::vector<cv::Rect> windows = cover(size, {side, side}, options_.overlap, stride_);
-  std::vector<explain::Layer> layers;
-  if (!options_.keep.empty())
-    layers = explain::choose_layers(explain::layers_of(explained(model_), {1, x.dim(1), windows[0].height, windows[0].width}),
-                                    options_.keep, explain::kMapKinds, "highlight");
-
+  const std::vector<explain::Layer> layers = this->layers(windows[0].size());
   const NetworkRun run(model_, options_, highlight_head(model_).rules().objects);
   Mean mean;
   std::vector<cv::Mat> maps;

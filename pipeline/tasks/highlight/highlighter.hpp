@@ -2,11 +2,14 @@
 // far its answers about mirrored copies lie apart.
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <opencv2/core.hpp>
 #include <string>
 #include <vector>
 
 #include "datasets/preprocess.hpp"
+#include "modules/explain/layers.hpp"
 #include "modules/heads/highlight.hpp"
 #include "modules/model.hpp"
 
@@ -37,17 +40,24 @@ struct Highlights {
 // What the model's head says. Error where it is for another task, and for models that do not see the whole picture (resize: crop).
 const HighlightHead& highlight_head(const Model& model);
 
+// Several threads may use one.
 class Highlighter {
  public:
   Highlighter(Model model, HighlightOptions options);
   // values: f32 in 0..1 as unit_range() gives them. Error; NotFinite where the network's answer is not.
   Highlights operator()(const cv::Mat& values) const;
   const Model& model() const { return model_; }
+  // Names of the maps that `keep` asks for. Error where it matches none.
+  std::vector<std::string> maps() const;
 
  private:
+  std::vector<explain::Layer> layers(cv::Size window) const;
+
   Model model_;
   HighlightOptions options_;
   int stride_;  // that windows begin at multiples of
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<int, int>, std::vector<explain::Layer>> layers_;  // by the size of windows
 };
 
 }  // namespace fovea

@@ -47,6 +47,7 @@ std::string unaccepted(const Accepts& a, const ImageStack& stack) {
 
 void LoadStack::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
+    if (frame.stream) continue;
     const auto files = frame.members.empty() ? std::vector<std::filesystem::path>{frame.input} : frame.members;
     auto stack = std::make_shared<const ImageStack>(files, page_of(frame.part), options_);
     const std::string reason = unaccepted(accepts_, *stack);

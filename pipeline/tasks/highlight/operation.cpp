@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "modules/core/glob.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
+#include "pipeline/stages/explain.hpp"
+#include "pipeline/stages/stream.hpp"
+#include "pipeline/tasks/highlight/analyzer.hpp"
 #include "pipeline/tasks/highlight/series.hpp"
 #include "pipeline/tasks/highlight/stages.hpp"
 #include "pipeline/tasks/highlight/tables.hpp"
@@ -16,7 +20,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kGates = "gates";
-constexpr std::array<std::string_view, 5> kWritten{"overlay", "mask", "probability", "nifti", "seg"};
+constexpr std::int64_t kTraced = 256;  // side of a picture to look for gates with
+constexpr std::array<std::string_view, 6> kWritten{"overlay", "mask", "probability", "nifti", "seg", "sc"};
 constexpr const char* kGateTaps = "**.spatial";
 
 // "0.5" or "0.5,0.4": mm from row to row, from column to column.
@@ -53,8 +58,8 @@ struct Settings {
     o.word("--spacing", spacing, "Millimetres a pixel, of files that do not say it: 0.5, or rows,columns as 0.5,0.4");
     o.hide_default();
     o.words("--write", write,
-            "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are), seg (DICOM segmentations "
-            "of DICOM files)");
+            "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are), seg and sc (of DICOM "
+            "files: segmentations, and overlays as secondary captures)");
     o.flag("--flips", run.flips,
            "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
     o.word("--maps", maps,
@@ -71,13 +76,21 @@ struct Settings {
     o.flag("--apart", apart, "Every file by itself: do not join the files of a series into a volume");
     o.flag("--force", force, "Also what the model was not made for; every output then says so");
   }
+  // Those that mean something for pictures one after another.
+  void add_stream_options(OptionList& o) {
+    o.flag("--flips", run.flips, "Look at each picture mirrored, too: better, four times slower");
+    o.number("--threshold", threshold, 0, 1,
+             "Probability from which a pixel belongs to a class, of every class (default: the model's own)");
+    o.hide_default();
+    o.number("--sure", save.drawing.sure, 0, 1, "Regions of a lower mean probability are hatched");
+  }
   void resolve() {
     for (const std::string& w : write)
       check(std::find(kWritten.begin(), kWritten.end(), w) != kWritten.end(),
-            "--write: expected overlay, mask, probability, nifti or seg, got '", w, "'");
+            "--write: expected overlay, mask, probability, nifti, seg or sc, got '", w, "'");
     const auto wanted = [&](const char* what) { return std::find(write.begin(), write.end(), what) != write.end(); };
     save.overlay = wanted("overlay"), save.mask = wanted("mask"), save.probability = wanted("probability"),
-    save.nifti = wanted("nifti"), save.segmentation = wanted("seg");
+    save.nifti = wanted("nifti"), save.segmentation = wanted("seg"), save.capture = wanted("sc");
     run.keep = maps == kGates ? kGateTaps : maps;
   }
   ImageStack::Options stack() const {
@@ -123,11 +136,22 @@ class Highlighting final : public Operation {
   bool runs_only() const override { return model().preprocess().resize != Preprocess::Resize::none; }
   nlohmann::json settings() const override { return settings_.json(); }
   bool takes_scans() const override { return true; }
+  bool takes_streams() const override { return true; }
+  void add_stream_options(OptionList& o) override { settings_.add_stream_options(o); }
+  std::unique_ptr<FrameAnalyzer> analyzer(bool maps) const override {
+    HighlightOptions run = settings_.run;
+    if (maps && run.keep.empty() && has_gates()) run.keep = kGateTaps;
+    return highlight_analyzer(std::make_shared<const Highlighter>(model(), run), rules_, settings_.save.drawing);
+  }
   InputMapping mapping() const override { return settings_.apart ? InputMapping{} : series_mapping(); }
   std::vector<StageSpec> stages(const Jobs& jobs) override {
     std::vector<StageSpec> stages;
     stages.push_back({std::make_unique<LoadStack>(settings_.stack(), accepts_, settings_.force), jobs.load, 1});
-    stages.push_back({std::make_unique<HighlightStack>(highlighter_, rules_, accepts_), jobs.process, jobs.threads});
+    auto pictures = std::make_unique<HighlightStack>(highlighter_, rules_, accepts_);
+    StreamOutputs outputs{.files = true, .drawn = settings_.save.overlay, .maps = highlighter_->maps(), .limit = 0};
+    auto both = std::make_unique<AnalyzeStreams>(
+        std::move(pictures), [this] { return analyzer(false); }, outputs);
+    stages.push_back({std::move(both), jobs.process, jobs.threads});
     return stages;
   }
   std::vector<StageSpec> save_stages(const Jobs& jobs) override {
@@ -159,6 +183,12 @@ class Highlighting final : public Operation {
   std::vector<std::string> summary_lines() const override { return {kResearchOnly}; }
 
  private:
+  // Whether the network has gates of positions that can be shown.
+  bool has_gates() const {
+    const Glob gates(kGateTaps);
+    const auto layers = explain::layers_of(explained(model()), {1, model().channels(), kTraced, kTraced});
+    return std::any_of(layers.begin(), layers.end(), [&](const explain::Layer& l) { return gates.matches(l.name); });
+  }
   // What people look at: overlays and maps.
   static bool shown_in_report(const std::string& file) {
     constexpr std::array<const char*, 4> kNumbers{".mask.png", ".objects.png", ".probability.png", ".uncertainty.png"};

@@ -30,9 +30,9 @@ struct Canvas {
   double text = 0.5;  // size of letters
   int line = 1;
 
-  explicit Canvas(const cv::Mat& shown) {
+  explicit Canvas(const cv::Mat& shown, bool enlarge = true) {
     const int shorter = std::min(shown.rows, shown.cols);
-    zoom = std::clamp((kSmallest + shorter - 1) / std::max(shorter, 1), 1, 8);
+    zoom = enlarge ? std::clamp((kSmallest + shorter - 1) / std::max(shorter, 1), 1, 8) : 1;
     cv::resize(in_colour(shown), picture, {}, zoom, zoom, zoom > 1 ? cv::INTER_CUBIC : cv::INTER_NEAREST);
     text = std::clamp(std::min(picture.rows, picture.cols) / 1100.0, 0.45, 2.0);
     line = std::max(1, static_cast<int>(std::lround(text * 2)));
@@ -173,6 +173,15 @@ cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const s
   cv::Mat out;
   cv::vconcat(canvas.picture, strip.picture(), out);
   return out;
+}
+
+cv::Mat region_drawing(const FoundPicture& found, const HighlightDrawing& drawing) {
+  Canvas canvas(found.shown, false);
+  for (std::size_t c = 0; c < found.classes.size(); ++c) draw_class(canvas, found.classes[c], label_colour(c), drawing);
+  canvas.text =
+      std::min(canvas.text, canvas.text * (canvas.picture.cols - 12) / std::max(1, canvas.size_of(kResearchOnly).width));
+  canvas.write(kResearchOnly, {6, canvas.picture.rows - 6});
+  return canvas.picture;
 }
 
 cv::Mat map_overlay(const FoundPicture& found, const cv::Mat& values, double opacity) {

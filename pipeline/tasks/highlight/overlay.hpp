@@ -14,6 +14,8 @@ struct HighlightDrawing {
 // the model is not sure; letters of the patient's sides where the place is known, a scale bar where the spacing is; below it a legend, and what the picture is for.
 cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const std::vector<std::string>& classes,
                           const HighlightDrawing& drawing, bool forced);
+// The regions alone, at the picture's own size, with the line about its use at its lower edge: for videos.
+cv::Mat region_drawing(const FoundPicture& found, const HighlightDrawing& drawing);
 // One map over the picture, likewise with its scale and the same line below.
 cv::Mat map_overlay(const FoundPicture& found, const cv::Mat& values, double opacity);
 

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "datasets/scans/dicom_capture.hpp"
 #include "datasets/scans/dicom_segmentation.hpp"
 #include "datasets/scans/header.hpp"
 #include "datasets/scans/nifti_write.hpp"
@@ -119,6 +120,18 @@ Json total_json(const HighlightAnswer& answer, std::size_t c, const std::string&
   return json;
 }
 
+bool is_dicom_stack(const ImageStack& stack) { return stack.is_scan() && stack.info().format == "DICOM"; }
+
+// A source that nothing can refer to is no reason to lose the rest: it is noted.
+void save_object(Frame& frame, const fs::path& file, const char* kind, const std::function<void(const fs::path&)>& write) {
+  try {
+    write_output(file, [&] { write(file); });
+    frame.written.push_back(file);
+  } catch (const FileError&) { throw; } catch (const EnvironmentError&) {
+    throw;
+  } catch (const Error& e) { frame.notes.push_back(std::string("no DICOM ") + kind + ": " + e.what()); }
+}
+
 std::string number_of(std::size_t i) { return fmt::format("{:04}", i + 1); }
 
 }  // namespace
@@ -148,11 +161,20 @@ void SaveHighlights::save_picture(Frame& frame, const FoundPicture& found) const
 }
 
 void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) const {
-  const bool one = answer.pictures.size() == 1;
-  for (std::size_t i = 0; i < answer.pictures.size(); ++i)
-    save_png(frame, one ? beside(frame.output, "overlay.png") : beside(frame.output, "overlays") / (number_of(i) + ".png"),
-             highlight_overlay(answer.pictures[i], answer.stack->slice(static_cast<int>(i)), classes_, options_.drawing,
-                               answer.forced));
+  const bool one = answer.pictures.size() == 1, captures = options_.capture && is_dicom_stack(*answer.stack);
+  const CaptureSeries series{captures ? new_series_uid() : "", kResearchOnly, FOVEA_VERSION, options_.model};
+  for (std::size_t i = 0; i < answer.pictures.size(); ++i) {
+    const Slice& slice = answer.stack->slice(static_cast<int>(i));
+    const cv::Mat drawn = highlight_overlay(answer.pictures[i], slice, classes_, options_.drawing, answer.forced);
+    const auto named = [&](const std::string& extension) {
+      return one ? beside(frame.output, "overlay" + extension) : beside(frame.output, "overlays") / (number_of(i) + extension);
+    };
+    if (options_.overlay) save_png(frame, named(".png"), drawn);
+    if (captures)
+      save_object(frame, named(".dcm"), "secondary capture", [&](const fs::path& file) {
+        write_capture(file, drawn, read_header(slice.file), slice.frame, series, static_cast<int>(i) + 1);
+      });
+  }
 }
 
 void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer) const {
@@ -189,11 +211,12 @@ void SaveHighlights::save_volumes(Frame& frame, const HighlightAnswer& answer) c
     }
 }
 
-// One object a volume. A source that nothing can refer to is no reason to lose the rest: it is noted.
+// One object a volume.
 void SaveHighlights::save_segmentations(Frame& frame, const HighlightAnswer& answer) const {
-  if (!answer.stack->is_scan() || answer.stack->info().format != "DICOM") return;
-  std::vector<SegmentInfo> segments;
+  if (!is_dicom_stack(*answer.stack)) return;
+  std::vector<CodedSegment> segments;
   for (std::size_t c = 0; c < classes_.size(); ++c) segments.push_back({classes_[c].substr(0, 64), options_.codes[c]});
+  const SegmentationOptions options{options_.fractional, options_.model, kResearchOnly, FOVEA_VERSION};
   for (const Part& part : parts_of(*answer.stack)) {
     std::vector<SourceFrame> sources;
     std::vector<std::vector<cv::Mat>> masks(classes_.size());
@@ -202,14 +225,8 @@ void SaveHighlights::save_segmentations(Frame& frame, const HighlightAnswer& ans
       sources.push_back({read_header(slice.file), slice.frame, slice.about});
       for (std::size_t c = 0; c < classes_.size(); ++c) masks[c].push_back(segment_of(answer.pictures[i].classes[c]));
     }
-    const fs::path file = beside(frame.output, part.prefix + "seg.dcm");
-    const SegmentationOptions options{options_.fractional, options_.model, kResearchOnly, FOVEA_VERSION};
-    try {
-      write_output(file, [&] { write_segmentation(file, sources, segments, masks, options); });
-      frame.written.push_back(file);
-    } catch (const FileError&) { throw; } catch (const EnvironmentError&) {
-      throw;
-    } catch (const Error& e) { frame.notes.push_back(std::string("no DICOM segmentation: ") + e.what()); }
+    save_object(frame, beside(frame.output, part.prefix + "seg.dcm"), "segmentation",
+                [&](const fs::path& file) { write_segmentation(file, sources, segments, masks, options); });
   }
 }
 
@@ -225,7 +242,7 @@ void SaveHighlights::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
     const HighlightAnswer answer = frame.results.take(kHighlighted);
     const bool one = answer.pictures.size() == 1;
-    if (options_.overlay) save_overlays(frame, answer);
+    if (options_.overlay || options_.capture) save_overlays(frame, answer);
     if (one) save_picture(frame, answer.pictures[0]);
     if (!one || options_.nifti) save_volumes(frame, answer);
     if (options_.segmentation) save_segmentations(frame, answer);

@@ -4,8 +4,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "modules/accepts.hpp"
-#include "modules/codes.hpp"
+#include "modules/io/accepts.hpp"
+#include "modules/io/codes.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/tasks/highlight/answer.hpp"
 #include "pipeline/tasks/highlight/highlighter.hpp"
@@ -48,7 +48,7 @@ class HighlightStack final : public Stage {
 };
 
 struct SaveHighlightsOptions {
-  bool overlay = true, mask = true, probability = true, nifti = false, segmentation = false, fractional = false;
+  bool overlay = true, mask = true, probability = true, nifti = false, segmentation = false, fractional = false, capture = false;
   std::vector<ClassCodes> codes;  // one a class
   std::string model;              // its name, for objects that say what made them
   HighlightDrawing drawing;
@@ -58,7 +58,8 @@ struct SaveHighlightsOptions {
 // For the output "scan.dcm.json", of an input of one picture: "scan.dcm.overlay.png" to look at, and for each class "scan.dcm.<class>.mask.png" (255 where it is; where
 // objects are told apart "<class>.objects.png", their numbers), "<class>.probability.png" and "<class>.uncertainty.png" (16 bits, 65535 is 1); each map as
 // "<map>.png" to look at and "<map>.npy". Of several pictures "scan.dcm.overlays/0001.png" and so on, and volumes "<class>.mask.nii.gz",
-// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm". The JSON comes last.
+// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm" and
+// the overlay as "scan.dcm.overlay.dcm". The JSON comes last.
 class SaveHighlights final : public Stage {
  public:
   SaveHighlights(std::vector<std::string> classes, bool objects, DType precision, const SaveHighlightsOptions& options)

@@ -27,15 +27,23 @@ Sources make_sources(const Folder& folder, int count, bool placed, bool spaced =
   Sources s;
   for (int i = 0; i < count; ++i) {
     DicomFile file(4, 6, counting(24, i));
-    file.put(DCM_Modality, "MR").put(DCM_SeriesInstanceUID, "1.2.3.4").put(DCM_StudyInstanceUID, "1.2.3").put(DCM_SOPInstanceUID, "1.2.3.4." + std::to_string(i + 1));
-    file.put(DCM_SOPClassUID, UID_MRImageStorage).put(DCM_PatientName, "Some^Body").put(DCM_PatientID, "P1").put(DCM_StudyDate, "1997.04.24").put(DCM_StudyTime, "14:04:38");
+    file.put(DCM_Modality, "MR")
+        .put(DCM_SeriesInstanceUID, "1.2.3.4")
+        .put(DCM_StudyInstanceUID, "1.2.3")
+        .put(DCM_SOPInstanceUID, "1.2.3.4." + std::to_string(i + 1));
+    file.put(DCM_SOPClassUID, UID_MRImageStorage)
+        .put(DCM_PatientName, "Some^Body")
+        .put(DCM_PatientID, "P1")
+        .put(DCM_StudyDate, "1997.04.24")
+        .put(DCM_StudyTime, "14:04:38");
     if (spaced) file.put(DCM_PixelSpacing, "0.75\\0.625").put(DCM_SliceThickness, "2.5");
     if (placed) file.put(DCM_FrameOfReferenceUID, "1.2.9").place(-20.1234567 - 1.5 * i, 30.7654321 + 2.0 * i, 100.5, kOblique);
     s.files.push_back(folder / ("s" + std::to_string(i) + ".dcm"));
     file.save(s.files.back());
   }
   s.stack = std::make_unique<ImageStack>(s.files, std::nullopt, ImageStack::Options{});
-  for (int i = 0; i < s.stack->size(); ++i) s.frames.push_back({read_header(s.stack->slice(i).file), s.stack->slice(i).frame, s.stack->slice(i).about});
+  for (int i = 0; i < s.stack->size(); ++i)
+    s.frames.push_back({read_header(s.stack->slice(i).file), s.stack->slice(i).frame, s.stack->slice(i).about});
   return s;
 }
 
@@ -61,9 +69,11 @@ std::string text(DcmItem& item, const DcmTagKey& tag) {
 TEST_CASE("scans: segmentation: geometry, pixels, sources and study come back", "[scans]") {
   const Folder folder;
   const Sources s = make_sources(folder, 3, true);
-  const std::vector<cv::Mat> vessel{mask_with({{1, 2}}), mask_with({{5, 3}, {0, 0}}), mask_with({})}, other{mask_with({}), mask_with({{2, 1}}), mask_with({{3, 3}})};
-  write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}, {"other", {{"85756007", "SCT", "Tissue"}, {"OTHER", "99FOVEA", "other"}}}}, {vessel, other},
-                     {.algorithm = "net", .description = "Research use only", .software = "1"});
+  const std::vector<cv::Mat> vessel{mask_with({{1, 2}}), mask_with({{5, 3}, {0, 0}}), mask_with({})},
+      other{mask_with({}), mask_with({{2, 1}}), mask_with({{3, 3}})};
+  write_segmentation(folder / "seg.dcm", s.frames,
+                     {{"vessel", kVessel}, {"other", {{"85756007", "SCT", "Tissue"}, {"OTHER", "99FOVEA", "other"}}}},
+                     {vessel, other}, {.algorithm = "net", .description = "Research use only", .software = "1"});
   const auto scan = open_scan(folder / "seg.dcm");
   REQUIRE(scan->info().frames == 4);  // empty masks are left out
   CHECK(scan->info().frame_of_reference == "1.2.9");
@@ -106,7 +116,8 @@ TEST_CASE("scans: segmentation: probabilities", "[scans]") {
   const Sources s = make_sources(folder, 1, true);
   cv::Mat p(4, 6, CV_8U);
   for (int i = 0; i < 24; ++i) p.ptr(0)[i] = static_cast<std::uint8_t>(10 * i);
-  write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}}, {{p}}, {.fractional = true, .algorithm = "net", .description = "d", .software = "1"});
+  write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}}, {{p}},
+                     {.fractional = true, .algorithm = "net", .description = "d", .software = "1"});
   cv::Mat got;
   open_scan(folder / "seg.dcm")->frame(0).convertTo(got, CV_8U);
   CHECK(cv::countNonZero(got != p) == 0);
@@ -120,10 +131,12 @@ TEST_CASE("scans: segmentation: without a frame of reference nothing is made up"
   const Folder folder;
   for (const bool spaced : {false, true}) {
     const Sources s = make_sources(folder, 1, false, spaced);
-    write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}}, {{mask_with({{1, 1}})}}, {.algorithm = "net", .description = "d", .software = "1"});
+    write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}}, {{mask_with({{1, 1}})}},
+                       {.algorithm = "net", .description = "d", .software = "1"});
     DcmFileFormat content;
     DcmDataset& data = data_of(content, folder / "seg.dcm");
-    for (const DcmTagKey& tag : {DCM_FrameOfReferenceUID, DCM_ImagePositionPatient, DCM_ImageOrientationPatient}) CHECK_FALSE(data.tagExists(tag, OFTrue));
+    for (const DcmTagKey& tag : {DCM_FrameOfReferenceUID, DCM_ImagePositionPatient, DCM_ImageOrientationPatient})
+      CHECK_FALSE(data.tagExists(tag, OFTrue));
     CHECK(data.tagExists(DCM_PixelSpacing, OFTrue) == spaced);
     CHECK(data.tagExists(DCM_PatientOrientation));  // which may be empty, but must be there
   }
@@ -132,14 +145,23 @@ TEST_CASE("scans: segmentation: without a frame of reference nothing is made up"
 TEST_CASE("scans: segmentation: nothing found is an object, too; what no object can be made of is refused", "[scans]") {
   const Folder folder;
   Sources s = make_sources(folder, 2, true);
-  write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}}, {{mask_with({}), mask_with({})}}, {.algorithm = "net", .description = "d", .software = "1"});
+  write_segmentation(folder / "seg.dcm", s.frames, {{"vessel", kVessel}}, {{mask_with({}), mask_with({})}},
+                     {.algorithm = "net", .description = "d", .software = "1"});
   CHECK(open_scan(folder / "seg.dcm")->info().frames == 1);
-  CHECK(fails_with([&] { write_segmentation(folder / "x.dcm", s.frames, {{"vessel", kVessel}}, {{mask_with({})}}, {}); }, "a mask of 8 bits for each of 2 sources"));
+  CHECK(fails_with(
+      [&] {
+        write_segmentation(folder / "x.dcm", s.frames, {{"vessel", kVessel}}, {{mask_with({})}}, {});
+      },
+      "a mask of 8 bits for each of 2 sources"));
   DicomFile nameless(4, 6, counting(24));
   nameless.put(DCM_SOPClassUID, UID_MRImageStorage).save(folder / "n.dcm");
   SourceFrame source{read_header(folder / "n.dcm"), 0, {}};
-  CHECK(fails_with([&] { write_segmentation(folder / "x.dcm", {source}, {{"vessel", kVessel}}, {{mask_with({})}}, {.algorithm = "n", .description = "d", .software = "1"}); },
-                   "unique identifiers"));
+  CHECK(fails_with(
+      [&] {
+        write_segmentation(folder / "x.dcm", {source}, {{"vessel", kVessel}}, {{mask_with({})}},
+                           {.algorithm = "n", .description = "d", .software = "1"});
+      },
+      "unique identifiers"));
   CHECK_FALSE(std::filesystem::exists(folder / "x.dcm"));
 }
 

@@ -118,6 +118,24 @@ constexpr Refused kRefused[] = {
     {"nibabel/row_major.dconn.nii", "not supported: CIFTI"},
 };
 
+// Sums over one frame, and where its voxel (1, 2) lies in the patient, as nibabel 5.0 says.
+struct DecodedVolume {
+  const char* file;
+  int rows, columns, frames, frame;
+  double sum, weighted;
+  Vec3 place;
+};
+
+constexpr DecodedVolume kVolumes[] = {
+    {"nibabel/anatomical.nii", 41, 33, 25, 12, 11555526, 548723935, {-30, 36, 8}},
+    {"nibabel/example4d.nii.gz", 96, 128, 48, 12, 2278092, 109312265, {-115.8551, 36.041858, 19.450598}},
+    {"nibabel/example_nifti2.nii.gz", 20, 32, 24, 6, 286984, 13254606, {-115.8551, 33.908689, 6.4241076}},
+    {"nibabel/functional.nii", 21, 17, 60, 1, 1328398.844, 60027497.85, {-28, 32, 8}},
+    {"nibabel/reoriented_anat_moved.nii", 26, 21, 22, 11, 2903052.962, 141480294.9, {31.297897, 39.977585, 16.400591}},
+    {"nibabel/resampled_anat_moved.nii", 21, 17, 3, 1, 2651222.226, 123215816, {-28, 32, 8}},
+    {"nibabel/standard.nii.gz", 5, 4, 7, 3, 1020, 6120, {-1, -6, 6}},
+};
+
 struct Sums {
   double plain = 0, weighted = 0, most = 0;
   double count = 0;
@@ -132,6 +150,7 @@ Sums sums_of(const cv::Mat& frame) {
     for (int x = 0; x < m.cols; ++x)
       for (int c = 0; c < m.channels(); ++c, ++number) {
         const double v = m.ptr<double>(y)[x * m.channels() + (m.channels() == 3 ? 2 - c : 0)];
+        if (!std::isfinite(v)) continue;  // nothing was measured there
         s.plain += v, s.weighted += v * (number % 97), s.most = std::max(s.most, std::abs(v)), s.count += 1;
       }
   return s;
@@ -165,9 +184,26 @@ TEST_CASE("scans: public DICOM files are decoded as by other readers, or refused
     seen.insert(r.file);
     CHECK(test::fails_with([&] { open_scan(folder / r.file)->frame(0); }, r.reason));
   }
-  // None was forgotten.
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "pydicom")) {
-    INFO(entry.path());
-    CHECK(seen.count("pydicom/" + entry.path().filename().string()) == 1);
+  for (const DecodedVolume& d : kVolumes) {
+    INFO(d.file);
+    seen.insert(d.file);
+    const auto scan = open_scan(folder / d.file);
+    CHECK(scan->info().frames == d.frames);
+    const cv::Mat frame = scan->frame(d.frame);
+    CHECK(frame.size() == cv::Size(d.columns, d.rows));
+    const Sums s = sums_of(frame);
+    const double each = s.most * std::ldexp(1, -24);
+    CHECK(std::abs(s.plain - d.sum) <= each * s.count + 1e-9 * std::abs(d.sum));
+    CHECK(std::abs(s.weighted - d.weighted) <= 96 * each * s.count + 1e-9 * std::abs(d.weighted));
+    const FrameInfo about = scan->frame_info(d.frame);
+    REQUIRE((about.plane && about.spacing));
+    const Vec3 place = about.plane->at(1, 2, *about.spacing);
+    for (std::size_t k = 0; k < 3; ++k) CHECK(std::abs(place[k] - d.place[k]) < 1e-4);
   }
+  // None was forgotten.
+  for (const char* part : {"pydicom", "nibabel"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder / part)) {
+      INFO(entry.path());
+      CHECK(seen.count(part + ("/" + entry.path().filename().string())) == 1);
+    }
 }

@@ -1,4 +1,4 @@
-#include "modules/codes.hpp"
+#include "modules/io/codes.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -15,8 +15,10 @@ Code read_code(const Yaml& y) {
   for (const Yaml& item : y.items()) parts.push_back(item.scalar());
   check(parts.size() == 3, y.where(), ": expected a code as [value, scheme, meaning], got ", parts.size(), " parts");
   const bool fit = parts[0].size() <= kLongestCode && parts[1].size() <= kLongestCode && parts[2].size() <= kLongestMeaning &&
-                   std::none_of(parts.begin(), parts.end(), [](const std::string& p) { return p.empty() || p.find('\\') != std::string::npos; });
-  check(fit, y.where(), ": expected a value and a scheme of 1 to ", kLongestCode, " characters and a meaning of 1 to ", kLongestMeaning);
+                   std::none_of(parts.begin(), parts.end(),
+                                [](const std::string& p) { return p.empty() || p.find('\\') != std::string::npos; });
+  check(fit, y.where(), ": expected a value and a scheme of 1 to ", kLongestCode, " characters and a meaning of 1 to ",
+        kLongestMeaning);
   return {parts[0], parts[1], parts[2]};
 }
 

@@ -1,4 +1,4 @@
-#include "modules/accepts.hpp"
+#include "modules/io/accepts.hpp"
 
 namespace fovea {
 

@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+"""`fovea highlight` over a study as a hospital has it: a series whose files' names tell nothing, a volume, a picture, rubbish. The segmentation is judged by
+dciodvfy and read by pydicom; nothing that is written beside DICOM names the patient.
+
+usage: highlight.py FOVEA
+"""
+import gzip
+import json
+import shutil
+import struct
+import subprocess
+import sys
+
+import program
+
+try:
+    import numpy
+    import pydicom
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from PIL import Image
+except ImportError as missing:
+    program.skip(str(missing))
+
+NAME, IDENTITY, BORN = "Doe^Jane", "SECRET-4711", "19700131"
+ORIENTATION = [0.8, 0.6, 0, 0, 0, -1]
+NORMAL = numpy.cross(ORIENTATION[:3], ORIENTATION[3:])
+STEP = 2.5
+
+
+def slice_file(file, number, bright):
+    """One of a series along the normal of an oblique plane."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.4711.{number + 1}"
+    meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    d = FileDataset(str(file), {}, file_meta=meta, preamble=bytes(128))
+    d.is_little_endian, d.is_implicit_VR = True, False
+    d.SOPClassUID, d.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    d.PatientName, d.PatientID, d.PatientBirthDate, d.PatientSex = NAME, IDENTITY, BORN, "F"
+    d.StudyInstanceUID, d.SeriesInstanceUID, d.FrameOfReferenceUID = "1.2.826.0.1.47", "1.2.826.0.1.471", "1.2.826.0.1.4712"
+    d.StudyDate, d.StudyTime, d.StudyID, d.AccessionNumber, d.ReferringPhysicianName = "20240229", "101500", "S1", "A1", "Who^Doctor"
+    d.Modality, d.SeriesNumber, d.InstanceNumber, d.Manufacturer = "MR", 3, (number * 7) % 10, "Maker"
+    d.ImagePositionPatient = [round(float(v), 6) for v in numpy.array([-20, 30, 100]) + number * STEP * NORMAL]
+    d.ImageOrientationPatient, d.PixelSpacing, d.SliceThickness = ORIENTATION, [0.75, 0.5], STEP
+    d.Rows, d.Columns, d.SamplesPerPixel, d.PhotometricInterpretation = 20, 24, 1, "MONOCHROME2"
+    d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = 16, 12, 11, 0
+    pixels = numpy.full((20, 24), 10, numpy.uint16)
+    for row, column in bright:
+        pixels[row, column] = 190
+    d.PixelData = pixels.tobytes()
+    d.save_as(str(file), write_like_original=False)
+
+
+def volume_file(file):
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, 6, 5, 4, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, 16, 32)
+    struct.pack_into("<8f", header, 76, 1, 0.5, 0.25, 2, 0, 0, 0, 0)
+    struct.pack_into("<f", header, 108, 352)
+    header[123] = 2
+    struct.pack_into("<hh", header, 252, 0, 1)
+    struct.pack_into("<12f", header, 280, 0.5, 0, 0, 1, 0, 0.25, 0, 2, 0, 0, 2, 3)
+    header[344:348] = b"n+1\0"
+    voxels = numpy.full((4, 5, 6), 10, numpy.float32)
+    voxels[2, 3, 4] = 190
+    file.write_bytes(gzip.compress(bytes(header) + voxels.tobytes()))
+
+
+def make_model(fovea, folder):
+    """Bright is what is brighter than the middle of the window."""
+    recipe = folder / "bright.yaml"
+    recipe.write_text(
+        "fovea: 1\nlicense: {weights: CC0-1.0, data: none}\ncodes: {bright: {category: [49755003, SCT, Morphologically Altered Structure], type: [52988006, SCT, Lesion]}}\n"
+        "model: {head: {type: highlight, classes: [bright]}}\npreprocess: {channels: 1, resize: none, window: [200, 100], mean: 0, std: 1}\n")
+    program.write_safetensors(folder / "w.safetensors", {"conv.weight": ("F32", [1, 1, 1, 1], struct.pack("<f", 100)), "conv.bias": ("F32", [1], struct.pack("<f", -50))}, {})
+    fovea.run("import", folder / "w.safetensors", "--recipe", recipe, "-o", folder / "bright.safetensors")
+    return folder / "bright.safetensors"
+
+
+def check_valid(file):
+    """By the verifier of Debian's dicom3tools."""
+    if not shutil.which("dciodvfy"):
+        return
+    verdict = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True)
+    errors = [line for line in (verdict.stdout + verdict.stderr).splitlines() if line.startswith("Error")]
+    assert not errors, errors
+
+
+def check_capture(file):
+    check_valid(file)
+    capture = pydicom.dcmread(str(file))
+    assert capture.PatientName == NAME and capture.StudyInstanceUID == "1.2.826.0.1.47" and capture.Modality == "OT"
+    assert capture.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.826.0.1.4711.3", capture.SourceImageSequence
+    drawn = numpy.frombuffer(capture.PixelData, numpy.uint8).reshape(capture.Rows, capture.Columns, 3)
+    shown = numpy.asarray(Image.open(file.with_suffix(".png")).convert("RGB"))
+    assert (drawn == shown).all(), file
+
+
+def check_segmentation(file, bright):
+    check_valid(file)
+    seg = pydicom.dcmread(str(file))
+    assert seg.PatientName == NAME and seg.PatientID == IDENTITY and seg.StudyInstanceUID == "1.2.826.0.1.47"
+    assert seg.SeriesInstanceUID != "1.2.826.0.1.471" and seg.FrameOfReferenceUID == "1.2.826.0.1.4712"
+    assert seg.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue == "52988006"
+    assert "not for diagnosis" in seg.SeriesDescription, seg.SeriesDescription
+    refs = seg.ReferencedSeriesSequence[0]
+    assert refs.SeriesInstanceUID == "1.2.826.0.1.471" and len(refs.ReferencedInstanceSequence) == 5
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    spacing = [float(v) for v in shared.PixelMeasuresSequence[0].PixelSpacing]
+    axes = numpy.array([float(v) for v in shared.PlaneOrientationSequence[0].ImageOrientationPatient]).reshape(2, 3)
+    found = set()
+    bits = numpy.unpackbits(numpy.frombuffer(seg.PixelData, numpy.uint8), bitorder="little")
+    for index, frame in enumerate(seg.PerFrameFunctionalGroupsSequence):
+        source = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        number = int(source.rsplit(".", 1)[1]) - 1
+        origin = numpy.array([float(v) for v in frame.PlanePositionSequence[0].ImagePositionPatient])
+        mask = bits[index * 480:(index + 1) * 480].reshape(20, 24)
+        for row, column in zip(*numpy.nonzero(mask)):
+            place = origin + axes[0] * column * spacing[1] + axes[1] * row * spacing[0]
+            want = numpy.array([-20, 30, 100]) + number * STEP * NORMAL + numpy.array(ORIENTATION[:3]) * column * 0.5 + numpy.array(ORIENTATION[3:]) * row * 0.75
+            assert numpy.abs(place - want).max() < 1e-4, (place, want)
+            found.add((number, int(row), int(column)))
+    assert found == bright, found
+
+
+def check_study(fovea, folder, model):
+    study, out = folder / "study", folder / "out"
+    (study / "series").mkdir(parents=True)
+    bright = {(2, 3, 7), (2, 3, 8), (3, 3, 8), (4, 19, 23)}
+    for number in range(5):
+        slice_file(study / "series" / f"IM{(number * 2) % 5}", number, {(r, c) for n, r, c in bright if n == number})
+    volume_file(study / "volume.nii.gz")
+    picture = numpy.zeros((30, 40), numpy.uint8)
+    picture[5:15, 10:30] = 255
+    Image.fromarray(picture).save(study / "picture.png")
+    (study / "broken.dcm").write_bytes((study / "series" / "IM0").read_bytes()[:600])
+    (study / "notes.txt").write_text("no scan")
+    (study / "empty.nii.gz").write_bytes(b"")
+    done = fovea.run("highlight", study, "-m", model, "-o", out, "--write", "overlay", "mask", "probability", "seg", "sc", "--report", code=program.QUARANTINED)
+    assert "Research use only, not for diagnosis" in done.stdout, done.stdout
+    answers = sorted(p.name for p in out.rglob("*.json"))
+    series = [a for a in answers if a.startswith("series-")]
+    assert len(series) == 1 and "picture.png.json" in answers and "volume.nii.gz.json" in answers, answers
+    told = json.loads((out / "series" / series[0]).read_text())
+    assert told["classes"][0]["regions"] == 2, told["classes"]
+    assert abs(told["classes"][0]["volume_mm3"] - 4 * 0.75 * 0.5 * STEP) < 1e-9, told["classes"]
+    captures = sorted((out / "series" / series[0].replace(".json", ".overlays")).glob("*.dcm"))
+    assert len(captures) == 5, captures
+    check_capture(captures[2])
+    check_segmentation(out / "series" / series[0].replace(".json", ".seg.dcm"), bright)
+    region = json.loads((out / "volume.nii.gz.json").read_text())["pictures"][2]["classes"][0]["regions"][0]
+    assert numpy.allclose(region["centre_in_patient_mm"], [-(1 + 4 * 0.5), -(2 + 3 * 0.25), 3 + 2 * 2]), region
+    assert json.loads((out / "picture.png.json").read_text())["classes"][0]["pixels"] == 200
+    reasons = {json.loads(line)["input"].rsplit("/", 1)[-1]: json.loads(line).get("reason", "") for line in (out / "fovea-ledger.jsonl").read_text().splitlines() if '"reason"' in line}
+    assert "truncated" in reasons["broken.dcm"] or "missing" in reasons["broken.dcm"], reasons
+    assert set(reasons) == {"broken.dcm", "empty.nii.gz"}, reasons
+    rows = (out / "regions.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3 + 1 + 1, rows
+    for file in out.rglob("*"):
+        if file.is_file() and file.suffix != ".dcm":
+            text = file.read_bytes()
+            if file.suffix == ".gz":
+                text = gzip.decompress(text)
+            for secret in (NAME, "Jane", IDENTITY, BORN, "Who^Doctor"):
+                assert secret.encode() not in text, f"{file} tells {secret}"
+    for secret in (NAME, IDENTITY, BORN):
+        assert secret not in done.stdout + done.stderr, done
+    again = fovea.run("highlight", study, "-m", model, "-o", out, "--write", "overlay", "mask", "probability", "seg", "sc", "--report", code=program.QUARANTINED)
+    assert "up to date" in again.stdout, again.stdout
+
+
+def main():
+    fovea = program.Program(sys.argv[1])
+    with program.scratch("highlight") as folder:
+        check_study(fovea, folder, make_model(fovea, folder))
+
+
+if __name__ == "__main__":
+    main()
