@@ -215,9 +215,17 @@ std::vector<bool> PartRule::takes(const std::vector<RegionFiles>& files) const {
   return out;
 }
 
+fs::path folds_file(const Yaml& train, const fs::path& root) {
+  if (!train.has("folds")) return {};
+  const Yaml& y = train.at("folds");
+  const fs::path file = root / y.scalar();
+  // "recipes/chest.yaml:12" is where the key stands.
+  return fs::exists(file) ? file : fs::path(y.where()).parent_path() / y.scalar();
+}
+
 RegionParts region_parts(const Yaml& train, const std::vector<std::string>& classes, const fs::path& root) {
   RegionList list = list_regions(train.at("data"), classes, root);
-  const fs::path folds = train.has("folds") ? root / train.at("folds").scalar() : fs::path();
+  const fs::path folds = folds_file(train, root);
   RegionParts parts;
   parts.bad = std::move(list.bad);
   for (const auto& [key, part] : {std::pair{"test", &parts.test}, {"validate", &parts.validate}}) {

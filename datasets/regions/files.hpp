@@ -51,6 +51,9 @@ class PartRule {
   std::filesystem::path folds_;
 };
 
+// The table that `train:` names, below `root`, else beside the recipe; empty where it names none.
+std::filesystem::path folds_file(const Yaml& train, const std::filesystem::path& root);
+
 // The three parts of a recipe's `train:`. `test` (what a model is measured on in the end) is taken out first, then `validate` (what chooses the checkpoint and
 // thresholds) of what is left; the rest is trained on.
 struct RegionParts {

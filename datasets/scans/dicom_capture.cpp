@@ -39,8 +39,9 @@ const DcmTagKey kCopied[] = {DCM_SpecificCharacterSet,
                              DCM_BodyPartExamined,
                              DCM_Laterality};
 // Those that must be there, if empty.
-const DcmTagKey kNeeded[] = {DCM_PatientName,   DCM_PatientID, DCM_PatientBirthDate,       DCM_PatientSex,      DCM_StudyDate,        DCM_StudyTime,
-                             DCM_StudyID,       DCM_Laterality, DCM_ReferringPhysicianName, DCM_AccessionNumber, DCM_PatientOrientation};
+const DcmTagKey kNeeded[] = {
+    DCM_PatientName, DCM_PatientID,  DCM_PatientBirthDate,       DCM_PatientSex,      DCM_StudyDate,         DCM_StudyTime,
+    DCM_StudyID,     DCM_Laterality, DCM_ReferringPhysicianName, DCM_AccessionNumber, DCM_PatientOrientation};
 
 class Capture {
  public:
@@ -52,7 +53,9 @@ class Capture {
       if (!data().tagExists(tag)) must(data().insertEmptyElement(tag), "an empty attribute");
   }
 
-  void put(const DcmTagKey& tag, const std::string& value) { must(data().putAndInsertString(tag, value.c_str()), "an attribute"); }
+  void put(const DcmTagKey& tag, const std::string& value) {
+    must(data().putAndInsertString(tag, value.c_str()), "an attribute");
+  }
   void put(const DcmTagKey& tag, Uint16 value) { must(data().putAndInsertUint16(tag, value), "an attribute"); }
 
   void put_pixels(const cv::Mat& bgr) {
@@ -70,7 +73,8 @@ class Capture {
     const std::string sop_class = text_of(*source_, DCM_SOPClassUID);
     must(item->putAndInsertString(DCM_ReferencedSOPClassUID, sop_class.c_str()), "a reference");
     must(item->putAndInsertString(DCM_ReferencedSOPInstanceUID, text_of(*source_, DCM_SOPInstanceUID).c_str()), "a reference");
-    if (dicom::is_multi_frame(sop_class)) must(item->putAndInsertString(DCM_ReferencedFrameNumber, std::to_string(frame + 1).c_str()), "a reference");
+    if (dicom::is_multi_frame(sop_class))
+      must(item->putAndInsertString(DCM_ReferencedFrameNumber, std::to_string(frame + 1).c_str()), "a reference");
     must(item->findOrCreateSequenceItem(DCM_PurposeOfReferenceCodeSequence, purpose, -2), "a reference");
     must(purpose->putAndInsertString(DCM_CodeValue, "121322"), "a reference");
     must(purpose->putAndInsertString(DCM_CodingSchemeDesignator, "DCM"), "a reference");
@@ -104,15 +108,19 @@ class Capture {
 
 std::string new_series_uid() { return dicom::new_uid(); }
 
-void write_capture(const fs::path& file, const cv::Mat& bgr, const std::string& header, int source_frame, const CaptureSeries& series, int number) {
-  check(bgr.type() == CV_8UC3 && bgr.rows <= 65535 && bgr.cols <= 65535, "capture: expected a picture of 8 bits and 3 channels, up to 65535 pixels a side");
+void write_capture(const fs::path& file, const cv::Mat& bgr, const std::string& header, int source_frame,
+                   const CaptureSeries& series, int number) {
+  check(bgr.type() == CV_8UC3 && bgr.rows <= 65535 && bgr.cols <= 65535,
+        "capture: expected a picture of 8 bits and 3 channels, up to 65535 pixels a side");
   dicom::start();
   Capture c(header);
   c.put(DCM_SOPClassUID, std::string(UID_SecondaryCaptureImageStorage)), c.put(DCM_SOPInstanceUID, dicom::new_uid());
-  c.put(DCM_Modality, std::string("OT")), c.put(DCM_ConversionType, std::string("WSD")), c.put(DCM_ImageType, std::string("DERIVED\\SECONDARY"));
+  c.put(DCM_Modality, std::string("OT")), c.put(DCM_ConversionType, std::string("WSD")),
+      c.put(DCM_ImageType, std::string("DERIVED\\SECONDARY"));
   c.put(DCM_Manufacturer, std::string("Fovea")), c.put(DCM_SecondaryCaptureDeviceManufacturer, std::string("Fovea"));
   c.put(DCM_SecondaryCaptureDeviceSoftwareVersions, series.software);
-  c.put(DCM_SeriesInstanceUID, series.uid), c.put(DCM_SeriesNumber, std::string("1001")), c.put(DCM_SeriesDescription, series.description);
+  c.put(DCM_SeriesInstanceUID, series.uid), c.put(DCM_SeriesNumber, std::string("1001")),
+      c.put(DCM_SeriesDescription, series.description);
   c.put(DCM_InstanceNumber, std::to_string(number)), c.put(DCM_DerivationDescription, series.derivation);
   c.put(DCM_BurnedInAnnotation, c.said(DCM_BurnedInAnnotation) == "YES" ? std::string("YES") : std::string("NO"));
   c.put_dates();

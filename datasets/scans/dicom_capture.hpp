@@ -18,6 +18,7 @@ std::string new_series_uid();
 
 // bgr: u8, 3 channels. `header` is what the source's file says (read_header); patient and study are taken from it. `number`: of the picture in its series, from 1. Whether the
 // pixels may name somebody is what the source says of its own. Error for a source without unique identifiers.
-void write_capture(const std::filesystem::path& file, const cv::Mat& bgr, const std::string& header, int source_frame, const CaptureSeries& series, int number);
+void write_capture(const std::filesystem::path& file, const cv::Mat& bgr, const std::string& header, int source_frame,
+                   const CaptureSeries& series, int number);
 
 }  // namespace fovea

@@ -16,9 +16,10 @@ namespace {
 // What cannot be read has no format.
 void check_readable(const std::filesystem::path& file) {
   const int error = try_again([&] {
-    std::ifstream in(file, std::ios::binary);
     errno = 0;
-    return in && (in.peek() != std::ifstream::traits_type::eof() || errno == 0) ? 0 : errno != 0 ? errno : EIO;
+    std::ifstream in(file, std::ios::binary);
+    const bool read = in && (in.peek() != std::ifstream::traits_type::eof() || errno == 0);  // an empty file has no error
+    return read || errno == EISDIR ? 0 : errno != 0 ? errno : EIO;
   });
   if (error == ENOENT) fail(file.string(), ": no such file");
   if (error != 0) throw FileError(file.string() + ": cannot read: " + std::strerror(error), error);

@@ -41,7 +41,8 @@ class HighlightAnalyzer final : public FrameAnalyzer {
   cv::Mat draw(const cv::Mat& picture, const std::string& map, double opacity) const override {
     const auto found = std::find_if(last_.maps.begin(), last_.maps.end(), [&](const FoundMap& m) { return m.name == map; });
     FoundPicture ground = last_;
-    ground.shown = found == last_.maps.end() ? picture : heat_overlay(Image{picture, false, {}}, found->values, {.opacity = opacity}).pixels;
+    ground.shown =
+        found == last_.maps.end() ? picture : heat_overlay(Image{picture, false, {}}, found->values, {.opacity = opacity}).pixels;
     return region_drawing(ground, drawing_);
   }
 
@@ -56,9 +57,12 @@ class HighlightAnalyzer final : public FrameAnalyzer {
   }
 
  private:
-  double threshold_of(std::size_t c, double threshold) const { return threshold == rules_.thresholds.front() ? rules_.thresholds[c] : threshold; }
+  double threshold_of(std::size_t c, double threshold) const {
+    return threshold == rules_.thresholds.front() ? rules_.thresholds[c] : threshold;
+  }
 
-  void add_class(const Highlights& answer, std::size_t c, const cv::Mat& picture, double threshold, nlohmann::ordered_json& objects) {
+  void add_class(const Highlights& answer, std::size_t c, const cv::Mat& picture, double threshold,
+                 nlohmann::ordered_json& objects) {
     const Geometry g = geometry_of(picture.size(), highlighter_->model().preprocess());
     FoundClass found;
     found.regions = regions_of(answer, c, rules_, threshold_of(c, threshold), g.scale_x * g.scale_y);
@@ -84,7 +88,8 @@ class HighlightAnalyzer final : public FrameAnalyzer {
 
 }  // namespace
 
-std::unique_ptr<FrameAnalyzer> highlight_analyzer(std::shared_ptr<const Highlighter> highlighter, const RegionRules& rules, const HighlightDrawing& drawing) {
+std::unique_ptr<FrameAnalyzer> highlight_analyzer(std::shared_ptr<const Highlighter> highlighter, const RegionRules& rules,
+                                                  const HighlightDrawing& drawing) {
   return std::make_unique<HighlightAnalyzer>(std::move(highlighter), rules, drawing);
 }
 

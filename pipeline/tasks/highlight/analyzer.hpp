@@ -10,6 +10,7 @@
 namespace fovea {
 
 // Objects are {"class", "score" (mean probability), "region", "box", "area_px"}.
-std::unique_ptr<FrameAnalyzer> highlight_analyzer(std::shared_ptr<const Highlighter> highlighter, const RegionRules& rules, const HighlightDrawing& drawing);
+std::unique_ptr<FrameAnalyzer> highlight_analyzer(std::shared_ptr<const Highlighter> highlighter, const RegionRules& rules,
+                                                  const HighlightDrawing& drawing);
 
 }  // namespace fovea

@@ -119,6 +119,7 @@ std::vector<TrainingFile> highlight_files(const Yaml& recipe, const fs::path& ro
   Args head = recipe.at("model").at("head").args();
   const RegionParts parts = region_parts(train, read_classes(head, 1), root);
   std::vector<TrainingFile> files;
+  if (const fs::path folds = folds_file(train, root); !folds.empty()) files.push_back({folds});
   for (const auto* part : {&parts.train, &parts.validate})
     for (const RegionFiles& f : *part) {
       files.push_back({f.picture});

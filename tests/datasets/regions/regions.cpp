@@ -89,6 +89,11 @@ TEST_CASE("regions: patterns, and the parts of a training") {
   CHECK(fails_with([&] { parts("test: {}\n"); }, "got none"));
   CHECK(fails_with([&] { parts("test: {names: [\"*\"]}\n"); }, "no picture is left to train with"));
   CHECK(fails_with([&] { parts("test: {names: [x]}\n"); }, "no picture belongs to this part"));
+  // A table may lie beside the recipe.
+  fs::create_directories(folder / "recipes");
+  fs::rename(folder / "folds.csv", folder / "recipes/folds.csv");
+  CHECK(folds_file(Yaml::parse("folds: folds.csv", (folder / "recipes/r.yaml").string()), folder.path()) ==
+        folder / "recipes/folds.csv");
   std::ofstream(folder / "folds.csv") << "name,fold\nImage_01,0\n";
   CHECK(fails_with([&] { parts("folds: folds.csv\ntest: {fold: 0}\n"); }, "does not name 'Image_02'"));
   std::ofstream(folder / "folds.csv") << "name,fold\nImage_01,x\n";

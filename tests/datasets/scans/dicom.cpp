@@ -4,6 +4,7 @@
 
 #include "datasets/scans/scan.hpp"
 #include "datasets/scans/window.hpp"
+#include "modules/io/files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/dicom.hpp"
 #include "tests/support/errors.hpp"
@@ -268,6 +269,10 @@ TEST_CASE("scans: dicom: what is no picture, or does not fit itself, is refused 
                 "RescaleSlope (0028,1053): expected a number, got text of 3 characters"));
   CHECK(refused([](DicomFile& f) { f.put(DCM_RescaleSlope, "0"); }, "expected a number other than 0"));
   CHECK(refused([](DicomFile& f) { f.place(0, 0, 0, "1\\0\\0\\1\\0\\0"); }, "expected two unit vectors at right angles"));
+  // What the machine refuses is no fault of a file: links that lead to each other.
+  std::filesystem::create_symlink("b", dir / "a");
+  std::filesystem::create_symlink("a", dir / "b");
+  CHECK_THROWS_AS(open_scan(dir / "a"), FileError);
   CHECK(test::fails_with([&] { open_scan(dir / "none"); }, "no such file"));
   test::Folder empty;
   CHECK(test::fails_with([&] { open_scan(empty.path()); }, "expected a scan"));

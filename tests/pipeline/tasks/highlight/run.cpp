@@ -262,3 +262,38 @@ TEST_CASE("highlight: trained on pictures with regions, measured, and its masks 
   CHECK(score("disc.probability", "objects/disc", false).at("classes").at(0).at("roc_auc").get<double>() ==
         Approx(measured.at("classes").at(0).at("roc_auc").get<double>()).epsilon(1e-4));
 }
+
+TEST_CASE("highlight: pictures of a camera, one after another", "[pipeline]") {
+  const auto operation = task_of(threshold_model()).operation();
+  OptionList options;
+  operation->add_stream_options(options);
+  operation->open(threshold_model(), {});
+  const auto analyzer = operation->analyzer(true);
+  CHECK(analyzer->maps().empty());  // it has no gates
+  cv::Mat picture(60, 80, CV_8UC3, cv::Scalar::all(10));
+  picture(cv::Rect(20, 10, 30, 20)).setTo(cv::Scalar::all(250));
+  picture(cv::Rect(60, 40, 4, 4)).setTo(cv::Scalar::all(250));
+  const auto json = analyzer->follow(analyzer->look(picture, {}), picture, 0, analyzer->threshold());
+  REQUIRE(json.at("objects").size() == 2);
+  CHECK(json.at("objects")[0].at("box") == std::vector<int>{20, 10, 50, 30});
+  CHECK(json.at("objects")[0].at("score").get<double>() > 0.9);
+  const cv::Mat drawn = analyzer->draw(picture, "", 0.5);
+  CHECK(drawn.size() == picture.size());
+  CHECK(cv::norm(drawn, picture, cv::NORM_INF) > 20);
+  analyzer->follow(analyzer->look(cv::Mat(60, 80, CV_8UC3, cv::Scalar::all(10)), {}), picture, 0.04, 0.5);
+  const auto summary = analyzer->summary();
+  CHECK(summary.at("classes")[0].at("frames") == 1);
+  CHECK(summary.at("classes")[0].at("regions") == 2);
+  CHECK(summary.at("use").get<std::string>().find("not for diagnosis") != std::string::npos);
+
+  const Model gated = Model::from_recipe(
+      "fovea: 1\nmodel:\n  backbone: {type: attention_unet, widths: [4, 8], features: [Up_conv2]}\n  head: {type: highlight, "
+      "classes: [a]}\n"
+      "preprocess: {channels: 1, resize: none, mean: 0.5, std: 0.25}\n");
+  const auto other = task_of(gated).operation();
+  other->open(gated, {});
+  const auto maps = other->analyzer(true)->maps();
+  REQUIRE(maps.size() == 1);
+  CHECK(maps[0].find("spatial") != std::string::npos);
+  CHECK(other->analyzer(false)->maps().empty());
+}
