@@ -16,7 +16,9 @@ constexpr const char* kSide = "preprocess: a side of the whole picture in networ
 int rounded(double v) { return std::max(1, whole<int>(std::round(v), kSide)); }
 
 // Where the network's channel c lies in OpenCV's order.
-int source_channel(const Preprocess& p, int c) { return p.channels == 3 && p.colour == Preprocess::Colour::rgb ? 2 - c : c; }
+int source_channel(const Preprocess& p, int c) {
+  return p.channels == 3 && p.colour == Preprocess::Colour::rgb && !p.neighbours ? 2 - c : c;
+}
 
 struct Normaliser {
   std::vector<float> factor, offset;

@@ -138,10 +138,12 @@ std::optional<Walk::Entry> Walk::next() {
   return std::nullopt;
 }
 
-FolderImages images_below(const fs::path& folder) {
+FolderImages images_below(const fs::path& folder) { return images_below(folder, {}); }
+
+FolderImages images_below(const fs::path& folder, Walk::Filter filter) {
   check(fs::is_directory(folder), folder.string(), ": expected a folder of images");
   FolderImages found;
-  Walk walk(folder);
+  Walk walk(folder, std::move(filter), std::nullopt);
   while (auto entry = walk.next()) {
     const fs::path file = entry->relative == "." ? folder : folder / entry->relative;
     if (entry->fault == Fault::passing) throw FileError(file.string() + ": " + entry->problem, entry->error);

@@ -79,6 +79,7 @@ struct FolderImages {
 };
 // Error when it is no folder; FileError when it, or one below it, cannot be read at this moment.
 FolderImages images_below(const std::filesystem::path& folder);
+FolderImages images_below(const std::filesystem::path& folder, Walk::Filter filter);
 
 // What a folder holds by the same rule, without hidden names, sorted. FileError when it cannot be read.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);

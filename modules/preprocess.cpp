@@ -63,7 +63,10 @@ Preprocess read_preprocess(const Yaml& y, int channels) {
   Args a = y.args();
   P p;
   p.channels = read_channels(a, channels);
-  if (p.channels != 3) {
+  p.neighbours = a.get("neighbours", false, "of scans: the channels are slices that follow each other");
+  check(!p.neighbours || (p.channels > 1 && p.channels % 2 == 1), a.where(),
+        ": neighbours: expected an odd number of channels over 1, got ", p.channels);
+  if (p.channels != 3 || p.neighbours) {
     p.mean.assign(static_cast<std::size_t>(p.channels), kGreyMean);
     p.stddev.assign(static_cast<std::size_t>(p.channels), kGreyStd);
   }

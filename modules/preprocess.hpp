@@ -20,7 +20,8 @@ struct Preprocess {
   // picture's values, for modalities without a unit of their own. window: of scans, a fixed part of the modality's units.
   enum class Range : std::uint8_t { depth, percentiles, window };
 
-  int channels = 3;  // of the network's input: 1 takes grey, 3 colour, others pictures of so many channels
+  int channels = 3;         // of the network's input: 1 takes grey, 3 colour, others pictures of so many channels
+  bool neighbours = false;  // of scans: the channels are slices that follow each other, the one that is asked about in the middle
   int height = 224, width = 224;
   Resize resize = Resize::crop;
   double crop_fraction = 0.875;  // 224 of 256
@@ -37,7 +38,7 @@ struct Preprocess {
   static Preprocess none(int channels);
 };
 
-// Keys: channels, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, range, window ([width, level]), mean, std, pad
+// Keys: channels, neighbours, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, range, window ([width, level]), mean, std, pad
 // (one number, or one a channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
 Preprocess read_preprocess(const Yaml& y, int channels = 3);
 

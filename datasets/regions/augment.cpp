@@ -102,15 +102,13 @@ void change_values(cv::Mat& values, const RegionAugment& a, Random& random) {
     cv::merge(channels, values);
   }
   if (a.contrast > 0 || a.brightness > 0) {
-    const cv::Scalar mean = cv::mean(values);
     const double times = factor(a.contrast, random), plus = between(-a.brightness, a.brightness, random);
-    double all = 0;
-    for (int c = 0; c < values.channels(); ++c) all += mean[c] / values.channels();
+    const double all = cv::mean(values.reshape(1))[0];
     values.convertTo(values, -1, times, all * (1 - times) + plus);
   }
   clamp_unit(values);
   if (a.gamma > 0) cv::pow(values, factor(a.gamma, random), values);
-  if (random.uniform() < a.invert) values = cv::Mat(cv::Scalar::all(1) - values);
+  if (random.uniform() < a.invert) values.convertTo(values, -1, -1, 1);
   if (const double sigma = between(0, a.blur, random); sigma > 0.2) cv::GaussianBlur(values, values, {}, sigma);
   if (const double level = between(0, a.noise, random); level > 0)
     for (int y = 0; y < values.rows; ++y)

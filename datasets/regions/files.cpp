@@ -14,6 +14,9 @@ namespace {
 
 constexpr const char* kName = "{name}";
 
+// Scans, too.
+FolderImages pictures_below(const fs::path& folder) { return images_below(folder, {.scans = true}); }
+
 // "scan.nii.gz" is called "scan".
 std::string name_of(const fs::path& file) {
   fs::path stem = file.stem();
@@ -37,7 +40,7 @@ std::vector<fs::path> matching(const std::string& pattern, const fs::path& root,
   const Glob glob(whole.lexically_relative(folder.empty() ? "." : folder).generic_string(), Glob::Kind::files);
   const fs::path at = (root / folder).lexically_normal();
   std::vector<fs::path> files;
-  FolderImages found = images_below(at);
+  FolderImages found = pictures_below(at);
   bad.insert(bad.end(), found.left_out.begin(), found.left_out.end());
   for (const fs::path& file : found.files)
     if (glob.matches(file.lexically_relative(at).generic_string())) files.push_back(file);
@@ -81,7 +84,7 @@ RegionList joined(std::vector<fs::path> pictures, const std::vector<ClassFiles>&
 
 std::map<std::string, fs::path> files_of(const fs::path& folder, RegionList& list) {
   std::map<std::string, fs::path> out;
-  const FolderImages found = images_below(folder);
+  const FolderImages found = pictures_below(folder);
   list.bad.insert(list.bad.end(), found.left_out.begin(), found.left_out.end());
   for (const fs::path& file : found.files) out[name_of(file)] = file;
   return out;
@@ -166,7 +169,7 @@ RegionList list_regions(const fs::path& folder, const std::vector<std::string>& 
   RegionList list;
   std::vector<ClassFiles> files;
   for (const std::string& name : classes) files.push_back(class_folder(folder, name, classes.size() == 1, list));
-  const FolderImages found = images_below(folder / "images");
+  const FolderImages found = pictures_below(folder / "images");
   list.bad.insert(list.bad.end(), found.left_out.begin(), found.left_out.end());
   check(!found.files.empty(), (folder / "images").string(), ": no images");
   return joined(found.files, files, {}, std::move(list));

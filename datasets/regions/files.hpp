@@ -1,4 +1,5 @@
-// Pictures with regions marked in them: which files belong together, and which part of them a training may see.
+// Pictures and volumes with regions marked in them: which files belong together, and which part of them a training may see. A volume (NIfTI, DICOM of several
+// frames) has masks that are volumes of its size.
 //
 //   data: DIR                                   images/, and masks/<class>/ or objects/<class>/ with files of the same names; of one class the files
 //                                               may lie right in masks/, objects/ or labels/

@@ -4,37 +4,42 @@
 #include <map>
 #include <opencv2/imgproc.hpp>
 
-#include "datasets/image.hpp"
 #include "datasets/preprocess.hpp"
 #include "datasets/resample.hpp"
-#include "datasets/scans/unit_range.hpp"
+#include "datasets/scans/stack_reader.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-// One channel, or colours without their alpha.
-cv::Mat without_alpha(const Image& image) {
-  cv::Mat out = image.pixels;
-  if (image.grey && out.channels() > 1) cv::extractChannel(image.pixels, out, 0);
-  else if (out.channels() == 4) cv::cvtColor(image.pixels, out, cv::COLOR_BGRA2BGR);
-  return out;
-}
+// A file of masks or objects, a slice at a time; nothing where the class is absent.
+class TruthFile {
+ public:
+  TruthFile(const fs::path& file, int slices) {
+    if (file.empty()) return;
+    stack_.emplace(std::vector<fs::path>{file}, std::nullopt, ImageStack::Options{});
+    check(stack_->size() == slices, file.string(), ": expected ", slices, " slices as its picture has, got ", stack_->size());
+  }
+  cv::Mat values(int i, cv::Size size) const {
+    cv::Mat out = cv::Mat::zeros(size, CV_32S);
+    if (!stack_) return out;
+    const cv::Mat read = stack_->read(i).values;
+    const std::string file = stack_->slice(i).file.string();
+    check(read.channels() == 1, file, ": expected a mask of one channel, got ", read.channels());
+    check(read.size() == size, file, ": expected a mask of ", size.width, "x", size.height, " pixels as its picture, got ",
+          read.cols, "x", read.rows);
+    read.convertTo(out, CV_32S);
+    return out;
+  }
 
-cv::Mat read_values(const fs::path& file, cv::Size size) {
-  const cv::Mat pixels = read_image(file).pixels;
-  check(pixels.channels() == 1, file.string(), ": expected a mask of one channel, got ", pixels.channels());
-  check(pixels.size() == size, file.string(), ": expected a mask of ", size.width, "x", size.height,
-        " pixels as its picture, got ", pixels.cols, "x", pixels.rows);
-  cv::Mat values;
-  pixels.convertTo(values, CV_32S);
-  return values;
-}
+ private:
+  std::optional<ImageStack> stack_;
+};
 
-RegionTruth read_truth(const RegionFiles& files, cv::Size size) {
+RegionTruth truth_of(const std::vector<TruthFile>& classes, const RegionFiles& files, int i, cv::Size size) {
   RegionTruth truth;
-  for (std::size_t c = 0; c < files.masks.size(); ++c) {
-    const cv::Mat values = files.masks[c].empty() ? cv::Mat::zeros(size, CV_32S) : read_values(files.masks[c], size);
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const cv::Mat values = classes[c].values(i, size);
     truth.masks.push_back(cv::Mat(values != 0) / 255);
     truth.objects.push_back(files.objects[c] ? values : cv::Mat());
   }
@@ -72,15 +77,25 @@ std::map<int, cv::Rect> boxes_of(const cv::Mat& objects) {
 
 }  // namespace
 
-RegionPicture read_region_picture(const RegionFiles& files, const Preprocess& p) {
-  const cv::Mat pixels = without_alpha(read_image(files.picture));
-  return {files, unit_range(pixels, p), read_truth(files, pixels.size())};
+std::vector<RegionPicture> read_region_picture(const RegionFiles& files, const Preprocess& p) {
+  const auto stack =
+      std::make_shared<const ImageStack>(std::vector<fs::path>{files.picture}, std::nullopt, ImageStack::Options{});
+  std::vector<TruthFile> classes;
+  for (const fs::path& mask : files.masks) classes.emplace_back(mask, stack->size());
+  StackReader reader(stack, p);
+  std::vector<RegionPicture> out;
+  for (int i = 0; i < stack->size(); ++i) {
+    cv::Mat values = reader.values(i);
+    RegionTruth truth = truth_of(classes, files, i, values.size());
+    out.push_back({files, std::move(values), std::move(truth), stack->slice(i).about.spacing});
+  }
+  return out;
 }
 
 RegionPictures read_region_pictures(const std::vector<RegionFiles>& files, const Preprocess& p) {
   RegionPictures out;
   for (const RegionFiles& f : files) try {
-      out.all.push_back(read_region_picture(f, p));
+      for (RegionPicture& picture : read_region_picture(f, p)) out.all.push_back(std::move(picture));
     } catch (const std::exception& e) { out.bad.push_back(bad_file(f.picture, e)); }
   return out;
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <opencv2/core.hpp>
+#include <optional>
 #include <vector>
 
 #include "datasets/regions/files.hpp"
+#include "datasets/scans/scan.hpp"
 #include "modules/preprocess.hpp"
 
 namespace fovea {
@@ -17,12 +19,13 @@ struct RegionTruth {
 
 struct RegionPicture {
   RegionFiles files;
-  cv::Mat values;  // f32 in 0..1, 1 channel or 3 (BGR)
+  cv::Mat values;  // f32 in 0..1, 1 channel or 3 (BGR), or as many neighbouring slices as the network has channels
   RegionTruth truth;
+  std::optional<PixelSpacing> spacing = {};
 };
 
-// In the picture's own pixels. Error for files that do not fit each other.
-RegionPicture read_region_picture(const RegionFiles& files, const Preprocess& p);
+// In their own pixels: one picture, or each slice of a volume. Error for files that do not fit each other.
+std::vector<RegionPicture> read_region_picture(const RegionFiles& files, const Preprocess& p);
 
 struct RegionPictures {
   std::vector<RegionPicture> all;

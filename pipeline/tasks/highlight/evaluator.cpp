@@ -48,8 +48,8 @@ class HighlightEvaluator final : public Evaluator {
   std::int64_t batches() const override { return static_cast<std::int64_t>(files_.size()); }
   void add(std::int64_t batch) override {
     const RegionFiles& files = files_.at(static_cast<std::size_t>(batch));
-    const RegionPicture picture = read_region_picture(files, highlighter_->model().preprocess());
-    measure_->add(*highlighter_, picture, field_of_view_ ? field_of_view(picture.values) : cv::Mat());
+    for (const RegionPicture& picture : read_region_picture(files, highlighter_->model().preprocess()))
+      measure_->add(*highlighter_, picture, field_of_view_ ? field_of_view(picture.values) : cv::Mat());
   }
   double score() const override { return measure_->regions.mean_dice(); }
   std::string table() const override { return region_table(measure_->regions.scores(), measure_->objects); }

@@ -1,4 +1,3 @@
-#include "datasets/scans/unit_range.hpp"
 #include "pipeline/tasks/highlight/measure.hpp"
 #include "pipeline/tasks/highlight/stages.hpp"
 
@@ -9,12 +8,6 @@ cv::Mat in_16_bits(const cv::Mat& share) {
   cv::Mat out;
   share.convertTo(out, CV_16U, 65535);
   return out;
-}
-
-// Of a modality without units of its own, white on black whichever way it was stored.
-cv::Mat network_values(const StackImage& image, const Preprocess& p) {
-  const cv::Mat values = unit_range(image.values, p, image.padding);
-  return image.inverted && p.range != Preprocess::Range::window ? cv::Mat(1 - values) : values;
 }
 
 // The regions of each volume get numbers of their own.
@@ -33,10 +26,10 @@ void number_volumes(HighlightAnswer& answer, std::size_t classes) {
 
 }  // namespace
 
-FoundPicture HighlightStack::look_at(const ImageStack& stack, int i) const {
+FoundPicture HighlightStack::look_at(StackReader& reader, const ImageStack& stack, int i) const {
   const Preprocess& p = highlighter_->model().preprocess();
-  const StackImage image = stack.read(i);
-  const Highlights seen = (*highlighter_)(network_values(image, p));
+  const Highlights seen = (*highlighter_)(reader.values(i));
+  const StackImage& image = reader.image(i);
   const Geometry g = geometry_of(image.values.size(), p);
   FoundPicture found;
   found.shown = image.shown;
@@ -58,8 +51,9 @@ void HighlightStack::process(std::span<Frame> frames) {
     HighlightAnswer answer;
     answer.stack = frame.results.take(kStack);
     answer.forced = !unaccepted(accepts_, *answer.stack).empty();
+    StackReader reader(answer.stack, highlighter_->model().preprocess());
     for (int i = 0; i < answer.stack->size(); ++i) {
-      answer.pictures.push_back(look_at(*answer.stack, i));
+      answer.pictures.push_back(look_at(reader, *answer.stack, i));
       if (frame.advance) frame.advance(static_cast<double>(i + 1) / answer.stack->size());
     }
     number_volumes(answer, rules_.thresholds.size());

@@ -12,7 +12,9 @@ HighlightMeasure::HighlightMeasure(const Model& model, const std::vector<double>
 
 void HighlightMeasure::add(const Highlighter& highlighter, const RegionPicture& picture, const cv::Mat& where) {
   const Highlights answer = highlighter(picture.values);
-  regions.add(answer.probabilities, picture.truth.masks, where);
+  std::optional<std::array<double, 2>> mm;
+  if (picture.spacing) mm = {picture.spacing->rows, picture.spacing->columns};
+  regions.add(answer.probabilities, picture.truth.masks, where, mm);
   const Geometry g = geometry_of(picture.values.size(), highlighter.model().preprocess());
   for (std::size_t c = 0; c < objects.size(); ++c) {
     const cv::Mat& truth = picture.truth.objects[c];

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "datasets/scans/stack_reader.hpp"
 #include "modules/io/accepts.hpp"
 #include "modules/io/codes.hpp"
 #include "pipeline/stage.hpp"
@@ -40,7 +41,7 @@ class HighlightStack final : public Stage {
   void process(std::span<Frame> frames) override;
 
  private:
-  FoundPicture look_at(const ImageStack& stack, int i) const;
+  FoundPicture look_at(StackReader& reader, const ImageStack& stack, int i) const;
 
   std::shared_ptr<const Highlighter> highlighter_;
   RegionRules rules_;

@@ -113,7 +113,7 @@ TEST_CASE("regions: masks and objects as the network sees them") {
   write_image(folder / "d/objects/x.png", objects);
   const RegionList list = list_regions(folder / "d", {"cell"});
   Preprocess p = Preprocess::none(1);
-  const RegionPicture picture = read_region_picture(list.files.at(0), p);
+  const RegionPicture picture = read_region_picture(list.files.at(0), p).at(0);
   CHECK(picture.values.at<float>(3, 3) == Approx(30000 / 65535.0));
   CHECK(cv::countNonZero(picture.truth.masks[0]) == cv::countNonZero(objects));
   CHECK(picture.truth.objects[0].at<int>(10, 10) == 300);

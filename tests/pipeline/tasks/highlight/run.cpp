@@ -4,6 +4,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/image.hpp"
+#include "datasets/regions/picture.hpp"
 #include "datasets/scans/image_stack.hpp"
 #include "datasets/scans/nifti_write.hpp"
 #include "modules/io/files.hpp"
@@ -117,6 +118,52 @@ TEST_CASE("highlight: one bright voxel keeps its place in the patient, from DICO
     CHECK(found == 1);
     CHECK(fs::exists(json.string().substr(0, json.string().size() - 5) + ".overlays/0003.png"));
   }
+}
+
+TEST_CASE("highlight: slices as channels, learned and run alike", "[pipeline][scans]") {
+  const Folder folder;
+  const auto volume = [&](const fs::path& file, const std::vector<int>& bright, double value, int type) {
+    fs::create_directories(file.parent_path());
+    NiftiWriter writer(file, {12, 10, 5, PixelSpacing{1, 1}, Plane{}, 2.0}, type);
+    for (int i = 0; i < 5; ++i) {
+      cv::Mat slice(10, 12, type, cv::Scalar(0));
+      if (std::find(bright.begin(), bright.end(), i) != bright.end()) slice(cv::Rect(3, 4, 2, 2)).setTo(value);
+      writer.add(slice);
+    }
+    writer.finish();
+  };
+  volume(folder / "data/images/v.nii.gz", {0, 3}, 190, CV_32F);
+  volume(folder / "data/masks/bright/v.nii.gz", {1, 4}, 1, CV_8U);  // the class is what was bright one slice before
+  Model m = Model::from_recipe(
+      "fovea: 1\nmodel:\n  head: {type: highlight, classes: [bright]}\npreprocess: {channels: 3, neighbours: true, resize: none, "
+      "window: [200, 100], mean: 0, std: 1}\n");
+  m.params()->load(
+      {{"conv.weight", Tensor::from(std::vector<float>{100, 0, 0}, {1, 3, 1, 1})}, {"conv.bias", Tensor::full({1}, -50)}});
+  const auto pictures = read_region_pictures(list_regions(folder / "data", {"bright"}).files, m.preprocess());
+  REQUIRE(pictures.all.size() == 5);
+  CHECK(pictures.all[4].values.channels() == 3);
+  CHECK(cv::countNonZero(pictures.all[4].truth.masks[0]) == 4);
+  CHECK(pictures.all[4].values.at<cv::Vec3f>(4, 3)[0] == Approx(0.95));  // slice 3
+  CHECK(pictures.all[4].values.at<cv::Vec3f>(4, 3)[2] == 0);             // slice 4, for want of another
+  const auto evaluator = task_of(m).evaluator();
+  evaluator->open(m, {folder / "data"}, DType::f32);
+  evaluator->add(0);
+  // Slice 0 repeats itself in front of the volume: one picture of five has what is no truth.
+  CHECK(evaluator->score() == Approx(4.0 / 5));
+  highlight(m, {(folder / "data/images/v.nii.gz").string()}, folder / "out");
+  const ImageStack mask({folder / "out/v.nii.gz.bright.mask.nii.gz"}, {}, {});
+  for (int i = 0; i < 5; ++i) CHECK(cv::countNonZero(mask.read(i).values) == (i == 0 || i == 1 || i == 4 ? 4 : 0));
+  NiftiWriter flat(folder / "data/masks/bright/v.nii.gz", {12, 10, 1, {}, {}, {}}, CV_8U);
+  flat.add(cv::Mat::zeros(10, 12, CV_8U));
+  flat.finish();
+  const auto short_of = read_region_pictures(list_regions(folder / "data", {"bright"}).files, m.preprocess());
+  CHECK(short_of.bad.at(0).reason.find("expected 5 slices as its picture has, got 1") != std::string::npos);
+  CHECK(fails_with(
+      [&] {
+        Model::from_recipe(
+            "fovea: 1\nmodel: {head: {type: highlight, classes: [a]}}\npreprocess: {channels: 4, neighbours: true}\n");
+      },
+      "neighbours: expected an odd number"));
 }
 
 TEST_CASE("highlight: a model refuses what it was not made for, unless it is forced to", "[pipeline][scans]") {
