@@ -43,7 +43,7 @@ std::optional<PixelSpacing> parse_spacing(const std::string& text) {
 
 struct Settings {
   std::string window, spacing, maps;
-  std::vector<std::string> write{"overlay", "mask", "probability"};
+  std::vector<std::string> write;  // empty: overlay, mask, probability
   double threshold = -1;
   bool apart = false, force = false;
   HighlightOptions run;
@@ -59,7 +59,7 @@ struct Settings {
     o.hide_default();
     o.words("--write", write,
             "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are), seg and sc (of DICOM "
-            "files: segmentations, and overlays as secondary captures)");
+            "files: segmentations, and overlays as secondary captures); overlay, mask and probability unless said");
     o.flag("--flips", run.flips,
            "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
     o.word("--maps", maps,
@@ -85,6 +85,7 @@ struct Settings {
     o.number("--sure", save.drawing.sure, 0, 1, "Regions of a lower mean probability are hatched");
   }
   void resolve() {
+    if (write.empty()) write = {"overlay", "mask", "probability"};
     for (const std::string& w : write)
       check(std::find(kWritten.begin(), kWritten.end(), w) != kWritten.end(),
             "--write: expected overlay, mask, probability, nifti, seg or sc, got '", w, "'");

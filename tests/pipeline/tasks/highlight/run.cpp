@@ -226,6 +226,10 @@ TEST_CASE("highlight: pictures get millimetres only from who knows them", "[pipe
   const cv::Mat mask = read_image(folder / "px/p.png.bright.mask.png").pixels;
   CHECK(cv::countNonZero(mask != picture) == 0);
   CHECK(read_image(folder / "px/p.png.bright.probability.png").pixels.type() == CV_16U);
+  highlight(threshold_model(), {(folder / "p.png").string()}, folder / "few", {{"write", "mask"}});
+  CHECK(fs::exists(folder / "few/p.png.bright.mask.png"));
+  CHECK_FALSE(fs::exists(folder / "few/p.png.bright.probability.png"));
+  CHECK_FALSE(fs::exists(folder / "few/p.png.overlay.png"));
   CHECK(fails_with(
       [&] {
         highlight(threshold_model(), {(folder / "p.png").string()}, folder / "x", {{"spacing", "0"}});
