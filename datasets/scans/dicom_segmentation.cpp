@@ -52,12 +52,14 @@ class Writer {
   }
 
   void add_segment(const CodedSegment& info) {
-    DcmSegment* segment = nullptr;
-    must(DcmSegment::create(segment, info.label.c_str(), code_of(info.codes.category), code_of(info.codes.type),
+    DcmSegment* made = nullptr;
+    must(DcmSegment::create(made, info.label.c_str(), code_of(info.codes.category), code_of(info.codes.type),
                             DcmSegTypes::SAT_AUTOMATIC, options_.algorithm.c_str()),
          "a segment's label or codes");
+    std::unique_ptr<DcmSegment> segment(made);
     Uint16 number = 0;
-    must(object_->addSegment(segment, number), "adding a segment");
+    must(object_->addSegment(segment.get(), number), "adding a segment");
+    segment.release();  // the object owns it now
   }
 
   void add_frame(std::size_t segment, std::size_t source, const cv::Mat& mask) {
@@ -132,8 +134,8 @@ class Writer {
       auto& item = series[uid];
       if (item == nullptr) {
         item = new IODSeriesAndInstanceReferenceMacro::ReferencedSeriesItem();  // the list owns it
-        must(item->setSeriesInstanceUID(uid.c_str()), "the source's series has no identifier");
         object_->getCommonInstanceReference().getReferencedSeriesItems().push_back(item);
+        must(item->setSeriesInstanceUID(uid.c_str()), "the source's series has no identifier");
       }
       must(item->addReference(text_of(*data, DCM_SOPClassUID).c_str(), text_of(*data, DCM_SOPInstanceUID).c_str()),
            "the source has no identifier");
@@ -188,10 +190,11 @@ class Writer {
 
   FGDerivationImage* derivation_of(const SourceFrame& from) {
     DcmDataset& data = *headers_.at(from.header);
-    ImageSOPInstanceReferenceMacro* reference = nullptr;
+    ImageSOPInstanceReferenceMacro* made = nullptr;
     must(ImageSOPInstanceReferenceMacro::create(text_of(data, DCM_SOPClassUID).c_str(), text_of(data, DCM_SOPInstanceUID).c_str(),
-                                                reference),
+                                                made),
          "a reference to the source");
+    const std::unique_ptr<ImageSOPInstanceReferenceMacro> reference(made);
     if (dicom::is_multi_frame(text_of(data, DCM_SOPClassUID)))
       must(reference->addReferencedFrameNumber(static_cast<Uint16>(from.frame + 1)), "a frame of the source");
     auto derivation = std::make_unique<FGDerivationImage>();
@@ -199,7 +202,6 @@ class Writer {
     must(derivation->addDerivationImageItem(code_of(kSegmentation), options_.algorithm.c_str(), item), "a derivation");
     auto source = std::make_unique<SourceImageItem>();
     source->getImageSOPInstanceReference() = *reference;
-    delete reference;
     source->getPurposeOfReferenceCode() = code_of(kSourceImage);
     item->getSourceImageItems().push_back(source.release());
     return derivation.release();
