@@ -3,6 +3,7 @@
 
 #include "datasets/metrics/boxes.hpp"
 #include "datasets/metrics/boxes_curve.hpp"
+#include "datasets/metrics/resamples.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
@@ -41,13 +42,6 @@ double ap_of(const Resampled& c, const std::vector<std::uint32_t>& times, RightA
         for (std::size_t k = i; k < end; ++k) counts.add(c.found[k].right);
   }
   return mean_of(counts.curve(objects));
-}
-
-// Between its neighbours, linearly.
-double quantile(const std::vector<double>& sorted, double part) {
-  const double at = part * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
 BoxMetrics::Interval interval_of(std::vector<double> ap, double level) {

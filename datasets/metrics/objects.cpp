@@ -1,10 +1,9 @@
 #include "datasets/metrics/objects.hpp"
 
-#include <algorithm>
 #include <map>
 
+#include "datasets/metrics/resamples.hpp"
 #include "modules/core/error.hpp"
-#include "modules/core/random.hpp"
 
 namespace fovea {
 namespace {
@@ -84,18 +83,14 @@ double ObjectMetrics::panoptic_quality() const {
 }
 
 std::array<double, 2> ObjectMetrics::f1_interval() const {
-  constexpr int kResamples = 1000;
   if (pictures_.empty()) return {0, 0};
   std::vector<double> values;
-  Random random(20161004);
-  for (int k = 0; k < kResamples; ++k) {
+  for_each_resample(pictures_.size(), [&](const std::vector<std::size_t>& drawn) {
     ObjectCounts sum;
-    for (std::size_t i = 0; i < pictures_.size(); ++i)
-      sum += pictures_[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(pictures_.size())))];
+    for (const std::size_t i : drawn) sum += pictures_[i];
     values.push_back(sum.f1());
-  }
-  std::sort(values.begin(), values.end());
-  return {values[25], values[974]};
+  });
+  return resampled_interval(std::move(values));
 }
 
 nlohmann::ordered_json ObjectMetrics::json() const {

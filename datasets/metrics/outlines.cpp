@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "datasets/metrics/resamples.hpp"
 #include "modules/core/error.hpp"
 
 namespace fovea {
@@ -93,12 +94,9 @@ std::vector<double> between(const Grid& a, const Grid& b, const std::array<doubl
   return out;
 }
 
-// Linear between the neighbours, as NumPy's.
-double percentile(std::vector<double> values, double part) {
+double percentile_95(std::vector<double> values) {
   std::sort(values.begin(), values.end());
-  const double at = part * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, values.size() - 1);
-  return values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
+  return quantile(values, 0.95);
 }
 
 }  // namespace
@@ -128,7 +126,7 @@ std::optional<OutlineDistances> outline_distances(const std::vector<cv::Mat>& a,
   std::vector<double> there = between(x, y, spacing), back = between(y, x, spacing);
   if (there.empty() || back.empty()) return std::nullopt;
   OutlineDistances d;
-  d.hd95 = std::max(percentile(there, 0.95), percentile(back, 0.95));
+  d.hd95 = std::max(percentile_95(there), percentile_95(back));
   for (const auto* all : {&there, &back})
     for (const double v : *all) d.mean += v;
   d.mean /= static_cast<double>(there.size() + back.size());

@@ -6,27 +6,19 @@
 #include <numeric>
 
 #include "datasets/metrics/outlines.hpp"
+#include "datasets/metrics/resamples.hpp"
 #include "modules/core/error.hpp"
-#include "modules/core/random.hpp"
 
 namespace fovea {
 namespace {
 
 constexpr std::size_t kSteps = 65536;
-constexpr int kResamples = 1000, kBins = 15;
+constexpr int kBins = 15;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 double share(double part, double whole) { return whole > 0 ? part / whole : 1; }
 
 std::size_t step_of(float p) { return static_cast<std::size_t>(std::lround(static_cast<double>(p) * (kSteps - 1))); }
-
-std::array<double, 2> interval(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double part) {
-    return values[static_cast<std::size_t>(std::lround(part * static_cast<double>(values.size() - 1)))];
-  };
-  return {at(0.025), at(0.975)};
-}
 
 using Counts = std::vector<std::uint32_t>;
 
@@ -80,17 +72,13 @@ double calibration_error(const Counts& right, const Counts& wrong) {
 // Mean and pooled Dice of pictures that are drawn with replacement.
 void add_intervals(const std::vector<Confusion>& pictures, RegionScores& s) {
   std::vector<double> means, pooled;
-  Random random(20161004);
-  for (int k = 0; k < kResamples; ++k) {
+  for_each_resample(pictures.size(), [&](const std::vector<std::size_t>& drawn) {
     Confusion sum;
     double mean = 0;
-    for (std::size_t i = 0; i < pictures.size(); ++i) {
-      const Confusion& drawn = pictures[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(pictures.size())))];
-      sum += drawn, mean += drawn.dice() / static_cast<double>(pictures.size());
-    }
+    for (const std::size_t i : drawn) sum += pictures[i], mean += pictures[i].dice() / static_cast<double>(pictures.size());
     means.push_back(mean), pooled.push_back(sum.dice());
-  }
-  s.dice_interval = interval(std::move(means)), s.pooled_dice_interval = interval(std::move(pooled));
+  });
+  s.dice_interval = resampled_interval(std::move(means)), s.pooled_dice_interval = resampled_interval(std::move(pooled));
 }
 
 void add_pictures(const std::vector<Confusion>& pictures, RegionScores& s) {
@@ -113,7 +101,8 @@ double Confusion::sensitivity() const { return share(both, both + only_true); }
 double Confusion::specificity() const { return share(neither, neither + only_found); }
 double Confusion::precision() const { return share(both, both + only_found); }
 
-RegionMetrics::RegionMetrics(std::vector<std::string> classes, std::vector<double> thresholds) {
+RegionMetrics::RegionMetrics(std::vector<std::string> classes, std::vector<double> thresholds, bool outlines)
+    : outlines_(outlines) {
   check(!classes.empty() && classes.size() == thresholds.size(), "regions: expected a threshold for each of ", classes.size(),
         " classes, got ", thresholds.size());
   for (std::size_t c = 0; c < classes.size(); ++c)
@@ -141,6 +130,7 @@ void RegionMetrics::add(const std::vector<cv::Mat>& probabilities, const std::ve
         found.at<std::uint8_t>(y, x) = said, true_.at<std::uint8_t>(y, x) = is;
       }
     k.pictures.push_back(counts);
+    if (!outlines_) continue;
     const auto mm = spacing.value_or(std::array<double, 2>{1, 1});
     if (const auto d = outline_distances({found}, {true_}, {1, mm[0], mm[1]})) k.distances.push_back({d->hd95, d->mean});
   }
@@ -169,15 +159,6 @@ double RegionMetrics::mean_dice() const {
   for (const PerClass& k : classes_)
     for (const Confusion& c : k.pictures) sum += c.dice();
   return pictures_ > 0 ? sum / (pictures_ * static_cast<double>(classes_.size())) : 0;
-}
-
-double RegionMetrics::mean_pooled_dice() const {
-  double sum = 0;
-  for (const PerClass& k : classes_)
-    sum += std::accumulate(k.pictures.begin(), k.pictures.end(), Confusion(), [](Confusion a, const Confusion& b) {
-             return a += b;
-           }).dice();
-  return sum / static_cast<double>(classes_.size());
 }
 
 nlohmann::ordered_json json_of(const RegionScores& s) {

@@ -4,8 +4,8 @@
 
 namespace fovea {
 
-HighlightMeasure::HighlightMeasure(const Model& model, const std::vector<double>& thresholds)
-    : regions(model.classes(), thresholds), rules_(highlight_head(model).rules()) {
+HighlightMeasure::HighlightMeasure(const Model& model, const std::vector<double>& thresholds, bool outlines)
+    : regions(model.classes(), thresholds, outlines), rules_(highlight_head(model).rules()) {
   rules_.thresholds = thresholds;
   if (rules_.objects) objects.resize(model.classes().size());
 }

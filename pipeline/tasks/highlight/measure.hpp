@@ -12,7 +12,7 @@ struct HighlightMeasure {
   RegionMetrics regions;
   std::vector<ObjectMetrics> objects;  // one a class; empty where the model tells none apart
 
-  HighlightMeasure(const Model& model, const std::vector<double>& thresholds);
+  HighlightMeasure(const Model& model, const std::vector<double>& thresholds, bool outlines = true);
   // `where`: u8, pixels that count; empty for all.
   void add(const Highlighter& highlighter, const RegionPicture& picture, const cv::Mat& where = {});
 

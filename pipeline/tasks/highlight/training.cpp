@@ -66,7 +66,7 @@ Validation scored(const HighlightMeasure& m, const std::string& score) {
 Trainer::Validate validation_of(std::shared_ptr<const std::vector<RegionPicture>> pictures, const std::string& score) {
   return [pictures, score](const Model& model) {
     if (pictures->empty()) return Validation{};
-    HighlightMeasure m(model, highlight_head(model).rules().thresholds);
+    HighlightMeasure m(model, highlight_head(model).rules().thresholds, false);
     const Highlighter highlighter(model, {});
     for (const RegionPicture& p : *pictures) m.add(highlighter, p);
     return scored(m, score);
