@@ -103,8 +103,10 @@ RegionPictures read_region_pictures(const std::vector<RegionFiles>& files, const
 RegionPicture fitted(const RegionPicture& picture, const Preprocess& p) {
   if (p.resize == Preprocess::Resize::none) return picture;
   const Geometry g = geometry_of(picture.values.size(), p);
-  RegionPicture out{
-      picture.files, resample(picture.values, g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation), {}};
+  RegionPicture out{picture.files,
+                    resample(picture.values, g.resized(), g.content - cv::Point(g.shift_x, g.shift_y), p.interpolation),
+                    {},
+                    picture.spacing};
   for (const cv::Mat& mask : picture.truth.masks) out.truth.masks.push_back(shrunk_mask(mask, g));
   for (const cv::Mat& objects : picture.truth.objects)
     out.truth.objects.push_back(objects.empty() ? cv::Mat() : shrunk_objects(objects, g));

@@ -6,6 +6,7 @@
 #include "datasets/augment.hpp"
 #include "datasets/photos.hpp"
 #include "datasets/preprocess.hpp"
+#include "datasets/regions/split.hpp"
 
 namespace fovea {
 namespace {
@@ -26,12 +27,6 @@ cv::Mat with_channels(const cv::Mat& values, int channels) {
   if (values.channels() == 3 && channels == 1) cv::cvtColor(values, out, cv::COLOR_BGR2GRAY);
   else if (values.channels() == 1 && channels == 3) cv::cvtColor(values, out, cv::COLOR_GRAY2BGR);
   return out;
-}
-
-cv::Mat components(const cv::Mat& mask) {
-  cv::Mat numbers;
-  cv::connectedComponents(mask, numbers, 8, CV_32S);
-  return numbers;
 }
 
 Tensor planes(std::int64_t n, std::size_t classes, cv::Size size) {
@@ -69,7 +64,8 @@ RegionSource::RegionSource(std::vector<RegionPicture> pictures, RegionSourceOpti
     for (std::size_t c = 0; c < made.masks.size(); ++c) {
       made.pixels.push_back(options_.balance > 0 ? some_pixels(made.masks[c]) : std::vector<cv::Point>{});
       const cv::Mat& objects = shown.truth.objects[c];
-      if (options_.distance) made.distances.push_back(object_distance(objects.empty() ? components(made.masks[c]) : objects));
+      if (options_.distance)
+        made.distances.push_back(object_distance(objects.empty() ? connected_regions(made.masks[c]) : objects));
     }
     pictures_.push_back(std::move(made));
   }

@@ -21,8 +21,10 @@ cv::Mat in_bytes(const cv::Mat& pixels) {
   return out;
 }
 
-cv::Mat in_window(const cv::Mat& values, const ImageStack::Options& options, std::optional<double> padding, bool inverted) {
-  return windowed(values, options.window ? *options.window : auto_window(values, padding), inverted);
+// What is asked for instead of the file's own, if anything is.
+std::optional<Window> wish(const ImageStack::Options& options, const cv::Mat& values, std::optional<double> padding) {
+  if (options.window || values.channels() == 3) return options.window;
+  return options.automatic_window ? std::optional(auto_window(values, padding)) : std::nullopt;
 }
 
 }  // namespace
@@ -67,18 +69,17 @@ StackImage ImageStack::read(int i) const {
   StackImage out;
   if (!is_scan()) {
     out.values = without_alpha(read_image(s.file, page_));
-    const bool windowed_picture = out.values.channels() == 1 && (options_.window || options_.automatic_window);
     cv::Mat f32;
-    if (windowed_picture) out.values.convertTo(f32, CV_32F);
-    out.shown = windowed_picture ? in_window(f32, options_, {}, false) : in_bytes(out.values);
+    out.values.convertTo(f32, CV_32F);
+    const auto window = out.values.channels() == 1 ? wish(options_, f32, {}) : std::nullopt;
+    out.shown = window ? windowed(f32, *window, false) : in_bytes(out.values);
     return out;
   }
   const auto scan = open(s.file);
   out.values = scan->frame(s.frame);
   out.inverted = scan->info().inverted;
   out.padding = scan->info().padding;
-  const bool own = out.values.channels() == 3 || (!options_.window && !options_.automatic_window);
-  out.shown = own ? shown(*scan, s.frame) : in_window(out.values, options_, out.padding, out.inverted);
+  out.shown = shown(*scan, s.frame, out.values, wish(options_, out.values, out.padding));
   return out;
 }
 

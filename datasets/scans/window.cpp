@@ -101,7 +101,10 @@ cv::Mat windowed(const cv::Mat& values, const VoiLut& lut, bool inverted) {
 }
 
 cv::Mat shown(const Scan& scan, int frame, const std::optional<Window>& wish) {
-  const cv::Mat values = scan.frame(frame);
+  return shown(scan, frame, scan.frame(frame), wish);
+}
+
+cv::Mat shown(const Scan& scan, int frame, const cv::Mat& values, const std::optional<Window>& wish) {
   if (values.channels() == 3) {
     cv::Mat bytes;
     values.convertTo(bytes, CV_8U, values.depth() == CV_16U ? 1 / 257.0 : 1);

@@ -21,5 +21,7 @@ cv::Mat windowed(const cv::Mat& values, const VoiLut& lut, bool inverted);
 
 // A frame as a viewer shows it at first: its own table or first window, else auto_window; colours in 8 bits. `wish`: instead of the file's.
 cv::Mat shown(const Scan& scan, int frame, const std::optional<Window>& wish = {});
+// Of a frame that is decoded already.
+cv::Mat shown(const Scan& scan, int frame, const cv::Mat& values, const std::optional<Window>& wish);
 
 }  // namespace fovea
