@@ -8,6 +8,7 @@
 #include "modules/ops/reduce.hpp"
 #include "modules/ops/slice.hpp"
 #include "modules/ops/unary.hpp"
+#include "pipeline/score_facts.hpp"
 #include "pipeline/tasks/highlight/highlighter.hpp"
 
 namespace fovea {
@@ -61,10 +62,9 @@ ScoreOf region_score(const Model& model, const std::string& target, int top) {
                                     {"probability", f.probability},
                                     {"pixels", f.pixels}};
     };
-    out.facts["predicted"] = nlohmann::ordered_json::array();
-    for (std::size_t i = 0; i < all.size() && i < static_cast<std::size_t>(top); ++i)
-      out.facts["predicted"].push_back(told(all[i]));
-    out.facts["target"] = told(chosen);
+    std::vector<nlohmann::ordered_json> answers;
+    std::transform(all.begin(), all.end(), std::back_inserter(answers), told);
+    out.facts = score_facts(answers, told(chosen), top);
     return out;
   };
 }

@@ -7,6 +7,7 @@
 #include "modules/ops/slice.hpp"
 #include "modules/ops/softmax.hpp"
 #include "modules/ops/unary.hpp"
+#include "pipeline/score_facts.hpp"
 #include "pipeline/task.hpp"
 #include "pipeline/tasks/segment/evaluator.hpp"
 #include "pipeline/tasks/segment/operation.hpp"
@@ -61,13 +62,14 @@ class SegmentTask final : public Task {
       ExplainedScore out{[index](const Var& y) { return mean_of_class(y, index); },
                          [index](const Var& y) { return mean_of_class(probabilities_of(y), index); },
                          {}};
-      out.facts["predicted"] = nlohmann::ordered_json::array();
-      for (const auto& [share, c] : shares) {
-        const nlohmann::ordered_json told{
-            {"class", classes.at(static_cast<std::size_t>(c))}, {"index", c}, {"probability", share}};
-        if (out.facts["predicted"].size() < static_cast<std::size_t>(top)) out.facts["predicted"].push_back(told);
-        if (c == index) out.facts["target"] = told;
-      }
+      const auto told = [&](const std::pair<double, std::int64_t>& s) {
+        return nlohmann::ordered_json{
+            {"class", classes.at(static_cast<std::size_t>(s.second))}, {"index", s.second}, {"probability", s.first}};
+      };
+      std::vector<nlohmann::ordered_json> answers;
+      std::transform(shares.begin(), shares.end(), std::back_inserter(answers), told);
+      const auto chosen = std::find_if(shares.begin(), shares.end(), [&](const auto& s) { return s.second == index; });
+      out.facts = score_facts(answers, told(*chosen), top);
       return out;
     };
   }
