@@ -24,22 +24,22 @@ class HighlightAnalyzer final : public FrameAnalyzer {
   // Where classes have thresholds of their own, the first one's stands for them until another is set.
   double threshold() const override { return rules_.thresholds.front(); }
 
-  std::any look(const cv::Mat& picture, const std::vector<std::string>&) const override {
-    return (*highlighter_)(unit_range(picture, highlighter_->model().preprocess()));
+  std::any look(const cv::Mat& picture, const std::vector<std::string>& maps) const override {
+    return (*highlighter_)(unit_range(picture, highlighter_->model().preprocess()), maps);
   }
 
   nlohmann::ordered_json follow(std::any seen, const cv::Mat& picture, double, double threshold) override {
-    const auto answer = std::any_cast<Highlights>(std::move(seen));
+    auto answer = std::any_cast<Highlights>(std::move(seen));
     last_ = {};
     last_.shown = picture;
-    for (const HighlightMap& map : answer.maps) last_.maps.push_back({map.name, map.values});
+    last_.maps = std::move(answer.maps);
     auto objects = nlohmann::ordered_json::array();
     for (std::size_t c = 0; c < counts_.size(); ++c) add_class(answer, c, picture, threshold, objects);
     return {{"objects", std::move(objects)}};
   }
 
   cv::Mat draw(const cv::Mat& picture, const std::string& map, double opacity) const override {
-    const auto found = std::find_if(last_.maps.begin(), last_.maps.end(), [&](const FoundMap& m) { return m.name == map; });
+    const auto found = std::find_if(last_.maps.begin(), last_.maps.end(), [&](const HighlightMap& m) { return m.name == map; });
     FoundPicture ground = last_;
     ground.shown =
         found == last_.maps.end() ? picture : heat_overlay(Image{picture, false, {}}, found->values, {.opacity = opacity}).pixels;

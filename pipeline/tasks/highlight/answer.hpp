@@ -9,6 +9,7 @@
 #include "datasets/regions/measure.hpp"
 #include "datasets/scans/image_stack.hpp"
 #include "pipeline/frame.hpp"
+#include "pipeline/tasks/highlight/highlighter.hpp"
 
 namespace fovea {
 
@@ -20,15 +21,10 @@ struct FoundClass {
   std::vector<RegionMeasure> measures;
 };
 
-struct FoundMap {
-  std::string name;
-  cv::Mat values;  // f32
-};
-
 struct FoundPicture {
   cv::Mat shown;  // u8, one channel or BGR
   std::vector<FoundClass> classes;
-  std::vector<FoundMap> maps;
+  std::vector<HighlightMap> maps;
 };
 
 struct HighlightAnswer {

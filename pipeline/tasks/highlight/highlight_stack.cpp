@@ -42,7 +42,7 @@ FoundPicture HighlightStack::look_at(StackReader& reader, const ImageStack& stac
     k.measures = measure_regions(k.regions, image.values, seen.probabilities[c], spread, stack.slice(i).about.spacing);
     found.classes.push_back(std::move(k));
   }
-  for (const HighlightMap& m : seen.maps) found.maps.push_back({m.name, m.values});
+  found.maps = seen.maps;
   return found;
 }
 

@@ -70,15 +70,17 @@ cv::Mat on_window(const explain::Map& map, cv::Size size) {
 // What a network says of one tensor: probabilities, distances, maps, in this order, in its own pixels.
 class NetworkRun {
  public:
-  NetworkRun(const Model& model, const HighlightOptions& options, bool objects)
-      : model_(model), options_(options), objects_(objects) {}
+  // `kept`: all layers that may be asked for, whichever are: another choice would be another plan.
+  NetworkRun(const Model& model, DType precision, bool objects, const std::vector<explain::Layer>& kept)
+      : model_(model),
+        options_{.keep = kept.empty() ? std::string() : explain::glob_of(kept), .precision = precision},
+        objects_(objects) {}
 
   std::size_t said() const { return model_.classes().size() * (objects_ ? 2 : 1); }  // maps beside those of layers
 
   std::vector<cv::Mat> operator()(const Tensor& x, const std::vector<explain::Layer>& layers) const {
     const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-    const Model::Result r =
-        model_.run(x, {.keep = layers.empty() ? std::string() : explain::glob_of(layers), .precision = options_.precision});
+    const Model::Result r = model_.run(x, options_);
     std::vector<cv::Mat> out = planes_of(r.outputs.at("logits"), true);
     if (objects_) append(out, planes_of(r.outputs.at("distance"), false));
     for (cv::Mat& plane : out)
@@ -96,7 +98,7 @@ class NetworkRun {
   }
 
   const Model& model_;
-  const HighlightOptions& options_;
+  Model::RunOptions options_;
   bool objects_;
 };
 
@@ -203,7 +205,7 @@ std::vector<std::string> Highlighter::maps() const {
   return names;
 }
 
-Highlights Highlighter::operator()(const cv::Mat& values) const {
+Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
   const Preprocessed p = preprocess(values, model_.preprocess());
   const Tensor x = padded(p.tensor, stride_);
   const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
@@ -211,8 +213,9 @@ Highlights Highlighter::operator()(const cv::Mat& values) const {
                    : size.area() <= kWholePicture ? std::max(size.width, size.height)
                                                   : up_to_multiple(kWindow, stride_);
   const std::vector<cv::Rect> windows = cover(size, {side, side}, options_.overlap, stride_);
-  const std::vector<explain::Layer> layers = this->layers(windows[0].size());
-  const NetworkRun run(model_, options_, highlight_head(model_).rules().objects);
+  std::vector<explain::Layer> layers = this->layers(windows[0].size());
+  const NetworkRun run(model_, options_.precision, highlight_head(model_).rules().objects, layers);
+  std::erase_if(layers, [&](const explain::Layer& l) { return std::find(names.begin(), names.end(), l.name) == names.end(); });
   Mean mean;
   std::vector<cv::Mat> maps;
   for (const Mirror& mirror : mirrors_of(options_.flips)) {

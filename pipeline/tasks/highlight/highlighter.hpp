@@ -45,7 +45,9 @@ class Highlighter {
  public:
   Highlighter(Model model, HighlightOptions options);
   // values: f32 in 0..1 as unit_range() gives them. Error; NotFinite where the network's answer is not.
-  Highlights operator()(const cv::Mat& values) const;
+  Highlights operator()(const cv::Mat& values) const { return (*this)(values, maps()); }
+  // With these of maps() alone: laying one on the picture costs more than computing it.
+  Highlights operator()(const cv::Mat& values, const std::vector<std::string>& maps) const;
   const Model& model() const { return model_; }
   // Names of the maps that `keep` asks for. Error where it matches none.
   std::vector<std::string> maps() const;

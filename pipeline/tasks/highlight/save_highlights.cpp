@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 #include "datasets/scans/dicom_capture.hpp"
@@ -122,6 +123,19 @@ Json total_json(const HighlightAnswer& answer, std::size_t c, const std::string&
 
 bool is_dicom_stack(const ImageStack& stack) { return stack.is_scan() && stack.info().format == "DICOM"; }
 
+// What files say of themselves, each read once: one may hold hundreds of slices.
+class Headers {
+ public:
+  const std::string& of(const fs::path& file) {
+    const auto [place, fresh] = read_.try_emplace(file);
+    if (fresh) place->second = read_header(file);
+    return place->second;
+  }
+
+ private:
+  std::map<fs::path, std::string> read_;
+};
+
 // A source that nothing can refer to is no reason to lose the rest: it is noted.
 void save_object(Frame& frame, const fs::path& file, const char* kind, const std::function<void(const fs::path&)>& write) {
   try {
@@ -163,6 +177,7 @@ void SaveHighlights::save_picture(Frame& frame, const FoundPicture& found) const
 void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) const {
   const bool one = answer.pictures.size() == 1, captures = options_.capture && is_dicom_stack(*answer.stack);
   const CaptureSeries series{captures ? new_series_uid() : "", kResearchOnly, FOVEA_VERSION, options_.model};
+  Headers headers;
   for (std::size_t i = 0; i < answer.pictures.size(); ++i) {
     const Slice& slice = answer.stack->slice(static_cast<int>(i));
     const cv::Mat drawn = highlight_overlay(answer.pictures[i], slice, classes_, options_.drawing, answer.forced);
@@ -172,7 +187,7 @@ void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) 
     if (options_.overlay) save_png(frame, named(".png"), drawn);
     if (captures)
       save_object(frame, named(".dcm"), "secondary capture", [&](const fs::path& file) {
-        write_capture(file, drawn, read_header(slice.file), slice.frame, series, static_cast<int>(i) + 1);
+        write_capture(file, drawn, headers.of(slice.file), slice.frame, series, static_cast<int>(i) + 1);
       });
   }
 }
@@ -180,7 +195,7 @@ void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) 
 void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer) const {
   const bool one = answer.pictures.size() == 1;
   for (std::size_t i = 0; i < answer.pictures.size(); ++i)
-    for (const FoundMap& map : answer.pictures[i].maps) {
+    for (const HighlightMap& map : answer.pictures[i].maps) {
       const auto named = [&](const char* extension) {
         return one ? beside(frame.output, map.name + extension)
                    : beside(frame.output, "maps") / beside(fs::path(number_of(i) + ".json"), map.name + extension).filename();
@@ -217,12 +232,13 @@ void SaveHighlights::save_segmentations(Frame& frame, const HighlightAnswer& ans
   std::vector<CodedSegment> segments;
   for (std::size_t c = 0; c < classes_.size(); ++c) segments.push_back({classes_[c].substr(0, 64), options_.codes[c]});
   const SegmentationOptions options{options_.fractional, options_.model, kResearchOnly, FOVEA_VERSION};
+  Headers headers;
   for (const Part& part : parts_of(*answer.stack)) {
     std::vector<SourceFrame> sources;
     std::vector<std::vector<cv::Mat>> masks(classes_.size());
     for (std::size_t i = part.first; i < part.first + part.count; ++i) {
       const Slice& slice = answer.stack->slice(static_cast<int>(i));
-      sources.push_back({read_header(slice.file), slice.frame, slice.about});
+      sources.push_back({headers.of(slice.file), slice.frame, slice.about});
       for (std::size_t c = 0; c < classes_.size(); ++c) masks[c].push_back(segment_of(answer.pictures[i].classes[c]));
     }
     save_object(frame, beside(frame.output, part.prefix + "seg.dcm"), "segmentation",
