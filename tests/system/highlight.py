@@ -52,19 +52,9 @@ def slice_file(file, number, bright):
 
 
 def volume_file(file):
-    header = bytearray(352)
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, 6, 5, 4, 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, 16, 32)
-    struct.pack_into("<8f", header, 76, 1, 0.5, 0.25, 2, 0, 0, 0, 0)
-    struct.pack_into("<f", header, 108, 352)
-    header[123] = 2
-    struct.pack_into("<hh", header, 252, 0, 1)
-    struct.pack_into("<12f", header, 280, 0.5, 0, 0, 1, 0, 0.25, 0, 2, 0, 0, 2, 3)
-    header[344:348] = b"n+1\0"
     voxels = numpy.full((4, 5, 6), 10, numpy.float32)
     voxels[2, 3, 4] = 190
-    file.write_bytes(gzip.compress(bytes(header) + voxels.tobytes()))
+    file.write_bytes(program.nifti((6, 5, 4), voxels.tobytes()))
 
 
 def make_model(fovea, folder):

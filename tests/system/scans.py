@@ -3,7 +3,6 @@
 
 usage: scans.py FOVEA
 """
-import gzip
 import json
 import re
 import struct
@@ -83,17 +82,7 @@ def check_cut_anywhere(fovea, folder):
 
 
 def check_nifti(fovea, folder):
-    header = bytearray(352)
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, 5, 4, 3, 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, 16, 32)
-    struct.pack_into("<8f", header, 76, 1, 0.5, 0.25, 2, 0, 0, 0, 0)
-    struct.pack_into("<f", header, 108, 352)
-    header[123] = 2
-    struct.pack_into("<hh", header, 252, 0, 1)
-    struct.pack_into("<12f", header, 280, 0.5, 0, 0, 1, 0, 0.25, 0, 2, 0, 0, 2, 3)
-    header[344:348] = b"n+1\0"
-    (folder / "a.nii.gz").write_bytes(gzip.compress(bytes(header) + struct.pack("<60f", *range(60))))
+    (folder / "a.nii.gz").write_bytes(program.nifti((5, 4, 3), struct.pack("<60f", *range(60))))
     said = fovea.said("data", "info", folder / "a.nii.gz")
     assert "NIfTI-1" in said and "5x4, 3 frames" in said and "0.25 x 0.5 mm" in said, said
     assert "-1, -2, 3 mm; columns run along -1, 0, 0, rows along 0, -1, 0" in said.replace("-0,", "0,"), said

@@ -14,18 +14,13 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/write_png.hpp"
 
 using namespace fovea;
 using namespace fovea::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-void write_image(const fs::path& file, const cv::Mat& pixels) {
-  const auto bytes = encode_image(Image{pixels, pixels.channels() == 1, {}}, "png");
-  fs::create_directories(file.parent_path());
-  write_file_atomically(file, bytes.data(), bytes.size());
-}
 
 cv::Mat grey(int value, cv::Size size = {12, 8}) { return {size, CV_8UC1, cv::Scalar(value)}; }
 
@@ -45,12 +40,12 @@ std::vector<std::string> names(const std::vector<RegionFiles>& files) {
 
 TEST_CASE("regions: a folder's layouts") {
   const Folder folder;
-  for (const char* name : {"b", "a", "c"}) write_image(folder / "two/images" / (std::string(name) + ".png"), grey(10));
-  write_image(folder / "two/masks/lungs/a.png", grey(255));
-  write_image(folder / "two/masks/heart/a.png", grey(255));
-  write_image(folder / "two/masks/lungs/b.png", grey(255));
+  for (const char* name : {"b", "a", "c"}) write_png(folder / "two/images" / (std::string(name) + ".png"), grey(10));
+  write_png(folder / "two/masks/lungs/a.png", grey(255));
+  write_png(folder / "two/masks/heart/a.png", grey(255));
+  write_png(folder / "two/masks/lungs/b.png", grey(255));
   fs::create_directories(folder / "two/objects/cells");
-  write_image(folder / "two/objects/cells/a.png", grey(3));
+  write_png(folder / "two/objects/cells/a.png", grey(3));
   const RegionList list = list_regions(folder / "two", {"lungs", "heart", "cells"});
   REQUIRE(names(list.files) == std::vector<std::string>{"a", "b"});
   CHECK(list.files[0].objects == std::vector<bool>{false, false, true});
@@ -60,8 +55,8 @@ TEST_CASE("regions: a folder's layouts") {
   CHECK(fails_with([&] { list_regions(folder / "two", {"liver"}); }, "expected masks/liver"));
   CHECK(fails_with([&] { list_regions(folder / "none", {"liver"}); }, "expected the folders images and masks"));
 
-  write_image(folder / "one/images/x.png", grey(1));
-  write_image(folder / "one/labels/x.png", grey(1));
+  write_png(folder / "one/images/x.png", grey(1));
+  write_png(folder / "one/labels/x.png", grey(1));
   CHECK(list_regions(folder / "one", {"cell"}).files.at(0).objects == std::vector<bool>{true});
 }
 
@@ -69,8 +64,8 @@ TEST_CASE("regions: patterns, and the parts of a training") {
   const Folder folder;
   for (int i = 1; i <= 6; ++i) {
     const std::string name = "Image_0" + std::to_string(i);
-    write_image(folder / "eyes" / (name + ".png"), grey(9));
-    write_image(folder / "eyes" / (name + "_1stHO.png"), grey(255));
+    write_png(folder / "eyes" / (name + ".png"), grey(9));
+    write_png(folder / "eyes" / (name + "_1stHO.png"), grey(255));
   }
   std::ofstream(folder / "folds.csv") << "name,fold\nImage_01,0\nImage_02,0\nImage_03,1\nImage_04,1\nImage_05,2\nImage_06,2\n";
   const auto parts = [&](const std::string& more) {
@@ -109,8 +104,8 @@ TEST_CASE("regions: masks and objects as the network sees them") {
   cv::Mat objects(size, CV_16U, cv::Scalar(0));
   objects.setTo(300, disc(size, {10, 10}, 6));
   objects.setTo(7, disc(size, {23, 10}, 6));
-  write_image(folder / "d/images/x.png", cv::Mat(size, CV_16UC1, cv::Scalar(30000)));
-  write_image(folder / "d/objects/x.png", objects);
+  write_png(folder / "d/images/x.png", cv::Mat(size, CV_16UC1, cv::Scalar(30000)));
+  write_png(folder / "d/objects/x.png", objects);
   const RegionList list = list_regions(folder / "d", {"cell"});
   Preprocess p = Preprocess::none(1);
   const RegionPicture picture = read_region_picture(list.files.at(0), p).at(0);
@@ -136,8 +131,8 @@ TEST_CASE("regions: masks and objects as the network sees them") {
   CHECK(std::abs(4 * cv::countNonZero(half.truth.masks[0]) - cv::countNonZero(objects)) < 40) /* half a pixel around */;
   CHECK(half.truth.objects[0].at<int>(5, 5) == 300);
 
-  write_image(folder / "bad/images/x.png", grey(1));
-  write_image(folder / "bad/masks/x.png", grey(1, {3, 3}));
+  write_png(folder / "bad/images/x.png", grey(1));
+  write_png(folder / "bad/masks/x.png", grey(1, {3, 3}));
   const RegionPictures bad = read_region_pictures(list_regions(folder / "bad", {"cell"}).files, Preprocess::none(1));
   CHECK(bad.all.empty());
   CHECK(bad.bad.at(0).reason.find("expected a mask of 12x8 pixels as its picture, got 3x3") != std::string::npos);

@@ -13,21 +13,13 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/write_png.hpp"
 
 using namespace fovea;
 namespace fs = std::filesystem;
 using test::fails_with;
 
 namespace {
-
-void write_image(const fs::path& file, const cv::Mat& pixels) {
-  Image image;
-  image.pixels = pixels;
-  image.grey = pixels.channels() == 1;
-  const auto bytes = encode_image(image, "png");
-  fs::create_directories(file.parent_path());
-  write_file_atomically(file, bytes.data(), bytes.size());
-}
 
 // Discs brighter than what lies around them, and where they are.
 void write_pair(const fs::path& folder, const std::string& name, int seed, cv::Size size = {40, 36}) {
@@ -39,8 +31,8 @@ void write_pair(const fs::path& folder, const std::string& name, int seed, cv::S
     cv::circle(picture, at, 5, cv::Scalar(200), -1);
     cv::circle(mask, at, 5, cv::Scalar(255), -1);
   }
-  write_image(folder / "images" / (name + ".png"), picture);
-  write_image(folder / "masks" / (name + ".png"), mask);
+  test::write_png(folder / "images" / (name + ".png"), picture);
+  test::write_png(folder / "masks" / (name + ".png"), mask);
 }
 
 constexpr const char* kRecipe =
@@ -70,15 +62,15 @@ TEST_CASE("masks: pairs by name, values checked, what does not fit put aside wit
   const test::Folder folder;
   write_pair(folder.path(), "a", 1);
   write_pair(folder.path(), "b", 2);
-  write_image(folder / "images/c.png", cv::Mat(8, 8, CV_8UC1, cv::Scalar(1)));
-  write_image(folder / "masks/b.png", cv::Mat(3, 3, CV_8UC1, cv::Scalar(1)));
+  test::write_png(folder / "images/c.png", cv::Mat(8, 8, CV_8UC1, cv::Scalar(1)));
+  test::write_png(folder / "masks/b.png", cv::Mat(3, 3, CV_8UC1, cv::Scalar(1)));
   const MaskedPictures read = read_masked({folder.path()}, 1);
   REQUIRE(read.all.size() == 1);
   CHECK(cv::countNonZero(read.all[0].mask == 1) > 20);
   REQUIRE(read.bad.size() == 2);
   CHECK(read.bad[0].reason.find("expected a mask of 40x36") != std::string::npos);
   CHECK(read.bad[1].reason.find("there is no mask of that name") != std::string::npos);
-  write_image(folder / "masks/a.png", cv::Mat(36, 40, CV_8UC1, cv::Scalar(7)));
+  test::write_png(folder / "masks/a.png", cv::Mat(36, 40, CV_8UC1, cv::Scalar(7)));
   CHECK(read_masked({folder.path()}, 3).bad[0].reason.find("the value 7 is none of the 3 classes") != std::string::npos);
   CHECK(fails_with([&] { read_masked({folder / "images"}, 1); }, "expected the folders images and masks"));
   const MaskSource source(read.all, {.preprocess = Preprocess::none(1), .crop = 50, .batch = 3, .seed = 4});

@@ -16,18 +16,13 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/dicom.hpp"
 #include "tests/support/errors.hpp"
+#include "tests/support/write_png.hpp"
 
 using namespace fovea;
 using namespace fovea::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-void write_image(const fs::path& file, const cv::Mat& pixels) {
-  const auto bytes = encode_image(Image{pixels, pixels.channels() == 1, {}}, "png");
-  fs::create_directories(file.parent_path());
-  write_file_atomically(file, bytes.data(), bytes.size());
-}
 
 // A network that calls bright what is bright: one weight and one bias.
 Model threshold_model(const std::string& more = "") {
@@ -169,7 +164,7 @@ TEST_CASE("highlight: slices as channels, learned and run alike", "[pipeline][sc
 TEST_CASE("highlight: a model refuses what it was not made for, unless it is forced to", "[pipeline][scans]") {
   const Folder folder;
   slice_with(7, 3, true, 0, "1\\0\\0\\0\\1\\0").save(folder / "ct.dcm");
-  write_image(folder / "photo.png", cv::Mat(10, 12, CV_8UC1, cv::Scalar(200)));
+  write_png(folder / "photo.png", cv::Mat(10, 12, CV_8UC1, cv::Scalar(200)));
   const std::vector<std::string> ct{(folder / "ct.dcm").string()}, photo{(folder / "photo.png").string()};
   const auto refused = [&](const std::string& accepts, const std::vector<std::string>& input) {
     static int count = 0;
@@ -216,7 +211,7 @@ TEST_CASE("highlight: pictures get millimetres only from who knows them", "[pipe
   const Folder folder;
   cv::Mat picture(40, 50, CV_8UC1, cv::Scalar(0));
   picture(cv::Rect(10, 10, 20, 10)).setTo(255);
-  write_image(folder / "p.png", picture);
+  write_png(folder / "p.png", picture);
   highlight(threshold_model(), {(folder / "p.png").string()}, folder / "px");
   const JsonValue px = answer(folder / "px/p.png.json");
   CHECK(px.at("classes").items().at(0).at("pixels").number() == 200);
@@ -261,9 +256,9 @@ TEST_CASE("highlight: trained on pictures with regions, measured, and its masks 
     const cv::Rect box(random.uniform(0, size.width - 6), random.uniform(0, size.height - 6), 6, 6);
     cv::rectangle(picture, box, cv::Scalar(0), cv::FILLED), square(box).setTo(255);
     const std::string name = std::to_string(10 + i) + ".png";
-    write_image(folder / "data/images" / name, picture);
-    write_image(folder / "data/objects/disc" / name, objects);
-    write_image(folder / "data/masks/square" / name, square);
+    write_png(folder / "data/images" / name, picture);
+    write_png(folder / "data/objects/disc" / name, objects);
+    write_png(folder / "data/masks/square" / name, square);
   }
   const std::string recipe =
       "fovea: 1\nmodel:\n  backbone: {type: resnet18, widths: [8, 8, 16, 16], stem_width: 8, features: [layer1, layer2]}\n"
