@@ -6,7 +6,7 @@
 namespace fovea {
 namespace {
 
-constexpr int kLargestSide = 16384, kMostChannels = 1024;
+constexpr int kLargestSide = 16384, kMostChannels = 1024, kWidestContrast = 512;
 
 template <class T>
 T choice(Args& a, const std::string& key, const char* fallback, const std::map<std::string, T>& known, const std::string& text) {
@@ -35,6 +35,16 @@ void read_range(Args& a, Preprocess& p) {
   if (window.empty()) return;
   check(window.size() == 2 && window[0] > 0, a.where(), ": window: expected [width, level] with a width above 0");
   p.window_width = window[0], p.window_level = window[1];
+}
+
+void read_local_contrast(Args& a, Preprocess& p) {
+  p.local_contrast = a.get("local_contrast", 0.0,
+                           "of scans: values against their surroundings, by a Gaussian of so many pixels; 0: as they are");
+  p.background = a.get("background", 0.0, "of local_contrast: what is not above it in any channel counts for nothing, 0..1");
+  check(p.local_contrast == 0 || (p.local_contrast >= 1 && p.local_contrast <= kWidestContrast), a.where(),
+        ": local_contrast: expected 0, or 1 to ", kWidestContrast, " pixels, got ", p.local_contrast);
+  check(p.background >= 0 && p.background < 1, a.where(), ": background: expected a number in [0, 1), got ", p.background);
+  check(p.local_contrast > 0 || !a.has("background"), a.where(), ": background: has no meaning without local_contrast");
 }
 
 // ImageNet's means over its three colours.
@@ -94,6 +104,7 @@ Preprocess read_preprocess(const Yaml& y, int channels) {
       "antialiased where it shrinks");
   p.colour = choice<P::Colour>(a, "colour", "rgb", {{"rgb", P::Colour::rgb}, {"bgr", P::Colour::bgr}}, "order of the channels");
   read_range(a, p);
+  read_local_contrast(a, p);
   p.mean = by_channel(a, "mean", p.mean, "of the channels, 0..1");
   p.stddev = by_channel(a, "std", p.stddev, "of the channels, 0..1");
   check(*std::min_element(p.stddev.begin(), p.stddev.end()) > 0, a.where(), ": std: expected numbers above 0");

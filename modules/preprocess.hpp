@@ -29,6 +29,9 @@ struct Preprocess {
   Colour colour = Colour::rgb;
   Range range = Range::depth;
   double window_width = 1, window_level = 0.5;  // level - width / 2 becomes 0, level + width / 2 becomes 1
+  // Of scans and pictures that are highlighted, after the range: each value against the mean and the spread around it, by a Gaussian of so
+  // many pixels (0: not done); what is not above `background` in any channel counts for nothing and becomes 0.
+  double local_contrast = 0, background = 0;
   // Of each channel, in the order `colour`, values 0..1; ImageNet's unless the recipe says otherwise (of grey, and of other numbers of
   // channels, their means).
   std::vector<double> mean{0.485, 0.456, 0.406}, stddev{0.229, 0.224, 0.225};
@@ -38,8 +41,8 @@ struct Preprocess {
   static Preprocess none(int channels);
 };
 
-// Keys: channels, neighbours, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, range, window ([width, level]), mean, std, pad
-// (one number, or one a channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
+// Keys: channels, neighbours, size (a number, or [height, width]), resize, crop_fraction, interpolation, colour, range, window ([width, level]), local_contrast,
+// background, mean, std, pad (one number, or one a channel). `channels` is the number where the recipe says none. Error for others and for values that make no sense.
 Preprocess read_preprocess(const Yaml& y, int channels = 3);
 
 // Its key `channels` alone, which the network is built by.

@@ -17,9 +17,7 @@ StackReader::Kept& StackReader::at(int i) {
   Kept& kept = place->second;
   if (!fresh) return kept;
   kept.image = stack_->read(i);
-  kept.values = unit_range(kept.image.values, preprocess_, kept.image.padding);
-  // Without units of its own a modality is seen as people see it, whichever way it was stored.
-  if (kept.image.inverted && preprocess_.range != Preprocess::Range::window) kept.values.convertTo(kept.values, -1, -1, 1);
+  kept.values = unit_range(kept.image.values, preprocess_, kept.image.padding, kept.image.inverted);
   return kept;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "datasets/scans/local_contrast.hpp"
 #include "datasets/scans/window.hpp"
 #include "modules/core/error.hpp"
 
@@ -30,7 +31,7 @@ Ends ends_of(const cv::Mat& values, const Preprocess& p, std::optional<double> p
 
 }  // namespace
 
-cv::Mat unit_range(const cv::Mat& values, const Preprocess& p, std::optional<double> padding) {
+cv::Mat unit_range(const cv::Mat& values, const Preprocess& p, std::optional<double> padding, bool inverted) {
   check(values.depth() == CV_8U || values.depth() == CV_16U || values.depth() == CV_32F,
         "expected 8 or 16 bit pixels or 32-bit values, got OpenCV's type ", values.type());
   const Ends ends = ends_of(values, p, padding);
@@ -41,7 +42,9 @@ cv::Mat unit_range(const cv::Mat& values, const Preprocess& p, std::optional<dou
     auto* row = out.ptr<float>(y);
     for (int x = 0; x < out.cols * out.channels(); ++x) row[x] = row[x] > 0 ? std::min(row[x], 1.0f) : 0.0f;  // NaN: 0
   }
-  return out;
+  // Without units of its own a modality is seen as people see it, whichever way it was stored.
+  if (inverted && p.range != Preprocess::Range::window) out.convertTo(out, -1, -1, 1);
+  return p.local_contrast > 0 ? local_contrast(out, p.local_contrast, p.background) : out;
 }
 
 }  // namespace fovea

@@ -250,3 +250,27 @@ TEST_CASE("unit range: depth, percentiles, a window of the modality's units") {
   CHECK(unit_range(cv::Mat(3, 3, CV_8U, cv::Scalar(9)), p).at<float>(1, 1) ==
         Approx(0.5).margin(0.5));  // flat: no matter what, but a number
 }
+
+TEST_CASE("unit range: local contrast shows a dark corner as it shows the light, and leaves the background out") {
+  // Stripes on a ground of brightness 0.8 on the left and 0.1 on the right, beside 64 columns of background.
+  cv::Mat picture(96, 256, CV_32F, cv::Scalar(0.01));
+  for (int y = 0; y < picture.rows; ++y)
+    for (int x = 0; x < 192; ++x) picture.at<float>(y, x) = (x < 96 ? 0.8f : 0.1f) * (y % 8 < 2 ? 0.7f : 1.0f);
+  cv::Mat pixels;
+  picture.convertTo(pixels, CV_16U, 65535);
+  Preprocess p = Preprocess::none(1);
+  p.local_contrast = 6, p.background = 0.03;
+  const cv::Mat seen = unit_range(pixels, p);
+  const auto depth = [&](int x) { return seen.at<float>(52, x) - seen.at<float>(48, x); };  // ground less stripe
+  // Where nothing else is near, a stripe's depth over the spread is (0.3 b) / (0.3 b sqrt(1/4 * 3/4) + 0.005), a sixth of it is seen.
+  const auto expected = [](double b) { return 0.3 * b / (6 * (0.3 * b * std::sqrt(0.1875) + 0.005)); };
+  // The Gaussian of 6 pixels over a period of 8 keeps exp(-2 (pi 6 / 8)^2) < 2e-5 of the stripes, 1 % covers the window's cut.
+  CHECK(depth(40) == Approx(expected(0.8)).epsilon(0.01));
+  CHECK(depth(150) == Approx(expected(0.1)).epsilon(0.01));
+  CHECK(depth(190) == Approx(expected(0.1)).epsilon(0.01));  // the background beside it counts for nothing
+  CHECK(seen.at<float>(48, 220) == 0);
+  // Stored with white as the lowest value it is the same picture.
+  cv::Mat other_way;
+  cv::subtract(cv::Scalar(65535), pixels, other_way);
+  CHECK(cv::norm(unit_range(other_way, p, {}, true), seen, cv::NORM_INF) < 1e-4);
+}
