@@ -67,6 +67,7 @@ void batch(Report& report);
 void camera(Report& report);
 void compile(Report& report);
 void detect(Report& report);
+void highlight(Report& report);
 void new_size(Report& report);
 void onnx(Report& report);
 void plan(Report& report);

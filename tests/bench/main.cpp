@@ -27,6 +27,7 @@ const std::vector<std::pair<std::string, Group>> groups = {
     {"batch", fovea::bench::batch},
     {"camera", fovea::bench::camera},
     {"detect", fovea::bench::detect},
+    {"highlight", fovea::bench::highlight},
     {"onnx", fovea::bench::onnx},
 };
 

@@ -41,7 +41,7 @@ std::vector<Peer> peers() {
       {"a2n_512", "head: {type: a2n, scale: 2, width: 24, blocks: 6}", 512, 153411, 49016734632, 0.80},
       {"attention_unet_960",
        "backbone: {type: attention_unet, widths: [32, 64, 128, 256, 512]}, head: {type: segment, classes: [a]}", 960, 8726077,
-       233951846400, 0.90},
+       233951846400, 0.50},
   };
 }
 
