@@ -9,6 +9,7 @@
 #include "modules/core/error.hpp"
 #include "modules/io/output_file.hpp"
 
+#include <dcmtk/dcmsr/codes/dcm.h>
 #include <dcmtk/dcmsr/dsrdoc.h>
 
 namespace fovea {
@@ -25,19 +26,7 @@ constexpr const char* kManufacturer = "Fovea";
 constexpr auto kContains = DSRTypes::RT_contains, kContext = DSRTypes::RT_hasObsContext, kModifier = DSRTypes::RT_hasConceptMod,
                kInferred = DSRTypes::RT_inferredFrom;
 
-// Concepts of the templates.
-const Code kReport{"126000", "DCM", "Imaging Measurement Report"}, kMeasurements{"126010", "DCM", "Imaging Measurements"},
-    kGroup{"125007", "DCM", "Measurement Group"}, kLanguage{"121049", "DCM", "Language of Content Item and Descendants"},
-    kEnglish{"en", "RFC5646", "English"}, kObserverType{"121005", "DCM", "Observer Type"}, kDevice{"121007", "DCM", "Device"},
-    kDeviceUid{"121012", "DCM", "Device Observer UID"}, kDeviceName{"121013", "DCM", "Device Observer Name"},
-    kDeviceMaker{"121014", "DCM", "Device Observer Manufacturer"}, kDeviceModel{"121015", "DCM", "Device Observer Model Name"},
-    kProcedure{"121058", "DCM", "Procedure reported"}, kTracking{"112039", "DCM", "Tracking Identifier"},
-    kTrackingUid{"112040", "DCM", "Tracking Unique Identifier"}, kCategory{"276214006", "SCT", "Finding category"},
-    kFinding{"121071", "DCM", "Finding"}, kSegment{"121191", "DCM", "Referenced Segment"},
-    kSegmentFrame{"121214", "DCM", "Referenced Segmentation Frame"},
-    kSourceSeries{"121232", "DCM", "Source series for segmentation"},
-    kSourceImage{"121233", "DCM", "Source image for segmentation"}, kMeasuredOn{"121112", "DCM", "Source of Measurement"},
-    kDerivation{"121401", "DCM", "Derivation"};
+const Code kEnglish{"en", "RFC5646", "English"}, kCategory{"276214006", "SCT", "Finding category"};
 
 DSRCodedEntryValue entry(const Code& c) { return {c.value.c_str(), c.scheme.c_str(), c.meaning.c_str()}; }
 
@@ -64,16 +53,16 @@ class Report {
 
   void add(const CodedFinding& finding, std::size_t number) {
     const bool placed = options_.segmentation && !finding.on.empty(), planar = sources_.size() == 1;
-    enter(kContains, DSRTypes::VT_Container, kGroup);
+    enter(kContains, DSRTypes::VT_Container, CODE_DCM_MeasurementGroup);
     must(tree().getCurrentContentItem().setTemplateIdentification(!placed  ? "1501"
                                                                   : planar ? "1410"
                                                                            : "1411",
                                                                   "DCMR"),
          "a template's number");
-    put(kContext, kTracking, finding.label);
-    put_uid(kContext, kTrackingUid, new_uid(options_.seed, ("tracking " + std::to_string(number)).c_str()));
-    put(kContains, kCategory, finding.codes.category);
-    put(kContains, kFinding, finding.codes.type);
+    put_text(kContext, CODE_DCM_TrackingIdentifier, finding.label);
+    put_uid(kContext, CODE_DCM_TrackingUniqueIdentifier, new_uid(options_.seed, ("tracking " + std::to_string(number)).c_str()));
+    put_code(kContains, entry(kCategory), entry(finding.codes.category));
+    put_code(kContains, CODE_DCM_Finding, entry(finding.codes.type));
     if (placed) refer_to_segment(number, planar);
     for (const CodedMeasure& m : finding.measures) add(m, finding, placed);
     leave();
@@ -99,28 +88,28 @@ class Report {
   DSRDocumentTree& tree() { return document_.getTree(); }
 
   // An item below the one at hand, which it then is.
-  void enter(Relation relation, Type type, const Code& concept_name) {
+  void enter(Relation relation, Type type, const DSRCodedEntryValue& concept_name) {
     must(tree().addContentItem(relation, type, DSRTypes::AM_belowCurrent) > 0 ? EC_Normal : EC_IllegalParameter,
          "an item of the report");
-    must(tree().getCurrentContentItem().setConceptName(entry(concept_name)), "an item's code");
+    must(tree().getCurrentContentItem().setConceptName(concept_name), "an item's code");
   }
   void leave() { tree().goUp(); }
-  void put(Relation relation, const Code& concept_name, const std::string& text) {
+  void put_text(Relation relation, const DSRCodedEntryValue& concept_name, const std::string& text) {
     enter(relation, DSRTypes::VT_Text, concept_name);
     must(tree().getCurrentContentItem().setStringValue(text.c_str()), "a text of the report");
     leave();
   }
-  void put(Relation relation, const Code& concept_name, const Code& value) {
+  void put_code(Relation relation, const DSRCodedEntryValue& concept_name, const DSRCodedEntryValue& value) {
     enter(relation, DSRTypes::VT_Code, concept_name);
-    must(tree().getCurrentContentItem().setCodeValue(entry(value)), "a code of the report");
+    must(tree().getCurrentContentItem().setCodeValue(value), "a code of the report");
     leave();
   }
-  void put_uid(Relation relation, const Code& concept_name, const std::string& uid) {
+  void put_uid(Relation relation, const DSRCodedEntryValue& concept_name, const std::string& uid) {
     enter(relation, DSRTypes::VT_UIDRef, concept_name);
     must(tree().getCurrentContentItem().setStringValue(uid.c_str()), "an identifier of the report");
     leave();
   }
-  void put(Relation relation, const Code& concept_name, const DSRImageReferenceValue& image) {
+  void put_image(Relation relation, const DSRCodedEntryValue& concept_name, const DSRImageReferenceValue& image) {
     enter(relation, DSRTypes::VT_Image, concept_name);
     must(tree().getCurrentContentItem().setImageReference(image), "a reference of the report");
     leave();
@@ -149,16 +138,16 @@ class Report {
     must(document_.setManufacturerModelName(options_.algorithm.c_str()), "the model");
     must(document_.setSoftwareVersions(options_.software.c_str()), "the version");
     must(tree().addContentItem(DSRTypes::RT_isRoot, DSRTypes::VT_Container) > 0 ? EC_Normal : EC_IllegalParameter, "the root");
-    must(tree().getCurrentContentItem().setConceptName(entry(kReport)), "the title");
+    must(tree().getCurrentContentItem().setConceptName(CODE_DCM_ImagingMeasurementReport), "the title");
     must(tree().getCurrentContentItem().setTemplateIdentification("1500", "DCMR"), "the template's number");
-    put(kModifier, kLanguage, kEnglish);
-    put(kContext, kObserverType, kDevice);
-    put_uid(kContext, kDeviceUid, uid_of_device());
-    put(kContext, kDeviceName, options_.description);
-    put(kContext, kDeviceMaker, kManufacturer);
-    put(kContext, kDeviceModel, options_.algorithm + " (" + options_.software + ")");
-    put(kModifier, kProcedure, procedure_of(text_of(first(), DCM_Modality)));
-    enter(kContains, DSRTypes::VT_Container, kMeasurements);
+    put_code(kModifier, CODE_DCM_LanguageOfContentItemAndDescendants, entry(kEnglish));
+    put_code(kContext, CODE_DCM_ObserverType, CODE_DCM_Device);
+    put_uid(kContext, CODE_DCM_DeviceObserverUID, uid_of_device());
+    put_text(kContext, CODE_DCM_DeviceObserverName, options_.description);
+    put_text(kContext, CODE_DCM_DeviceObserverManufacturer, kManufacturer);
+    put_text(kContext, CODE_DCM_DeviceObserverModelName, options_.algorithm + " (" + options_.software + ")");
+    put_code(kModifier, CODE_DCM_ProcedureReported, entry(procedure_of(text_of(first(), DCM_Modality))));
+    enter(kContains, DSRTypes::VT_Container, CODE_DCM_ImagingMeasurements);
   }
   // The same wherever this model of this version measures.
   std::string uid_of_device() const { return new_uid(options_.algorithm + '\0' + options_.software, "device"); }
@@ -168,12 +157,12 @@ class Report {
     DSRImageReferenceValue reference(UID_SegmentationStorage, s.instance.c_str());
     if (!planar) {
       reference.getSegmentList().addItem(static_cast<Uint16>(number + 1));
-      put(kContains, kSegment, reference);
-      return put_uid(kContains, kSourceSeries, text_of(first(), DCM_SeriesInstanceUID));
+      put_image(kContains, CODE_DCM_ReferencedSegment, reference);
+      return put_uid(kContains, CODE_DCM_SourceSeriesForSegmentation, text_of(first(), DCM_SeriesInstanceUID));
     }
     reference.getFrameList().addItem(s.first_frames.at(number));
-    put(kContains, kSegmentFrame, reference);
-    put(kContains, kSourceImage, image(sources_.front()));
+    put_image(kContains, CODE_DCM_ReferencedSegmentationFrame, reference);
+    put_image(kContains, CODE_DCM_SourceImageForSegmentation, image(sources_.front()));
   }
 
   DSRImageReferenceValue image(const SourceFrame& source) {
@@ -185,17 +174,18 @@ class Report {
   }
 
   void add(const CodedMeasure& measure, const CodedFinding& finding, bool placed) {
-    enter(kContains, DSRTypes::VT_Num, measure.what);
+    enter(kContains, DSRTypes::VT_Num, entry(measure.what));
     const DSRNumericMeasurementValue value(dicom::decimal_string(measure.value).c_str(), entry(measure.unit));
     must(tree().getCurrentContentItem().setNumericValue(value), "a number of the report");
-    if (measure.derivation) put(kModifier, kDerivation, *measure.derivation);
+    if (measure.derivation) put_code(kModifier, CODE_DCM_Derivation, entry(*measure.derivation));
     if (!placed) refer_to_sources(finding.on);
     leave();
   }
   // Where it was looked for, if it is nowhere.
   void refer_to_sources(const std::vector<std::size_t>& on) {
     for (std::size_t i = 0; i < sources_.size(); ++i)
-      if (on.empty() || std::find(on.begin(), on.end(), i) != on.end()) put(kInferred, kMeasuredOn, image(sources_[i]));
+      if (on.empty() || std::find(on.begin(), on.end(), i) != on.end())
+        put_image(kInferred, CODE_DCM_SourceOfMeasurement, image(sources_[i]));
   }
 
   const std::vector<SourceFrame>& sources_;

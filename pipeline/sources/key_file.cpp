@@ -65,7 +65,8 @@ std::string full_name(const fs::path& file) {
 }  // namespace
 
 fs::path key_file_of(const fs::path& out, const std::string& said) {
-  const fs::path folder = fs::weakly_canonical(fs::absolute(out) / "").parent_path();
+  fs::path folder = fs::weakly_canonical(fs::absolute(out));
+  if (!folder.has_filename()) folder = folder.parent_path();  // "out/"
   const fs::path file = said.empty() ? folder.parent_path() / (folder.filename().string() + ".key.jsonl")
                                      : fs::weakly_canonical(fs::absolute(said));
   const auto inside = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
