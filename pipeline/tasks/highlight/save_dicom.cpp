@@ -4,7 +4,6 @@
 #include "datasets/scans/header.hpp"
 #include "pipeline/output_names.hpp"
 #include "pipeline/stages/save.hpp"
-#include "pipeline/tasks/highlight/totals.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;

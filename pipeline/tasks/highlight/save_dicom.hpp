@@ -7,6 +7,7 @@
 #include "datasets/scans/dicom_capture.hpp"
 #include "datasets/scans/dicom_report.hpp"
 #include "pipeline/tasks/highlight/stages.hpp"
+#include "pipeline/tasks/highlight/totals.hpp"
 
 namespace fovea {
 
@@ -36,7 +37,7 @@ class DicomOutputs {
   std::optional<WrittenObject> save_segmentation(const StackPart& part, const std::vector<SourceFrame>& sources);
   void save_report(const StackPart& part, const std::vector<SourceFrame>& sources, std::optional<WrittenObject> segmentation);
   CodedFinding finding_of(const StackPart& part, std::size_t c) const;
-  CodedMeasure size_of(const StackPart& part, const struct ClassTotal& total) const;
+  CodedMeasure size_of(const StackPart& part, const ClassTotal& total) const;
   cv::Mat segment_of(const FoundClass& found) const;
 
   Frame& frame_;
