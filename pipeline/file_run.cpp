@@ -38,12 +38,12 @@ class FileRun {
     for (const StageTime& time : frame.times) result.cpu[std::string(time.stage)] += time.cpu;
     if (frame.error && frame.error->environment) return note_stop(frame.error->reason);
     if (frame.error && frame.error->passing) return second_try_.note(frame);
-    Record record = record_of(frame.input, frame.part, frame.output);
+    Record record = record_of(frame.input, frame.alias, frame.part, frame.output);
     record.stamp = stamps_.extract(frame.index).mapped();
     record.seconds = frame.seconds();
     record.notes = frame.notes;
     for (const fs::path& file : frame.written) record.beside.push_back(file.lexically_relative(root()).string());
-    if (frame.error) return quarantine(std::move(record), frame.source, without_name(frame.error->reason, frame.input.string()));
+    if (frame.error) return quarantine(std::move(record), frame.source, without_name(frame.error->reason, frame.name()));
     if (!append(std::move(record))) return;
     ++result.done;
     progress_.done(frame);
@@ -76,13 +76,23 @@ class FileRun {
     progress_.left(source, text);
   }
 
-  Record record_of(const fs::path& input, const std::string& part, const fs::path& output) const {
+  Record record_of(const fs::path& input, const std::string& alias, const std::string& part, const fs::path& output) const {
     Record record;
-    record.input = is_address(input.string()) ? input.string() : fs::absolute(input).lexically_normal().string();
+    record.input = !alias.empty()               ? alias
+                   : is_address(input.string()) ? input.string()
+                                                : fs::absolute(input).lexically_normal().string();
     record.part = part;
     if (!output.empty()) record.output = output.lexically_relative(root()).string();
     record.settings = settings_;
     return record;
+  }
+
+  // When files were changed tells of them, too.
+  FileStamp stamp_of(const Input& input) const {
+    FileStamp stamp = FileStamp::of(input.files());
+    if (const Aliases* aliases = work_.aliases(); aliases && stamp.size >= 0)
+      stamp.modified = aliases->sealed(stamp.modified), stamp.changed = aliases->sealed(stamp.changed);
+    return stamp;
   }
 
   bool append(Record record) {
@@ -113,16 +123,16 @@ class FileRun {
   }
 
   void keep(const WorkItem& item) {
-    const Record wanted = record_of(item.input.file, item.input.part, item.output);
+    const Record wanted = record_of(item.input.file, item.input.alias, item.input.part, item.output);
     const Record* old = ledger_.find(wanted.input, wanted.output, wanted.part);
-    if (old && ledger_.up_to_date(*old, FileStamp::of(item.input.files()), settings_)) ledger_.keep(*old);
+    if (old && ledger_.up_to_date(*old, stamp_of(item.input), settings_)) ledger_.keep(*old);
   }
 
   // A frame when there is work; else the file is counted here.
   std::optional<Frame> take(const WorkItem& item) {
-    Record record = record_of(item.input.file, item.input.part, item.output);
+    Record record = record_of(item.input.file, item.input.alias, item.input.part, item.output);
     if (item.input.fault == Fault::passing) return leave(item.input.source, item.input.problem), std::nullopt;
-    const FileStamp now = record.stamp = FileStamp::of(item.input.files());
+    const FileStamp now = record.stamp = stamp_of(item.input);
     if (item.input.fault == Fault::skipped) return skip(std::move(record), item.input), std::nullopt;
     if (!item.input.problem.empty()) {
       quarantine(std::move(record), item.input.source, item.input.problem);
@@ -175,6 +185,7 @@ Frame frame_of(const WorkItem& item) {
   frame.members = item.input.members;
   frame.stream = item.input.stream;
   frame.address = item.input.address;
+  frame.alias = item.input.alias;
   frame.output = item.output;
   return frame;
 }

@@ -86,6 +86,7 @@ struct Frame {
   std::vector<std::filesystem::path> members;  // all files of an input that is a group; else empty
   bool stream = false;                         // it is a video: pictures one after another
   std::string address;                         // of a stream that is no file, with its passwords
+  std::string alias;                           // what it is called where its name must not be told; else empty
   std::filesystem::path output;                // what to write
   Results results;
   std::vector<std::filesystem::path> written;  // files beside the output (maps)
@@ -96,6 +97,8 @@ struct Frame {
   std::function<void(double share)> advance =
       {};  // where one input takes long: how much of it is done, 0..1; any thread. May be empty
 
+  // What errors about it begin with.
+  std::string name() const { return alias.empty() ? input.string() : alias; }
   double seconds() const {
     double sum = 0;
     for (const StageTime& t : times) sum += t.wall;

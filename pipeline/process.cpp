@@ -4,6 +4,7 @@
 
 #include <opencv2/core.hpp>
 
+#include "datasets/video/address.hpp"
 #include "modules/autograd/apply.hpp"
 #include "modules/core/fingerprint.hpp"
 #include "modules/core/threads.hpp"
@@ -24,6 +25,14 @@ void check_folder(const fs::path& out) {
   if (out.empty()) return;
   check(!fs::exists(out) || fs::is_directory(out), "-o ", out.string(), ": expected a folder, this is a file");
   check(fs::exists(out) || !is_image_like(out), "-o ", out.string(), ": expected a folder, this looks like the name of an image");
+}
+
+// Results that are called by aliases must not lie among others.
+void refuse_names(const Ledger& ledger) {
+  for (const auto& [key, record] : ledger.records())
+    if (record.input.starts_with('/') || is_address(record.input))
+      throw UsageError("-o " + ledger.file().parent_path().string() +
+                       ": the folder holds results of another run, which tell the names of their inputs: choose another folder");
 }
 
 // The last stage where nothing is written.
@@ -56,7 +65,7 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
   operation.open(std::move(model), {precision_, options_.out, options_.report});
   work_.emplace(Inputs(options_.inputs, options_.out, options_.list, operation.takes_streams(), operation.takes_scans()),
                 options_.out, operation.output_format(), mapping());
-  check(work_->count() > 0, "no images found in ", fmt::format("{}", fmt::join(options_.inputs, ", ")),
+  check(work_->count() > 0, "no images found", work_->aliases() ? "" : fmt::format(" in {}", fmt::join(options_.inputs, ", ")),
         work_->skipped() == 0
             ? ""
             : fmt::format("; {} of formats that are not read, the first: {}", work_->skipped(), work_->first_skipped()));
@@ -73,7 +82,8 @@ Process::Process(Operation& operation, ProcessOptions options, Model model) try
 
 InputMapping Process::mapping() const {
   InputMapping own = operation_.mapping();
-  return options_.pages == "all" && !own.parts && !own.group ? page_mapping() : own;
+  if (options_.pages == "all" && !own.parts && !own.group) own.parts = page_mapping().parts;
+  return own;
 }
 
 nlohmann::json Process::settings() const {
@@ -93,6 +103,7 @@ FileRunResult Process::run(Progress& progress) {
   for (const fs::path& folder : work_->folders()) remove_stale_temporaries(folder);
   remove_stale_temporaries(out);
   Ledger ledger(out);
+  if (work_->aliases()) refuse_names(ledger);
   ledger.check_answers_by([this](const fs::path& output) { operation_.check_answer(output); });
   auto stages = operation_.stages(jobs_);
   for (StageSpec& spec : operation_.save_stages(jobs_)) stages.push_back(std::move(spec));
@@ -104,8 +115,9 @@ FileRunResult Process::run(Progress& progress) {
 
 void Process::write_report_page(const Ledger& ledger, const FileRunResult& result) {
   const auto article = [this](const fs::path& folder, const Record& record) { return operation_.article(folder, record); };
-  files_.push_back(write_report(options_.out, ledger,
-                                {settings(), operation_.facts(), result, options_.budget(), operation_.report(), article}));
+  files_.push_back(write_report(
+      options_.out, ledger,
+      {settings(), operation_.facts(), result, options_.budget(), operation_.report(), article, work_->aliases() != nullptr}));
 }
 
 int Process::print_answers(std::ostream& out, std::ostream& refused, bool json) {

@@ -17,6 +17,7 @@
 #include "modules/core/threads.hpp"
 #include "modules/core/tsan.hpp"
 #include "pipeline/clock.hpp"
+#include "pipeline/sources/alias.hpp"
 
 namespace fovea {
 namespace {
@@ -79,6 +80,13 @@ void check_contracts(const std::vector<StageSpec>& stages) {
   }
 }
 
+// What stages say of a frame's files, they say of its alias.
+void hide_names(Frame& frame) {
+  const auto files = frame.members.empty() ? std::vector<std::filesystem::path>{frame.input} : frame.members;
+  for (std::string& note : frame.notes) note = with_alias(std::move(note), files, frame.alias);
+  if (frame.error) frame.error->reason = with_alias(std::move(frame.error->reason), files, frame.alias);
+}
+
 // Runs a stage on some frames: its threads, its clocks, and its exceptions made into the frames' errors.
 void process(Stage& stage, std::span<Frame> frames) {
   const double wall = wall_seconds(), cpu = team_cpu_seconds();
@@ -90,6 +98,8 @@ void process(Stage& stage, std::span<Frame> frames) {
       frame.results.clear();
     }
   }
+  for (Frame& frame : frames)
+    if (!frame.alias.empty()) hide_names(frame);
   const auto n = static_cast<double>(frames.size());
   const StageTime each{stage.name(), (wall_seconds() - wall) / n, (team_cpu_seconds() - cpu) / n};
   for (Frame& frame : frames) frame.times.push_back(each);

@@ -21,6 +21,9 @@ void SecondTry::note(const Frame& frame) {
   fresh.input = frame.input;
   fresh.part = frame.part;
   fresh.members = frame.members;
+  fresh.stream = frame.stream;
+  fresh.address = frame.address;
+  fresh.alias = frame.alias;
   fresh.output = frame.output;
   kept_.push_back({std::move(fresh), frame.error ? frame.error->reason : ""});
 }

@@ -2,6 +2,7 @@
 
 #include <opencv2/imgproc.hpp>
 
+#include "datasets/scans/burned_in.hpp"
 #include "datasets/scans/dicom_frames.hpp"
 #include "datasets/scans/dicom_source.hpp"
 #include "modules/core/error.hpp"
@@ -14,42 +15,14 @@ namespace {
 using dicom::must;
 using dicom::text_of;
 
-// Patient and General Study modules, and what they need to be read.
-const DcmTagKey kCopied[] = {DCM_SpecificCharacterSet,
-                             DCM_PatientName,
-                             DCM_PatientID,
-                             DCM_IssuerOfPatientID,
-                             DCM_PatientBirthDate,
-                             DCM_PatientSex,
-                             DCM_OtherPatientIDsSequence,
-                             DCM_EthnicGroup,
-                             DCM_PatientComments,
-                             DCM_PatientIdentityRemoved,
-                             DCM_DeidentificationMethod,
-                             DCM_StudyInstanceUID,
-                             DCM_StudyDate,
-                             DCM_StudyTime,
-                             DCM_ReferringPhysicianName,
-                             DCM_StudyID,
-                             DCM_AccessionNumber,
-                             DCM_StudyDescription,
-                             DCM_PatientAge,
-                             DCM_PatientSize,
-                             DCM_PatientWeight,
-                             DCM_BodyPartExamined,
-                             DCM_Laterality};
-// Those that must be there, if empty.
-const DcmTagKey kNeeded[] = {
-    DCM_PatientName, DCM_PatientID,  DCM_PatientBirthDate,       DCM_PatientSex,      DCM_StudyDate,         DCM_StudyTime,
-    DCM_StudyID,     DCM_Laterality, DCM_ReferringPhysicianName, DCM_AccessionNumber, DCM_PatientOrientation};
-
 class Capture {
  public:
   Capture(const std::string& header) : source_(dicom::parse_header(header)) {
     check(!text_of(*source_, DCM_SOPInstanceUID).empty() && !text_of(*source_, DCM_StudyInstanceUID).empty(),
           "DICOM: nothing can refer to a source without unique identifiers");
-    for (const DcmTagKey& tag : kCopied) static_cast<void>(source_->findAndInsertCopyOfElement(tag, &data()));
-    for (const DcmTagKey& tag : kNeeded)
+    dicom::copy_subject(*source_, data());
+    dicom::copy_body_part(*source_, data());
+    for (const DcmTagKey& tag : {DCM_Laterality, DCM_PatientOrientation})
       if (!data().tagExists(tag)) must(data().insertEmptyElement(tag), "an empty attribute");
   }
 
@@ -81,15 +54,20 @@ class Capture {
     must(purpose->putAndInsertString(DCM_CodeMeaning, "Source image for image processing operation"), "a reference");
   }
 
-  // Of the moment.
   void put_dates() {
-    OFString date, time;
-    DcmDate::getCurrentDate(date), DcmTime::getCurrentTime(time);
-    for (const DcmTagKey& tag : {DCM_ContentDate, DCM_DateOfSecondaryCapture}) put(tag, date.c_str());
-    for (const DcmTagKey& tag : {DCM_ContentTime, DCM_TimeOfSecondaryCapture}) put(tag, time.c_str());
+    dicom::put_times(*source_, data(), dicom::ContentTime::may_be_empty, {DCM_DateOfSecondaryCapture},
+                     {DCM_TimeOfSecondaryCapture});
   }
 
-  std::string said(const DcmTagKey& tag) const { return text_of(*source_, tag); }
+  void put_burned_in() {
+    const std::string said = text_of(*source_, DCM_BurnedInAnnotation);
+    ScanInfo source;
+    source.format = "DICOM", source.modality = text_of(*source_, DCM_Modality);
+    source.kind = dcmFindNameOfUID(text_of(*source_, DCM_SOPClassUID).c_str(), "");
+    if (said == "YES" || said == "NO") source.burned_in = said == "YES";
+    if (source.burned_in == true || burned_in_reason(source).empty())
+      put(DCM_BurnedInAnnotation, std::string(source.burned_in == true ? "YES" : "NO"));
+  }
 
   void save(const fs::path& file) {
     OutputFile out(file);
@@ -106,7 +84,7 @@ class Capture {
 
 }  // namespace
 
-std::string new_series_uid() { return dicom::new_uid(); }
+std::string new_series_uid(const std::string& seed) { return dicom::new_uid(seed, "series"); }
 
 void write_capture(const fs::path& file, const cv::Mat& bgr, const std::string& header, int source_frame,
                    const CaptureSeries& series, int number) {
@@ -114,7 +92,8 @@ void write_capture(const fs::path& file, const cv::Mat& bgr, const std::string& 
         "capture: expected a picture of 8 bits and 3 channels, up to 65535 pixels a side");
   dicom::start();
   Capture c(header);
-  c.put(DCM_SOPClassUID, std::string(UID_SecondaryCaptureImageStorage)), c.put(DCM_SOPInstanceUID, dicom::new_uid());
+  c.put(DCM_SOPClassUID, std::string(UID_SecondaryCaptureImageStorage)),
+      c.put(DCM_SOPInstanceUID, dicom::new_uid(series.seed, std::to_string(number).c_str()));
   c.put(DCM_Modality, std::string("OT")), c.put(DCM_ConversionType, std::string("WSD")),
       c.put(DCM_ImageType, std::string("DERIVED\\SECONDARY"));
   c.put(DCM_Manufacturer, std::string("Fovea")), c.put(DCM_SecondaryCaptureDeviceManufacturer, std::string("Fovea"));
@@ -122,7 +101,7 @@ void write_capture(const fs::path& file, const cv::Mat& bgr, const std::string& 
   c.put(DCM_SeriesInstanceUID, series.uid), c.put(DCM_SeriesNumber, std::string("1001")),
       c.put(DCM_SeriesDescription, series.description);
   c.put(DCM_InstanceNumber, std::to_string(number)), c.put(DCM_DerivationDescription, series.derivation);
-  c.put(DCM_BurnedInAnnotation, c.said(DCM_BurnedInAnnotation) == "YES" ? std::string("YES") : std::string("NO"));
+  c.put_burned_in();
   c.put_dates();
   c.refer(source_frame);
   c.put_pixels(bgr);

@@ -48,7 +48,7 @@ class Writer {
     must(object_->importFromSourceImage(first()), "patient and study of the source are not as the standard says");
     add_shared();
     if (in_space_) return;
-    must(object_->getFrameOfReference().setFrameOfReferenceUID(new_uid().c_str()), "a frame of reference");
+    must(object_->getFrameOfReference().setFrameOfReferenceUID(new_uid(options_.seed, "space").c_str()), "a frame of reference");
   }
 
   void add_segment(const CodedSegment& info) {
@@ -81,7 +81,7 @@ class Writer {
     must(object_->addFrame(dense.data, static_cast<Uint16>(segment + 1), groups), "adding a frame");
   }
 
-  void save(const fs::path& file) {
+  WrittenObject save(const fs::path& file) {
     DcmFileFormat content;
     DcmDataset& data = *content.getDataset();
     must(object_->writeDataset(data), "the object is not as the standard says");
@@ -89,17 +89,16 @@ class Writer {
       take_places_off(data);
       must(data.putAndInsertString(DCM_PatientOrientation, text_of(first(), DCM_PatientOrientation).c_str()), "the orientation");
     }
-    for (const DcmTagKey& tag : {DCM_BodyPartExamined, DCM_Laterality})
-      if (const std::string said = text_of(first(), tag); !said.empty())
-        must(data.putAndInsertString(tag, said.c_str()), "the body part");
-    // Of the moment, as they must be.
-    OFString date, time;
-    DcmDate::getCurrentDate(date), DcmTime::getCurrentTime(time);
-    for (const DcmTagKey& tag : {DCM_ContentDate, DCM_SeriesDate}) must(data.putAndInsertOFStringArray(tag, date), "a date");
-    for (const DcmTagKey& tag : {DCM_ContentTime, DCM_SeriesTime}) must(data.putAndInsertOFStringArray(tag, time), "a time");
+    dicom::copy_subject(first(), data);
+    dicom::copy_body_part(first(), data);
+    dicom::put_times(first(), data, dicom::ContentTime::needed, {DCM_SeriesDate}, {DCM_SeriesTime});
+    WrittenObject written{new_uid(options_.seed, "series"), new_uid(options_.seed, "instance"), {}};
+    must(data.putAndInsertString(DCM_SeriesInstanceUID, written.series.c_str()), "an identifier");
+    must(data.putAndInsertString(DCM_SOPInstanceUID, written.instance.c_str()), "an identifier");
     OutputFile out(file);
     must(content.saveFile(out.temporary().c_str(), EXS_LittleEndianExplicit), "writing");
     out.keep();
+    return written;
   }
 
  private:
@@ -144,7 +143,7 @@ class Writer {
 
   void add_shared() {
     IODMultiframeDimensionModule& dimensions = object_->getDimensions();
-    const std::string made = new_uid();
+    const std::string made = new_uid(options_.seed, "dimensions");
     const OFString uid(made.c_str());
     must(dimensions.addDimensionIndex(DCM_ReferencedSegmentNumber, uid, DCM_SegmentIdentificationSequence,
                                       "ReferencedSegmentNumber"),
@@ -216,8 +215,9 @@ class Writer {
 
 }  // namespace
 
-void write_segmentation(const fs::path& file, const std::vector<SourceFrame>& sources, const std::vector<CodedSegment>& segments,
-                        const std::vector<std::vector<cv::Mat>>& masks, const SegmentationOptions& options) {
+WrittenObject write_segmentation(const fs::path& file, const std::vector<SourceFrame>& sources,
+                                 const std::vector<CodedSegment>& segments, const std::vector<std::vector<cv::Mat>>& masks,
+                                 const SegmentationOptions& options) {
   check(!sources.empty() && !segments.empty() && masks.size() == segments.size(),
         "segmentation: expected sources, and masks for each of ", segments.size(), " segments");
   for (const auto& of_segment : masks)
@@ -228,11 +228,17 @@ void write_segmentation(const fs::path& file, const std::vector<SourceFrame>& so
   Writer writer(sources, masks[0][0].size(), options);
   for (const CodedSegment& s : segments) writer.add_segment(s);
   int frames = 0;
+  std::vector<int> first(segments.size());
   for (std::size_t s = 0; s < segments.size(); ++s)
-    for (std::size_t i = 0; i < sources.size(); ++i)
-      if (cv::countNonZero(masks[s][i]) > 0) writer.add_frame(s, i, masks[s][i]), ++frames;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      if (cv::countNonZero(masks[s][i]) == 0) continue;
+      writer.add_frame(s, i, masks[s][i]), ++frames;
+      if (first[s] == 0) first[s] = frames;
+    }
   if (frames == 0) writer.add_frame(0, 0, masks[0][0]);  // an object without a frame is none
-  writer.save(file);
+  WrittenObject written = writer.save(file);
+  written.first_frames = std::move(first);
+  return written;
 }
 
 }  // namespace fovea

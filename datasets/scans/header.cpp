@@ -1,11 +1,9 @@
 #include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dcostrmb.h>
 #include <dcmtk/dcmdata/dctk.h>
-
-#include <vector>
 
 #include "datasets/scans/dicom.hpp"
 #include "datasets/scans/dicom_frames.hpp"
+#include "datasets/scans/dicom_source.hpp"
 #include "datasets/scans/in_process.hpp"
 #include "modules/core/error.hpp"
 
@@ -45,17 +43,7 @@ std::string read_header_in_process(const std::filesystem::path& file) {
   DcmDataset& data = *content.getDataset();
   strip(data);
   if (data.convertToUTF8().bad()) data.findAndDeleteElement(DCM_SpecificCharacterSet);
-  const Uint32 length = data.calcElementLength(EXS_LittleEndianExplicit, EET_ExplicitLength);
-  std::vector<char> bytes(static_cast<std::size_t>(length) + kLongestValue);
-  DcmOutputBufferStream out(bytes.data(), static_cast<offile_off_t>(bytes.size()));
-  data.transferInit();
-  const OFCondition written = data.write(out, EXS_LittleEndianExplicit, EET_ExplicitLength, nullptr);
-  data.transferEnd();
-  check(written.good(), file.string(), ": its attributes cannot be written: ", written.text());
-  void* first = nullptr;
-  offile_off_t count = 0;
-  out.flushBuffer(first, count);
-  return std::string(static_cast<const char*>(first), static_cast<std::size_t>(count));
+  return dicom::header_bytes(data);
 }
 
 }  // namespace fovea

@@ -2,6 +2,7 @@
 
 #include <opencv2/imgproc.hpp>
 
+#include "datasets/scans/burned_in.hpp"
 #include "modules/core/error.hpp"
 
 namespace fovea {
@@ -45,11 +46,14 @@ void ImageStack::take_picture(const fs::path& file) {
 
 void ImageStack::take_scans(const std::vector<fs::path>& files) {
   std::vector<ScanFile> described;
-  for (const fs::path& file : files) described.push_back(describe(*open(file), file));
+  for (const fs::path& file : files) {
+    described.push_back(describe(*open(file), file));
+    if (burned_in_.empty()) burned_in_ = burned_in_reason(described.back().info);
+  }
   info_ = described.front().info;
   notes_ = info_->notes;
   for (Volume& v : sort_into_volumes(described)) {
-    if (volumes_.empty()) step_ = v.step;
+    steps_.push_back(v.step);
     volumes_.push_back(static_cast<int>(v.slices.size()));
     notes_.insert(notes_.end(), v.notes.begin(), v.notes.end());
     for (Slice& s : v.slices) {

@@ -37,8 +37,11 @@ class ImageStack {
   const Slice& slice(int i) const { return slices_.at(static_cast<std::size_t>(i)); }
   // How many slices follow each other in each volume, in order: {1} for a picture.
   const std::vector<int>& volumes() const { return volumes_; }
-  std::optional<double> step() const { return step_; }              // of the first volume, mm from slice to slice
+  // Of a volume: mm from slice to slice.
+  std::optional<double> step(std::size_t volume = 0) const { return volume < steps_.size() ? steps_[volume] : std::nullopt; }
   const std::vector<std::string>& notes() const { return notes_; }  // of scans: gaps, what is unusual
+  // Why the pixels of one of its files may name somebody (burned_in.hpp); empty: nothing says so.
+  const std::string& burned_in() const { return burned_in_; }
 
   // Decodes one. Error; of image files once only, since nothing is kept.
   StackImage read(int i) const;
@@ -53,8 +56,9 @@ class ImageStack {
   std::optional<ScanInfo> info_;
   std::vector<Slice> slices_;
   std::vector<int> volumes_;
-  std::optional<double> step_;
+  std::vector<std::optional<double>> steps_;
   std::vector<std::string> notes_;
+  std::string burned_in_;
   // The file that was read last: frames of one follow each other.
   mutable std::filesystem::path open_file_;
   mutable std::shared_ptr<Scan> open_scan_;

@@ -1,12 +1,8 @@
 #include "pipeline/live/access.hpp"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdint>
-#include <system_error>
+
+#include "modules/core/sha256.hpp"
 
 namespace fovea {
 namespace {
@@ -20,17 +16,7 @@ std::string lower_case(std::string_view text) {
 
 }  // namespace
 
-std::string random_token() {
-  std::array<std::uint8_t, 16> bytes{};
-  for (std::size_t filled = 0; filled < bytes.size();) {
-    const ssize_t n = ::getrandom(bytes.data() + filled, bytes.size() - filled, 0);
-    check(n > 0 || errno == EINTR, "live page: no random numbers for a token: ", std::generic_category().message(errno));
-    if (n > 0) filled += static_cast<std::size_t>(n);
-  }
-  std::string text;
-  for (const std::uint8_t b : bytes) text += {"0123456789abcdef"[b >> 4], "0123456789abcdef"[b & 15]};
-  return text;
-}
+std::string random_token() { return hexadecimal(random_bytes(16)); }
 
 bool same_secret(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

@@ -118,7 +118,7 @@ fs::path write_report(const fs::path& folder, const Ledger& ledger, const Report
   std::string page = kPageHead;
   if (!facts.parts.style.empty()) page += "<style>" + facts.parts.style + "</style>\n";
   page += fmt::format("<h1>{}</h1><p class=\"soft\">{}</p>\n", html(facts.parts.title),
-                      html(fs::absolute(folder).lexically_normal().string()));
+                      facts.nameless ? std::string() : html(fs::absolute(folder).lexically_normal().string()));
   page += totals(facts, done.size(), quarantined.size());
   page +=
       "<h2>Model and settings</h2>\n<div class=\"cards\" style=\"grid-template-columns:repeat(auto-fit,minmax(320px,1fr))\"><div "

@@ -25,6 +25,7 @@ struct ReportFacts {
   ReportParts parts;
   // What is shown of one file, an <article>. Called by several threads.
   std::function<std::string(const std::filesystem::path& folder, const Record& record)> article;
+  bool nameless = false;  // the folder's own path is not told
 };
 
 // What of the folder tables and pages leave out, in a sentence; empty when nothing.

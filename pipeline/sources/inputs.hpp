@@ -24,6 +24,7 @@ struct Input {
   Fault fault = Fault::bad;  // whose the problem is
   bool stream = false;       // a video: pictures one after another
   std::string address = {};  // of a stream that is no file, with its passwords; `source` and `file` are without them
+  std::string alias = {};  // what it is called where its name must not be told (alias.hpp): `source` and `relative` are then this
 
   // Everything that is read for this input.
   std::vector<std::filesystem::path> files() const {

@@ -45,6 +45,13 @@ std::vector<std::uint64_t> repeated(const std::vector<std::uint64_t>& sorted) {
   return twice;
 }
 
+void call_by_alias(Input& input, Aliases& aliases) {
+  input.alias = aliases.of(input);
+  input.problem = with_alias(input.problem, input.files(), input.alias);
+  input.source = input.alias;
+  if (!input.relative.empty()) input.relative = input.alias;
+}
+
 }  // namespace
 
 std::string format_of(const fs::path& output) {
@@ -120,6 +127,7 @@ std::optional<Input> WorkList::next_input() {
 std::optional<WorkItem> WorkList::read() {
   auto input = next_input();
   if (!input) return std::nullopt;
+  if (mapping_.aliases) call_by_alias(*input, *mapping_.aliases);
   WorkItem planned;
   if (!input->relative.empty()) {
     planned.relative = output_name(input->relative, format_, input->part);

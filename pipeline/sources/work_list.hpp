@@ -5,12 +5,14 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
+#include "pipeline/sources/alias.hpp"
 #include "pipeline/sources/inputs.hpp"
 
 namespace fovea {
@@ -36,6 +38,8 @@ struct InputMapping {
   // Files of one name are one input, called and placed so: "study/series3"; a file that no other shares its name with keeps its own. Empty: each
   // file for itself. All inputs are held in memory then.
   std::function<std::string(const Input&)> group = {};
+  // What inputs are called instead, in outputs, ledger, tables and messages; null: by their paths.
+  std::shared_ptr<Aliases> aliases = nullptr;
 };
 
 class WorkList {
@@ -48,6 +52,7 @@ class WorkList {
   std::size_t skipped() const { return skipped_; }
   const std::string& first_skipped() const { return first_skipped_; }
   const std::set<std::filesystem::path>& folders() const { return folders_; }  // that outputs go to
+  const Aliases* aliases() const { return mapping_.aliases.get(); }
   std::optional<WorkItem> next();
   void rewind();
 

@@ -20,7 +20,8 @@ VideoWriterSettings settings_of(const Frame& frame, const VideoFacts& facts) {
   VideoWriterSettings s{.size = facts.size, .time_base = facts.time_base};
   s.frame_rate = facts.frame_rate, s.sample_aspect = facts.sample_aspect;
   s.preset = "veryfast";  // the network should have the processors
-  if (facts.has_audio && frame.address.empty()) s.audio_from = frame.input;
+  // A voice may tell what an alias must not.
+  if (facts.has_audio && frame.address.empty() && frame.alias.empty()) s.audio_from = frame.input;
   return s;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""`fovea highlight` over a study as a hospital has it: a series whose files' names tell nothing, a volume, a picture, rubbish. The segmentation is judged by
-dciodvfy and read by pydicom; nothing that is written beside DICOM names the patient.
+"""`fovea highlight` over a study as a hospital has it: a series whose files' names tell nothing, a volume, a picture, rubbish. DICOM objects are judged by
+dciodvfy and read by pydicom and dcmjs; nothing that is written beside DICOM names the patient.
 
 usage: highlight.py FOVEA
 """
@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import program
 
@@ -77,6 +78,93 @@ def check_valid(file):
     assert not errors, errors
 
 
+def dcmjs_folder():
+    """Where npm has put dcmjs, as web viewers have it; None where npm or the network is missing."""
+    folder = Path(sys.argv[1]).resolve().parent / "npm-dcmjs"
+    if not (folder / "node_modules" / "dcmjs").exists():
+        try:
+            subprocess.run(["npm", "install", "--ignore-scripts", "--silent", "--prefix", str(folder), "dcmjs@0.41.0"], check=True, timeout=180, capture_output=True)
+        except (OSError, subprocess.SubprocessError) as reason:
+            print("not read by dcmjs:", reason)
+            return None
+    return folder
+
+
+def check_by_dcmjs(files):
+    """It reads what pydicom reads: kinds, identifiers, and how many items a report has."""
+    folder = dcmjs_folder()
+    if not folder:
+        return
+    script = """const dcmjs = require('dcmjs'), fs = require('fs');
+    dcmjs.log.setLevel('error');
+    console.log(JSON.stringify(process.argv.slice(1).map((file) => {
+      const read = dcmjs.data.DicomMessage.readFile(new Uint8Array(fs.readFileSync(file)).buffer);
+      const d = dcmjs.data.DicomMetaDictionary.naturalizeDataset(read.dict);
+      const items = (c) => [].concat(c.ContentSequence || []).reduce((n, i) => n + items(i), 1);
+      return [d.SOPClassUID, d.SOPInstanceUID, d.StudyInstanceUID, items(d)];
+    })));"""
+    done = subprocess.run(["node", "-e", script, *map(str, files)], capture_output=True, text=True, cwd=folder, check=True)
+
+    def items(d):
+        return 1 + sum(items(i) for i in d.get("ContentSequence", []))
+    want = [[d.SOPClassUID, d.SOPInstanceUID, d.StudyInstanceUID, items(d)] for d in (pydicom.dcmread(str(f)) for f in files)]
+    assert json.loads(done.stdout.splitlines()[-1]) == want, (done.stdout, want)
+
+
+def check_report(file, segmentation):
+    """What was measured, as TID 1500 has it: of a volume of four voxels of 0.75 x 0.5 x 2.5 mm, all of value 190."""
+    check_valid(file)
+    report, seg = pydicom.dcmread(str(file)), pydicom.dcmread(str(segmentation))
+    assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33" and report.Modality == "SR" and "not for diagnosis" in report.SeriesDescription
+    assert report.PatientName == NAME and report.PatientID == IDENTITY and report.StudyInstanceUID == "1.2.826.0.1.47" and report.StudyDate == "20240229"
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500" and report.ConceptNameCodeSequence[0].CodeValue == "126000"
+    by_code = {i.ConceptNameCodeSequence[0].CodeValue: i for i in report.ContentSequence}
+    assert by_code["121005"].ConceptCodeSequence[0].CodeMeaning == "Device" and by_code["121058"].ConceptCodeSequence[0].CodeValue == "25056-3"
+    groups = by_code["126010"].ContentSequence
+    assert len(groups) == 1 and groups[0].ContentTemplateSequence[0].TemplateIdentifier == "1411", groups
+    inside = {i.ConceptNameCodeSequence[0].CodeValue: i for i in groups[0].ContentSequence if i.ValueType != "NUM"}
+    assert inside["112039"].TextValue == "bright" and inside["121071"].ConceptCodeSequence[0].CodeValue == "52988006", inside
+    segment = inside["121191"].ReferencedSOPSequence[0]
+    assert segment.ReferencedSOPInstanceUID == seg.SOPInstanceUID and segment.ReferencedSegmentNumber == 1, segment
+    assert inside["121232"].UID == "1.2.826.0.1.471", inside
+    numbers = {}
+    for item in (i for i in groups[0].ContentSequence if i.ValueType == "NUM"):
+        derivation = item.ContentSequence[0].ConceptCodeSequence[0].CodeMeaning if "ContentSequence" in item else ""
+        value = item.MeasuredValueSequence[0]
+        numbers[item.ConceptNameCodeSequence[0].CodeMeaning, derivation] = (float(value.NumericValue), value.MeasurementUnitsCodeSequence[0].CodeValue)
+    assert abs(numbers["Volume", ""][0] - 4 * 0.75 * 0.5 * STEP) < 1e-9 and numbers["Volume", ""][1] == "mm3", numbers
+    signal = {d: numbers["MR signal intensity", d] for d in ("Mean", "Standard Deviation", "Minimum", "Maximum")}
+    assert signal == {"Mean": (190, "1"), "Standard Deviation": (0, "1"), "Minimum": (190, "1"), "Maximum": (190, "1")}, signal
+    assert 50 <= numbers["Certainty of Finding", ""][0] <= 100 and numbers["Certainty of Finding", ""][1] == "%", numbers
+
+
+def check_single_reports(fovea, folder, model):
+    """Of single pictures: in mm2 with a spacing and to the segmentation's frame; without one in pixels, and without a segmentation to the picture."""
+    slice_file(folder / "spaced.dcm", 0, {(3, 7), (3, 8)})
+    slice_file(folder / "bare.dcm", 1, {(3, 7), (3, 8)})
+    bare = pydicom.dcmread(str(folder / "bare.dcm"))
+    for gone in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID"):
+        delattr(bare, gone)
+    bare.save_as(str(folder / "bare.dcm"))
+    for name, write, template, unit, area in (("spaced", ("seg", "sr"), "1410", "mm2", 0.75), ("bare", ("sr",), "1501", "{pixels}", 2), ("bare", ("seg", "sr"), "1410", "{pixels}", 2)):
+        out = folder / f"single-{name}-{len(write)}"
+        fovea.run("highlight", folder / f"{name}.dcm", "-m", model, "-o", out, "--write", *write)
+        file = out / f"{name}.dcm.sr.dcm"
+        check_valid(file)
+        check_by_dcmjs([file])
+        group = pydicom.dcmread(str(file)).ContentSequence[-1].ContentSequence[0]
+        assert group.ContentTemplateSequence[0].TemplateIdentifier == template, group
+        area_item = next(i for i in group.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "42798000")
+        value = area_item.MeasuredValueSequence[0]
+        assert abs(float(value.NumericValue) - area) < 1e-9 and value.MeasurementUnitsCodeSequence[0].CodeValue == unit, value
+        if template == "1501":
+            assert area_item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == bare.SOPInstanceUID, area_item
+        else:
+            frame = next(i for i in group.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "121214").ReferencedSOPSequence[0]
+            seg = pydicom.dcmread(str(out / f"{name}.dcm.seg.dcm"))
+            assert frame.ReferencedSOPInstanceUID == seg.SOPInstanceUID and frame.ReferencedFrameNumber == 1, frame
+
+
 def check_capture(file):
     check_valid(file)
     capture = pydicom.dcmread(str(file))
@@ -127,7 +215,7 @@ def check_study(fovea, folder, model):
     (study / "broken.dcm").write_bytes((study / "series" / "IM0").read_bytes()[:600])
     (study / "notes.txt").write_text("no scan")
     (study / "empty.nii.gz").write_bytes(b"")
-    done = fovea.run("highlight", study, "-m", model, "-o", out, "--write", "overlay", "mask", "probability", "seg", "sc", "--report", code=program.QUARANTINED)
+    done = fovea.run("highlight", study, "-m", model, "-o", out, "--write", "overlay", "mask", "probability", "seg", "sc", "sr", "--report", code=program.QUARANTINED)
     assert "Research use only, not for diagnosis" in done.stdout, done.stdout
     answers = sorted(p.name for p in out.rglob("*.json"))
     series = [a for a in answers if a.startswith("series-")]
@@ -139,6 +227,8 @@ def check_study(fovea, folder, model):
     assert len(captures) == 5, captures
     check_capture(captures[2])
     check_segmentation(out / "series" / series[0].replace(".json", ".seg.dcm"), bright)
+    check_report(out / "series" / series[0].replace(".json", ".sr.dcm"), out / "series" / series[0].replace(".json", ".seg.dcm"))
+    check_by_dcmjs(list(out.rglob("*.dcm")))
     region = json.loads((out / "volume.nii.gz.json").read_text())["pictures"][2]["classes"][0]["regions"][0]
     assert numpy.allclose(region["centre_in_patient_mm"], [-(1 + 4 * 0.5), -(2 + 3 * 0.25), 3 + 2 * 2]), region
     assert json.loads((out / "picture.png.json").read_text())["classes"][0]["pixels"] == 200
@@ -156,14 +246,16 @@ def check_study(fovea, folder, model):
                 assert secret.encode() not in text, f"{file} tells {secret}"
     for secret in (NAME, IDENTITY, BORN):
         assert secret not in done.stdout + done.stderr, done
-    again = fovea.run("highlight", study, "-m", model, "-o", out, "--write", "overlay", "mask", "probability", "seg", "sc", "--report", code=program.QUARANTINED)
+    again = fovea.run("highlight", study, "-m", model, "-o", out, "--write", "overlay", "mask", "probability", "seg", "sc", "sr", "--report", code=program.QUARANTINED)
     assert "up to date" in again.stdout, again.stdout
 
 
 def main():
     fovea = program.Program(sys.argv[1])
     with program.scratch("highlight") as folder:
-        check_study(fovea, folder, make_model(fovea, folder))
+        model = make_model(fovea, folder)
+        check_study(fovea, folder, model)
+        check_single_reports(fovea, folder, model)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "modules/core/dtype.hpp"
 #include "modules/core/glob.hpp"
+#include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sinks/report_pictures.hpp"
 #include "pipeline/stages/explain.hpp"
@@ -21,7 +23,7 @@ namespace {
 
 constexpr const char* kGates = "gates";
 constexpr std::int64_t kTraced = 256;  // side of a picture to look for gates with
-constexpr std::array<std::string_view, 6> kWritten{"overlay", "mask", "probability", "nifti", "seg", "sc"};
+constexpr std::array<std::string_view, 7> kWritten{"overlay", "mask", "probability", "nifti", "seg", "sc", "sr"};
 constexpr const char* kGateTaps = "**.spatial";
 
 // "0.5" or "0.5,0.4": mm from row to row, from column to column.
@@ -42,10 +44,10 @@ std::optional<PixelSpacing> parse_spacing(const std::string& text) {
 }
 
 struct Settings {
-  std::string window, spacing, maps;
+  std::string window, spacing, maps, key_file;
   std::vector<std::string> write;  // empty: overlay, mask, probability
   double threshold = -1;
-  bool apart = false, force = false;
+  bool apart = false, force = false, deidentify = false;
   HighlightOptions run;
   SaveHighlightsOptions save;
 
@@ -58,8 +60,9 @@ struct Settings {
     o.word("--spacing", spacing, "Millimetres a pixel, of files that do not say it: 0.5, or rows,columns as 0.5,0.4");
     o.hide_default();
     o.words("--write", write,
-            "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are), seg and sc (of DICOM "
-            "files: segmentations, and overlays as secondary captures); overlay, mask and probability unless said");
+            "What to write: overlay, mask, probability, nifti (of single pictures; volumes always are), seg, sc and sr (of DICOM "
+            "files: segmentations, overlays as secondary captures, measurements as structured reports); overlay, mask and "
+            "probability unless said");
     o.flag("--flips", run.flips,
            "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
     o.word("--maps", maps,
@@ -75,6 +78,18 @@ struct Settings {
     o.flag("--fractional", save.fractional, "DICOM segmentations hold probabilities instead of masks");
     o.flag("--apart", apart, "Every file by itself: do not join the files of a series into a volume");
     o.flag("--force", force, "Also what the model was not made for; every output then says so");
+    o.flag(
+        "--deidentify", deidentify,
+        "Nobody can be told from the results: no names of files and folders, patients, dates or identifiers, as DICOM PS3.15's "
+        "Basic Application Confidentiality Profile asks; whose they are is in the key file alone");
+    o.word("--key-file", key_file,
+           "With --deidentify: the secret behind the new names, and whose they are; made, or read to go on with the same names; "
+           "never inside OUT (default: OUT.key.jsonl beside it)");
+    o.hide_default();
+    o.flag(
+        "--allow-burned-in", save.allow_burned_in,
+        "With --deidentify: overlays, too, of pixels that may show a name: where Burned In Annotation is YES, and of ultrasound, "
+        "secondary captures and modality OT that do not say NO");
   }
   // Those that mean something for pictures one after another.
   void add_stream_options(OptionList& o) {
@@ -88,10 +103,12 @@ struct Settings {
     if (write.empty()) write = {"overlay", "mask", "probability"};
     for (const std::string& w : write)
       check(std::find(kWritten.begin(), kWritten.end(), w) != kWritten.end(),
-            "--write: expected overlay, mask, probability, nifti, seg or sc, got '", w, "'");
+            "--write: expected overlay, mask, probability, nifti, seg, sc or sr, got '", w, "'");
+    check(deidentify || key_file.empty(), "--key-file: there is a key only with --deidentify");
+    check(deidentify || !save.allow_burned_in, "--allow-burned-in: nothing is withheld without --deidentify");
     const auto wanted = [&](const char* what) { return std::find(write.begin(), write.end(), what) != write.end(); };
     save.overlay = wanted("overlay"), save.mask = wanted("mask"), save.probability = wanted("probability"),
-    save.nifti = wanted("nifti"), save.segmentation = wanted("seg"), save.capture = wanted("sc");
+    save.nifti = wanted("nifti"), save.segmentation = wanted("seg"), save.capture = wanted("sc"), save.report = wanted("sr");
     run.keep = maps == kGates ? kGateTaps : maps;
   }
   ImageStack::Options stack() const {
@@ -114,7 +131,10 @@ struct Settings {
             {"flips", run.flips},
             {"fractional", save.fractional},
             {"apart", apart},
-            {"force", force}};
+            {"force", force},
+            {"deidentify", deidentify},
+            {"key", save.key ? save.key->fingerprint() : ""},
+            {"allow_burned_in", save.allow_burned_in}};
   }
 };
 
@@ -131,6 +151,7 @@ class Highlighting final : public Operation {
     accepts_ = read_accepts(recipe);
     settings_.save.codes = read_codes(recipe, model.classes());
     settings_.save.model = model.name();
+    if (settings_.deidentify) settings_.save.key = key_ = std::make_shared<KeyFile>(key_file_of(run.out, settings_.key_file));
     highlighter_ = std::make_shared<const Highlighter>(std::move(model), settings_.run);
   }
   const Model& model() const override { return highlighter_->model(); }
@@ -144,7 +165,11 @@ class Highlighting final : public Operation {
     if (maps && run.keep.empty() && has_gates()) run.keep = kGateTaps;
     return highlight_analyzer(std::make_shared<const Highlighter>(model(), run), rules_, settings_.save.drawing);
   }
-  InputMapping mapping() const override { return settings_.apart ? InputMapping{} : series_mapping(); }
+  InputMapping mapping() const override {
+    InputMapping mapping = settings_.apart ? InputMapping{} : series_mapping();
+    mapping.aliases = key_;
+    return mapping;
+  }
   std::vector<StageSpec> stages(const Jobs& jobs) override {
     std::vector<StageSpec> stages;
     stages.push_back({std::make_unique<LoadStack>(settings_.stack(), accepts_, settings_.force), jobs.load, 1});
@@ -157,12 +182,16 @@ class Highlighting final : public Operation {
   }
   std::vector<StageSpec> save_stages(const Jobs& jobs) override {
     std::vector<StageSpec> stages;
+    settings_.save.seed = settings_.json().dump() + model().fingerprint() + std::string(name_of(precision_)) + FOVEA_VERSION;
     stages.push_back(
         {std::make_unique<SaveHighlights>(model().classes(), rules_.objects, precision_, settings_.save), jobs.save, 1});
     return stages;
   }
   void check_answer(const fs::path& output) const override { class_totals(output); }
-  std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override { return write_regions(out, ledger); }
+  std::vector<fs::path> finish(const fs::path& out, const Ledger& ledger, bool) override {
+    withheld_ = count_withheld(ledger);
+    return write_regions(out, ledger);
+  }
   ReportParts report() const override {
     return {.title = "Fovea highlight", .extra = std::string("<p><strong>") + kResearchOnly + ".</strong></p>\n"};
   }
@@ -181,7 +210,20 @@ class Highlighting final : public Operation {
     }
   }
   std::string done_text() const override { return "highlighted"; }
-  std::vector<std::string> summary_lines() const override { return {kResearchOnly}; }
+  void add_to_summary(nlohmann::ordered_json& summary) const override {
+    if (!key_) return;
+    put_name(summary, "key_file", key_->file().string());
+    summary["withheld"] = withheld_;
+  }
+  std::vector<std::string> summary_lines() const override {
+    std::vector<std::string> lines{kResearchOnly};
+    if (withheld_ > 0)
+      lines.push_back(
+          fmt::format("{} without overlays: text may be burned into the pixels; --allow-burned-in writes them", withheld_));
+    if (key_)
+      lines.push_back("key:      " + key_->file().string() + " tells whose the results are: it must not go where they go");
+    return lines;
+  }
 
  private:
   // Whether the network has gates of positions that can be shown.
@@ -202,6 +244,8 @@ class Highlighting final : public Operation {
   RegionRules rules_;
   Accepts accepts_;
   std::shared_ptr<const Highlighter> highlighter_;
+  std::shared_ptr<KeyFile> key_;
+  std::size_t withheld_ = 0;
 };
 
 }  // namespace

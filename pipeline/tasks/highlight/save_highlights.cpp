@@ -1,11 +1,5 @@
 #include <fmt/format.h>
 
-#include <map>
-#include <set>
-
-#include "datasets/scans/dicom_capture.hpp"
-#include "datasets/scans/dicom_segmentation.hpp"
-#include "datasets/scans/header.hpp"
 #include "datasets/scans/nifti_write.hpp"
 #include "modules/core/dtype.hpp"
 #include "modules/io/files.hpp"
@@ -13,30 +7,15 @@
 #include "pipeline/sinks/heatmap.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/stages/save.hpp"
+#include "pipeline/tasks/highlight/save_dicom.hpp"
 #include "pipeline/tasks/highlight/stages.hpp"
+#include "pipeline/tasks/highlight/totals.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Of one volume of the stack: its pictures, and where they lie.
-struct Part {
-  std::size_t first = 0, count = 1;
-  std::string prefix;  // of names where there are several: "2."
-};
-
-std::vector<Part> parts_of(const ImageStack& stack) {
-  std::vector<Part> parts;
-  std::size_t first = 0;
-  for (std::size_t v = 0; v < stack.volumes().size(); ++v) {
-    const auto count = static_cast<std::size_t>(stack.volumes()[v]);
-    parts.push_back({first, count, v == 0 ? std::string() : std::to_string(v + 1) + "."});
-    first += count;
-  }
-  return parts;
-}
 
 cv::Mat stored_mask(const FoundClass& found, bool objects) {
   cv::Mat out;
@@ -45,13 +24,13 @@ cv::Mat stored_mask(const FoundClass& found, bool objects) {
   return out;
 }
 
-NiftiGeometry geometry_of(const ImageStack& stack, const Part& part, cv::Size size) {
+NiftiGeometry geometry_of(const ImageStack& stack, const StackPart& part, cv::Size size) {
   const Slice& first = stack.slice(static_cast<int>(part.first));
-  return {size.width, size.height, static_cast<int>(part.count), first.about.spacing, first.about.plane, stack.step()};
+  return {size.width, size.height, static_cast<int>(part.count), first.about.spacing, first.about.plane, stack.step(part.volume)};
 }
 
 // One volume of one class.
-void write_volume(Frame& frame, const fs::path& file, const HighlightAnswer& answer, const Part& part, double scale,
+void write_volume(Frame& frame, const fs::path& file, const HighlightAnswer& answer, const StackPart& part, double scale,
                   const std::function<cv::Mat(const FoundPicture&)>& slice_of) {
   write_output(file, [&] {
     const cv::Mat first = slice_of(answer.pictures[part.first]);
@@ -80,11 +59,12 @@ Json region_json(const RegionMeasure& m, const Slice& slice, const std::string& 
   return json;
 }
 
-Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vector<std::string>& classes, double sure) {
+Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vector<std::string>& classes,
+                  const SaveHighlightsOptions& options) {
   const Slice& slice = answer.stack->slice(static_cast<int>(i));
   const FoundPicture& found = answer.pictures[i];
   Json json;
-  put_name(json, "file", slice.file.filename().string());
+  put_name(json, "file", options.key ? options.key->of(slice.file) : slice.file.filename().string());
   json["frame"] = slice.frame;
   json["width"] = found.shown.cols, json["height"] = found.shown.rows;
   if (const auto& s = slice.about.spacing) {
@@ -96,7 +76,7 @@ Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vecto
   const std::string unit = answer.stack->is_scan() ? answer.stack->info().unit : "";
   for (std::size_t c = 0; c < classes.size(); ++c) {
     Json regions = Json::array();
-    for (const RegionMeasure& m : found.classes[c].measures) regions.push_back(region_json(m, slice, unit, sure));
+    for (const RegionMeasure& m : found.classes[c].measures) regions.push_back(region_json(m, slice, unit, options.drawing.sure));
     json["classes"].push_back({{"class", classes[c]}, {"regions", std::move(regions)}});
   }
   return json;
@@ -104,54 +84,21 @@ Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vecto
 
 // Over all pictures. Volumes in mm3 where the slices of one volume have a spacing and a step.
 Json total_json(const HighlightAnswer& answer, std::size_t c, const std::string& name) {
-  double pixels = 0, mm2 = 0, weighted = 0;
-  std::set<int> numbers;
-  bool in_mm = true;
-  for (const FoundPicture& p : answer.pictures)
-    for (const RegionMeasure& m : p.classes[c].measures) {
-      pixels += m.pixels, weighted += m.pixels * m.confidence, numbers.insert(m.number);
-      in_mm = in_mm && m.area_mm2.has_value(), mm2 += m.area_mm2.value_or(0);
-    }
-  Json json{{"class", name}, {"regions", numbers.size()}, {"pixels", pixels}};
-  if (pixels == 0) return json;
-  json["confidence"] = weighted / pixels;
+  const ClassTotal total = total_of(answer, c, 0, answer.pictures.size());
+  Json json{{"class", name}, {"regions", total.regions}, {"pixels", total.pixels}};
+  if (total.pixels == 0) return json;
+  json["confidence"] = total.confidence;
   const bool volume = answer.stack->volumes().size() == 1 && answer.pictures.size() > 1;
-  if (in_mm && answer.pictures.size() == 1) json["area_mm2"] = mm2;
-  if (in_mm && volume && answer.stack->step()) json["volume_mm3"] = mm2 * *answer.stack->step();
+  if (total.mm2 && answer.pictures.size() == 1) json["area_mm2"] = *total.mm2;
+  if (total.mm2 && volume && answer.stack->step()) json["volume_mm3"] = *total.mm2 * *answer.stack->step();
   return json;
-}
-
-bool is_dicom_stack(const ImageStack& stack) { return stack.is_scan() && stack.info().format == "DICOM"; }
-
-// What files say of themselves, each read once: one may hold hundreds of slices.
-class Headers {
- public:
-  const std::string& of(const fs::path& file) {
-    const auto [place, fresh] = read_.try_emplace(file);
-    if (fresh) place->second = read_header(file);
-    return place->second;
-  }
-
- private:
-  std::map<fs::path, std::string> read_;
-};
-
-// A source that nothing can refer to is no reason to lose the rest: it is noted.
-void save_object(Frame& frame, const fs::path& file, const char* kind, const std::function<void(const fs::path&)>& write) {
-  try {
-    write_output(file, [&] { write(file); });
-    frame.written.push_back(file);
-  } catch (const FileError&) { throw; } catch (const EnvironmentError&) {
-    throw;
-  } catch (const Error& e) { frame.notes.push_back(std::string("no DICOM ") + kind + ": " + e.what()); }
 }
 
 std::string number_of(std::size_t i) { return fmt::format("{:04}", i + 1); }
 
-}  // namespace
-
-Json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes, DType precision,
-                    double sure) {
+// {"file", "precision", "use", "withheld", "classes": [totals], "pictures": [{"classes": [{"class", "regions": [...]}], ...}]}
+Json answer_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes, DType precision,
+                 const SaveHighlightsOptions& options) {
   Json json;
   put_name(json, "file", frame.source);
   json["precision"] = name_of(precision);
@@ -159,9 +106,11 @@ Json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std
   if (answer.forced) json["forced"] = "the model was not made for this kind of picture";
   if (answer.stack->is_scan()) json["modality"] = answer.stack->info().modality;
   for (std::size_t c = 0; c < classes.size(); ++c) json["classes"].push_back(total_json(answer, c, classes[c]));
-  for (std::size_t i = 0; i < answer.pictures.size(); ++i) json["pictures"].push_back(picture_json(answer, i, classes, sure));
+  for (std::size_t i = 0; i < answer.pictures.size(); ++i) json["pictures"].push_back(picture_json(answer, i, classes, options));
   return json;
 }
+
+}  // namespace
 
 void SaveHighlights::save_picture(Frame& frame, const FoundPicture& found) const {
   for (std::size_t c = 0; c < classes_.size(); ++c) {
@@ -174,10 +123,8 @@ void SaveHighlights::save_picture(Frame& frame, const FoundPicture& found) const
   }
 }
 
-void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) const {
-  const bool one = answer.pictures.size() == 1, captures = options_.capture && is_dicom_stack(*answer.stack);
-  const CaptureSeries series{captures ? new_series_uid() : "", kResearchOnly, FOVEA_VERSION, options_.model};
-  Headers headers;
+void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer, DicomOutputs& dicom) const {
+  const bool one = answer.pictures.size() == 1;
   for (std::size_t i = 0; i < answer.pictures.size(); ++i) {
     const Slice& slice = answer.stack->slice(static_cast<int>(i));
     const cv::Mat drawn = highlight_overlay(answer.pictures[i], slice, classes_, options_.drawing, answer.forced);
@@ -185,14 +132,11 @@ void SaveHighlights::save_overlays(Frame& frame, const HighlightAnswer& answer) 
       return one ? beside(frame.output, "overlay" + extension) : beside(frame.output, "overlays") / (number_of(i) + extension);
     };
     if (options_.overlay) save_png(frame, named(".png"), drawn);
-    if (captures)
-      save_object(frame, named(".dcm"), "secondary capture", [&](const fs::path& file) {
-        write_capture(file, drawn, headers.of(slice.file), slice.frame, series, static_cast<int>(i) + 1);
-      });
+    if (options_.capture) dicom.save_capture(named(".dcm"), drawn, i);
   }
 }
 
-void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer) const {
+void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer, bool shown) const {
   const bool one = answer.pictures.size() == 1;
   for (std::size_t i = 0; i < answer.pictures.size(); ++i)
     for (const HighlightMap& map : answer.pictures[i].maps) {
@@ -200,7 +144,7 @@ void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer) cons
         return one ? beside(frame.output, map.name + extension)
                    : beside(frame.output, "maps") / beside(fs::path(number_of(i) + ".json"), map.name + extension).filename();
       };
-      save_png(frame, named(".png"), map_overlay(answer.pictures[i], map.values, options_.map_opacity));
+      if (shown) save_png(frame, named(".png"), map_overlay(answer.pictures[i], map.values, options_.map_opacity));
       const fs::path raw = named(".npy");
       write_output(raw, [&] { write_heat_npy(raw, map.values); });
       frame.written.push_back(raw);
@@ -209,7 +153,7 @@ void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer) cons
 
 void SaveHighlights::save_volumes(Frame& frame, const HighlightAnswer& answer) const {
   constexpr double kShare = 1 / 65535.0;
-  for (const Part& part : parts_of(*answer.stack))
+  for (const StackPart& part : parts_of(*answer.stack))
     for (std::size_t c = 0; c < classes_.size(); ++c) {
       const auto file = [&](const char* what) { return beside(frame.output, part.prefix + classes_[c] + what); };
       if (options_.mask)
@@ -226,45 +170,36 @@ void SaveHighlights::save_volumes(Frame& frame, const HighlightAnswer& answer) c
     }
 }
 
-// One object a volume.
-void SaveHighlights::save_segmentations(Frame& frame, const HighlightAnswer& answer) const {
-  if (!is_dicom_stack(*answer.stack)) return;
-  std::vector<CodedSegment> segments;
-  for (std::size_t c = 0; c < classes_.size(); ++c) segments.push_back({classes_[c].substr(0, 64), options_.codes[c]});
-  const SegmentationOptions options{options_.fractional, options_.model, kResearchOnly, FOVEA_VERSION};
-  Headers headers;
-  for (const Part& part : parts_of(*answer.stack)) {
-    std::vector<SourceFrame> sources;
-    std::vector<std::vector<cv::Mat>> masks(classes_.size());
-    for (std::size_t i = part.first; i < part.first + part.count; ++i) {
-      const Slice& slice = answer.stack->slice(static_cast<int>(i));
-      sources.push_back({headers.of(slice.file), slice.frame, slice.about});
-      for (std::size_t c = 0; c < classes_.size(); ++c) masks[c].push_back(segment_of(answer.pictures[i].classes[c]));
-    }
-    save_object(frame, beside(frame.output, part.prefix + "seg.dcm"), "segmentation",
-                [&](const fs::path& file) { write_segmentation(file, sources, segments, masks, options); });
-  }
+std::vector<std::string> SaveHighlights::showing_pixels(const HighlightAnswer& answer) const {
+  std::vector<std::string> outputs;
+  if (options_.overlay) outputs.emplace_back("overlay");
+  if (options_.capture) outputs.emplace_back("sc");
+  if (!answer.pictures[0].maps.empty()) outputs.emplace_back("maps over the picture");
+  return outputs;
 }
 
-// Probabilities in steps of 1/255, or the mask.
-cv::Mat SaveHighlights::segment_of(const FoundClass& found) const {
-  cv::Mat out;
-  if (options_.fractional) found.probability.convertTo(out, CV_8U, 1 / 257.0);
-  else out = found.regions != 0;
-  return out;
+void SaveHighlights::save_answer(Frame& frame, const HighlightAnswer& answer, const std::string& burned_in) const {
+  Json json = answer_json(frame, answer, classes_, precision_, options_);
+  if (const auto outputs = showing_pixels(answer); !burned_in.empty() && !outputs.empty()) {
+    json["withheld"] = {{"outputs", outputs}, {"reason", burned_in}};
+    frame.notes.push_back(fmt::format("{}{}: {}; --allow-burned-in writes it", kWithheld, fmt::join(outputs, ", "), burned_in));
+  }
+  const std::string text = dump(json) + "\n";
+  write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });
 }
 
 void SaveHighlights::process(std::span<Frame> frames) {
   for (Frame& frame : frames) {
     const HighlightAnswer answer = frame.results.take(kHighlighted);
     const bool one = answer.pictures.size() == 1;
-    if (options_.overlay || options_.capture) save_overlays(frame, answer);
+    const std::string burned_in = options_.key && !options_.allow_burned_in ? answer.stack->burned_in() : std::string();
+    DicomOutputs dicom(frame, answer, classes_, options_);
+    if ((options_.overlay || options_.capture) && burned_in.empty()) save_overlays(frame, answer, dicom);
     if (one) save_picture(frame, answer.pictures[0]);
     if (!one || options_.nifti) save_volumes(frame, answer);
-    if (options_.segmentation) save_segmentations(frame, answer);
-    save_maps(frame, answer);
-    const std::string text = dump(highlight_json(frame, answer, classes_, precision_, options_.drawing.sure)) + "\n";
-    write_output(frame.output, [&] { write_file_atomically(frame.output, text.data(), text.size()); });
+    dicom.save_volumes();
+    save_maps(frame, answer, burned_in.empty());
+    save_answer(frame, answer, burned_in);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "datasets/scans/stack_reader.hpp"
 #include "modules/io/accepts.hpp"
 #include "modules/io/codes.hpp"
+#include "pipeline/sources/key_file.hpp"
 #include "pipeline/stage.hpp"
 #include "pipeline/tasks/highlight/answer.hpp"
 #include "pipeline/tasks/highlight/highlighter.hpp"
@@ -49,9 +50,13 @@ class HighlightStack final : public Stage {
 };
 
 struct SaveHighlightsOptions {
-  bool overlay = true, mask = true, probability = true, nifti = false, segmentation = false, fractional = false, capture = false;
-  std::vector<ClassCodes> codes;  // one a class
-  std::string model;              // its name, for objects that say what made them
+  bool overlay = true, mask = true, probability = true, nifti = false;
+  bool segmentation = false, fractional = false, capture = false, report = false;  // DICOM objects
+  std::vector<ClassCodes> codes;                                                   // one a class
+  std::string model;                   // its name, for objects that say what made them
+  std::shared_ptr<const KeyFile> key;  // where nobody may be told from the results; else null
+  std::string seed;                    // then: of all unique identifiers, the settings' own
+  bool allow_burned_in = false;        // then, too: pixels that may show a name
   HighlightDrawing drawing;
   double map_opacity = 0.5;
 };
@@ -59,8 +64,9 @@ struct SaveHighlightsOptions {
 // For the output "scan.dcm.json", of an input of one picture: "scan.dcm.overlay.png" to look at, and for each class "scan.dcm.<class>.mask.png" (255 where it is; where
 // objects are told apart "<class>.objects.png", their numbers), "<class>.probability.png" and "<class>.uncertainty.png" (16 bits, 65535 is 1); each map as
 // "<map>.png" to look at and "<map>.npy". Of several pictures "scan.dcm.overlays/0001.png" and so on, and volumes "<class>.mask.nii.gz",
-// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm" and
-// the overlay as "scan.dcm.overlay.dcm". The JSON comes last.
+// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm", "scan.dcm.sr.dcm" and
+// the overlay as "scan.dcm.overlay.dcm". The JSON comes last. With a key, what shows the pixels of a file whose pixels may name somebody is withheld, and the JSON
+// says so.
 class SaveHighlights final : public Stage {
  public:
   SaveHighlights(std::vector<std::string> classes, bool objects, DType precision, const SaveHighlightsOptions& options)
@@ -71,11 +77,11 @@ class SaveHighlights final : public Stage {
 
  private:
   void save_picture(Frame& frame, const FoundPicture& found) const;
-  void save_overlays(Frame& frame, const HighlightAnswer& answer) const;
-  void save_maps(Frame& frame, const HighlightAnswer& answer) const;
+  void save_overlays(Frame& frame, const HighlightAnswer& answer, class DicomOutputs& dicom) const;
+  void save_maps(Frame& frame, const HighlightAnswer& answer, bool shown) const;
   void save_volumes(Frame& frame, const HighlightAnswer& answer) const;
-  void save_segmentations(Frame& frame, const HighlightAnswer& answer) const;
-  cv::Mat segment_of(const FoundClass& found) const;
+  std::vector<std::string> showing_pixels(const HighlightAnswer& answer) const;
+  void save_answer(Frame& frame, const HighlightAnswer& answer, const std::string& burned_in) const;
 
   std::vector<std::string> classes_;
   bool objects_;
@@ -83,8 +89,7 @@ class SaveHighlights final : public Stage {
   SaveHighlightsOptions options_;
 };
 
-// `sure`: regions of a lower mean probability are marked. {"file", "precision", "use", "pictures": [{"classes": [{"class", "regions": [...]}], ...}], "classes": [totals]}
-nlohmann::ordered_json highlight_json(const Frame& frame, const HighlightAnswer& answer, const std::vector<std::string>& classes,
-                                      DType precision, double sure);
+// What a note begins with about outputs that would show pixels that may name somebody.
+inline constexpr const char* kWithheld = "withheld: ";
 
 }  // namespace fovea

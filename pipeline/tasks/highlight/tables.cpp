@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "datasets/csv.hpp"
 #include "modules/io/files.hpp"
 #include "modules/io/json.hpp"
 #include "pipeline/stages/save.hpp"
+#include "pipeline/tasks/highlight/stages.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
@@ -44,6 +47,13 @@ std::vector<fs::path> write_regions(const fs::path& folder, const Ledger& ledger
   const fs::path file = folder / kRegionsCsv;
   write_output(file, [&] { write_file_atomically(file, text); });
   return {file};
+}
+
+std::size_t count_withheld(const Ledger& ledger) {
+  const auto done = ledger.present(Record::State::done);
+  return static_cast<std::size_t>(std::count_if(done.begin(), done.end(), [](const Record* record) {
+    return std::any_of(record->notes.begin(), record->notes.end(), [](const std::string& n) { return n.starts_with(kWithheld); });
+  }));
 }
 
 std::vector<std::pair<std::string, std::string>> class_totals(const fs::path& answer) {
