@@ -57,7 +57,8 @@ class Evaluator {
   virtual std::string table() const = 0;  // for people
   virtual nlohmann::ordered_json json() const = 0;
   virtual std::map<std::string, std::string> files() const { return {}; }  // name and content of files that options ask for
-  virtual std::vector<BadFile> left_out() const { return {}; }             // what of the data was not measured
+  // What of the data was not measured: what is known once it is open, and behind it what showed itself while batches were added.
+  virtual std::vector<BadFile> left_out() const { return {}; }
 };
 
 // Scores answers that were written before against the truth, without a model: `fovea eval <name> ...`.
