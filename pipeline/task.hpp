@@ -47,6 +47,9 @@ class Evaluator {
   virtual ~Evaluator() = default;
   virtual std::string data_text() const = 0;  // what --data names, for the help: "folders with ... inside"
   virtual void add_options(OptionList&) {}
+  // Whether the model is only run, so that a program that needs it for nothing else may have it give its weights back (Model::release_weights). Asked once
+  // the options are set.
+  virtual bool runs_only() const { return true; }
   // `data` are folders, tables or lists, as the task understands them. Error for data that do not fit the model.
   virtual void open(const Model& model, const std::vector<std::filesystem::path>& data, DType precision) = 0;
   virtual std::string title() const = 0;  // what is measured on what, in one line

@@ -64,12 +64,12 @@ int run_eval(Settings& s) {
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
-  model.release_weights();
   const std::string task = task_of(model).name();
   if (!s.evaluators.count(task))
     throw UsageError(fmt::format("the task of {}, '{}', has nothing to measure by", model.name(), task));
   s.options.set(task, s.model);
   Evaluator& evaluator = *s.evaluators.at(task);
+  if (evaluator.runs_only()) model.release_weights();
   evaluator.open(model, {s.data.begin(), s.data.end()}, precision);
   std::cout << evaluator.title() << "\n";
   const std::vector<BadFile> at_once = evaluator.left_out();

@@ -26,11 +26,13 @@ class HighlightEvaluator final : public Evaluator {
     o.word("--data-root", root_, "Where a recipe's paths begin");
     o.flag("--field-of-view", field_of_view_, "Count only what the lens shows: without the dark rim of fundus pictures");
     o.flag("--flips", options_.flips, "Look at each picture mirrored, too, and take the mean");
+    add_sampling_options(o, options_);
     o.integer("--window", options_.window, 0, 16384, "Side of windows over large pictures; 0: as the model's `highlight` does");
     o.number("--threshold", threshold_, 0, 1,
              "Probability from which a pixel counts as found, of every class; else the model's own");
     o.hide_default();
   }
+  bool runs_only() const override { return options_.samples == 0; }
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
     options_.precision = precision;
     highlighter_.emplace(model, options_);

@@ -229,9 +229,11 @@ cv::Mat region_drawing(const FoundPicture& found, const HighlightDrawing& drawin
   return canvas.picture;
 }
 
-cv::Mat map_overlay(const FoundPicture& found, const cv::Mat& values, double opacity) {
+cv::Mat map_overlay(const FoundPicture& found, const HighlightMap& map, double opacity) {
   Image image{in_colour(found.shown), false, {}};
-  const cv::Mat heat = heat_overlay(image, values, {.opacity = opacity, .legend = true}).pixels;
+  OverlayOptions o{.opacity = opacity, .legend = true};
+  if (map.kind != HighlightMap::Kind::tap) o.low = 0, o.high = 100;  // nearly all of a picture may be 0 in these
+  const cv::Mat heat = heat_overlay(image, map.values, o).pixels;
   Canvas canvas(heat);
   Strip strip(canvas, 1);
   strip.write(0, kResearchOnly, 6, cv::Scalar(120, 200, 255));

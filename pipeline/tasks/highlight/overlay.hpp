@@ -18,6 +18,6 @@ cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const s
 // The regions alone, at the picture's own size, with the line about its use at its lower edge: for videos.
 cv::Mat region_drawing(const FoundPicture& found, const HighlightDrawing& drawing);
 // One map over the picture, likewise with its scale and the same line below.
-cv::Mat map_overlay(const FoundPicture& found, const cv::Mat& values, double opacity);
+cv::Mat map_overlay(const FoundPicture& found, const HighlightMap& map, double opacity);
 
 }  // namespace fovea

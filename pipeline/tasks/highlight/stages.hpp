@@ -50,6 +50,7 @@ class HighlightStack final : public Stage {
 
 struct SaveHighlightsOptions {
   bool overlay = true, mask = true, probability = true, nifti = false, segmentation = false, fractional = false, capture = false;
+  bool uncertainty = false;       // its numbers also where those of the probability are not asked for
   std::vector<ClassCodes> codes;  // one a class
   std::string model;              // its name, for objects that say what made them
   HighlightDrawing drawing;
@@ -58,8 +59,9 @@ struct SaveHighlightsOptions {
 
 // For the output "scan.dcm.json", of an input of one picture: "scan.dcm.overlay.png" to look at, and for each class "scan.dcm.<class>.mask.png" (255 where it is; where
 // objects are told apart "<class>.objects.png", their numbers), "<class>.probability.png" and "<class>.uncertainty.png" (16 bits, 65535 is 1); each map as
-// "<map>.png" to look at and "<map>.npy". Of several pictures "scan.dcm.overlays/0001.png" and so on, and volumes "<class>.mask.nii.gz",
-// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm" and
+// "<map>.png" to look at and "<map>.npy", that of the uncertainty as "<class>.uncertainty.overlay.png". Of several pictures "scan.dcm.overlays/0001.png",
+// "scan.dcm.maps/0001.<map>.png" and so on, and volumes "<class>.mask.nii.gz", "<class>.probability.nii.gz", "<map>.nii.gz" with the place in the patient where it
+// is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm" and
 // the overlay as "scan.dcm.overlay.dcm". The JSON comes last.
 class SaveHighlights final : public Stage {
  public:
@@ -74,6 +76,7 @@ class SaveHighlights final : public Stage {
   void save_overlays(Frame& frame, const HighlightAnswer& answer) const;
   void save_maps(Frame& frame, const HighlightAnswer& answer) const;
   void save_volumes(Frame& frame, const HighlightAnswer& answer) const;
+  void save_map_volumes(Frame& frame, const HighlightAnswer& answer) const;
   void save_segmentations(Frame& frame, const HighlightAnswer& answer) const;
   cv::Mat segment_of(const FoundClass& found) const;
 

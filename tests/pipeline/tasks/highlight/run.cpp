@@ -95,6 +95,20 @@ TEST_CASE("highlight: one bright voxel keeps its place in the patient, from DICO
 
     CHECK(places_in(beside_json(json, ".bright.mask.nii.gz")) == std::vector<Vec3>{rounded(want)});
     CHECK(fs::exists(beside_json(json, ".overlays/0003.png")));
+
+    // Every map lies there, too: what the class was recognised by, and how far looks lie apart, which is where there is something to drop.
+    const Run mapped = highlight(two_class_model(), {(folder / "study").string()}, out / "maps",
+                                 {{"tile", tile}, {"samples", "16"}, {"maps", "gradcam,uncertainty"}});
+    REQUIRE(mapped.result.done == 1);
+    const fs::path there = out / "maps" / json.filename();
+    for (const char* map : {".bright.gradcam", ".bright.uncertainty", ".dark.uncertainty"}) {
+      INFO(map);
+      CHECK(places_in(beside_json(there, map + std::string(".nii.gz"))) == std::vector<Vec3>{rounded(want)});
+    }
+    CHECK(places_in(beside_json(there, ".dark.gradcam.nii.gz")).size() == 5 * 12 * 10 - 1);
+    CHECK(fs::exists(beside_json(there, ".maps/0003.bright.gradcam.png")));
+    CHECK_FALSE(fs::exists(beside_json(there, ".maps/0001.bright.gradcam.png")));  // it is not there
+    CHECK(fs::exists(beside_json(there, ".maps/0001.bright.uncertainty.overlay.png")));
   }
 }
 

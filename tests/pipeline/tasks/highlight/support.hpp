@@ -20,6 +20,17 @@ inline Model threshold_model(const std::string& more = "") {
   return m;
 }
 
+// The same with dropout in front of it, and a class for what is not bright.
+inline Model two_class_model() {
+  Model m = Model::from_recipe(
+      "fovea: 1\nmodel:\n  head: {type: highlight, classes: [bright, dark], dropout: 0.25}\npreprocess: {channels: 1, resize: "
+      "none, "
+      "window: [200, 100], mean: 0, std: 1}\n");
+  m.params()->load({{"conv.weight", Tensor::from(std::vector<float>{100, -100}, {2, 1, 1, 1})},
+                    {"conv.bias", Tensor::from(std::vector<float>{-50, 50}, {2})}});
+  return m;
+}
+
 struct Run {
   FileRunResult result;
   std::vector<std::string> reasons;
