@@ -41,7 +41,7 @@ figcaption { color: var(--soft); font-size: 13px; margin-top: 6px; }
 .compare .top { position: absolute; inset: 0; clip-path: inset(0 calc(100% - var(--at, 50%)) 0 0); }
 .compare .bar { position: absolute; top: 0; bottom: 0; left: var(--at, 50%); width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 4px #000a; pointer-events: none; }
 .compare input { width: 100%; margin: 8px 0 0; accent-color: var(--accent); }
-.slices { display: grid; gap: 8px; max-width: 560px; }
+.slices { display: grid; gap: 8px; flex: 1 1 320px; max-width: 560px; }
 .slices img { width: 100%; height: auto; border-radius: 8px; display: block; background: var(--line); }
 .slices input { width: 100%; margin: 0; accent-color: var(--accent); }
 .slices label { color: var(--soft); font-size: 13px; font-variant-numeric: tabular-nums; }

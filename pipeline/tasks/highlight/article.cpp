@@ -50,10 +50,13 @@ std::string highlighted_article(const fs::path& folder, const Record& record) {
                                  html(fs::path(record.output).replace_extension().string()), record.seconds);
   try {
     const auto totals = class_totals(folder / record.output);
-    text += "<div class=\"maps\">";
+    std::string sliders, figures;
     for (const Series& s : series_of(record.beside))
-      text += s.files.size() > 1 ? picture_slider(folder, s.files, s.caption) : figure(folder / s.files.front(), s.caption);
-    return text + "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(totals) + "</div></article>\n";
+      if (s.files.size() > 1) sliders += picture_slider(folder, s.files, s.caption);
+      else figures += figure(folder / s.files.front(), s.caption);
+    if (!sliders.empty()) text += "<div class=\"pictures\">" + sliders + "</div>\n";
+    if (!figures.empty()) text += "<div class=\"maps\">" + figures + "</div>\n";
+    return text + "<div style=\"padding:0 18px 18px\">" + html_list(totals) + "</div></article>\n";
   } catch (const std::exception& e) {
     return text + fmt::format("<p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p></article>\n", html(e.what()));
   }
