@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <opencv2/imgproc.hpp>
 
+#include "datasets/channels.hpp"
 #include "datasets/resample.hpp"
 #include "modules/core/whole.hpp"
 
@@ -56,19 +55,6 @@ cv::Size resized_size(cv::Size source, const Preprocess& p) {
 
 // Python's round(difference / 2): halves go to the even neighbour, as torchvision's centre crop does.
 int half(int difference) { return static_cast<int>(std::nearbyint(difference / 2.0)); }
-
-// Grey becomes three equal channels, colour becomes grey by its luminance; other numbers of channels are the picture's own.
-cv::Mat with_channels(const cv::Mat& image, int channels) {
-  static const std::map<std::pair<int, int>, int> conversions{
-      {{1, 3}, cv::COLOR_GRAY2BGR}, {{4, 3}, cv::COLOR_BGRA2BGR}, {{3, 1}, cv::COLOR_BGR2GRAY}, {{4, 1}, cv::COLOR_BGRA2GRAY}};
-  if (image.channels() == channels) return image;
-  const auto conversion = conversions.find({image.channels(), channels});
-  check(conversion != conversions.end(), "preprocess: the network takes ", channels, " channels, the image has ",
-        image.channels());
-  cv::Mat out;
-  cv::cvtColor(image, out, conversion->second);
-  return out;
-}
 
 double top_of(const cv::Mat& image) {
   switch (image.depth()) {

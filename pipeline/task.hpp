@@ -47,6 +47,9 @@ class Evaluator {
   virtual ~Evaluator() = default;
   virtual std::string data_text() const = 0;  // what --data names, for the help: "folders with ... inside"
   virtual void add_options(OptionList&) {}
+  // Whether the model is only run, so that a program that needs it for nothing else may have it give its weights back (Model::release_weights). Asked once
+  // the options are set.
+  virtual bool runs_only() const { return true; }
   // `data` are folders, tables or lists, as the task understands them. Error for data that do not fit the model.
   virtual void open(const Model& model, const std::vector<std::filesystem::path>& data, DType precision) = 0;
   virtual std::string title() const = 0;  // what is measured on what, in one line
@@ -57,7 +60,8 @@ class Evaluator {
   virtual std::string table() const = 0;  // for people
   virtual nlohmann::ordered_json json() const = 0;
   virtual std::map<std::string, std::string> files() const { return {}; }  // name and content of files that options ask for
-  virtual std::vector<BadFile> left_out() const { return {}; }             // what of the data was not measured
+  // What of the data was not measured: what is known once it is open, and behind it what showed itself while batches were added.
+  virtual std::vector<BadFile> left_out() const { return {}; }
 };
 
 // Scores answers that were written before against the truth, without a model: `fovea eval <name> ...`.

@@ -2,9 +2,11 @@
 // that were written before.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "apps/fovea/commands.hpp"
 #include "apps/fovea/task_options.hpp"
@@ -47,7 +49,7 @@ void write_json(const std::string& file, const nlohmann::ordered_json& json) {
 }
 
 // Says what was not measured; gives the exit code.
-int tell_left_out(const std::vector<BadFile>& left_out, bool strict) {
+int tell_left_out(std::span<const BadFile> left_out, bool strict) {
   bool quarantined = false;
   for (const BadFile& b : left_out) {
     std::cerr << "fovea: " << (b.fault == Fault::skipped ? "skipped: " : "left out: ") << printable(b.reason) << "\n";
@@ -62,16 +64,19 @@ int run_eval(Settings& s) {
   if (s.threads > 0) set_threads(s.threads);
   const DType precision = parse_precision(s.precision);
   const Model model = Model::load(model_of(s.model));
-  model.release_weights();
   const std::string task = task_of(model).name();
   if (!s.evaluators.count(task))
     throw UsageError(fmt::format("the task of {}, '{}', has nothing to measure by", model.name(), task));
   s.options.set(task, s.model);
   Evaluator& evaluator = *s.evaluators.at(task);
+  if (evaluator.runs_only()) model.release_weights();
   evaluator.open(model, {s.data.begin(), s.data.end()}, precision);
   std::cout << evaluator.title() << "\n";
-  const int code = tell_left_out(evaluator.left_out(), s.strict);
+  const std::vector<BadFile> at_once = evaluator.left_out();
+  int code = tell_left_out(at_once, s.strict);
   for (std::int64_t i = 0; i < evaluator.batches(); ++i) evaluator.add(i);
+  const std::vector<BadFile> left_out = evaluator.left_out();
+  code = std::max(code, tell_left_out(std::span(left_out).subspan(at_once.size()), s.strict));
   std::cout << evaluator.table();
   nlohmann::ordered_json all{{"model", model.name()}, {"precision", name_of(precision)}};
   all.update(evaluator.json());

@@ -1,9 +1,9 @@
 #include "datasets/regions/source.hpp"
 
 #include <algorithm>
-#include <opencv2/imgproc.hpp>
 
 #include "datasets/augment.hpp"
+#include "datasets/channels.hpp"
 #include "datasets/photos.hpp"
 #include "datasets/preprocess.hpp"
 #include "datasets/regions/split.hpp"
@@ -20,13 +20,6 @@ std::vector<cv::Point> some_pixels(const cv::Mat& mask) {
   std::vector<cv::Point> kept;
   for (std::size_t i = 0; i < kKeptPixels; ++i) kept.push_back(all[i * all.size() / kKeptPixels]);
   return kept;
-}
-
-cv::Mat with_channels(const cv::Mat& values, int channels) {
-  cv::Mat out = values;
-  if (values.channels() == 3 && channels == 1) cv::cvtColor(values, out, cv::COLOR_BGR2GRAY);
-  else if (values.channels() == 1 && channels == 3) cv::cvtColor(values, out, cv::COLOR_GRAY2BGR);
-  return out;
 }
 
 Tensor planes(std::int64_t n, std::size_t classes, cv::Size size) {

@@ -1,20 +1,12 @@
 #include "datasets/scans/image_stack.hpp"
 
-#include <opencv2/imgproc.hpp>
-
+#include "datasets/channels.hpp"
 #include "datasets/scans/burned_in.hpp"
 #include "modules/core/error.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
-
-cv::Mat without_alpha(const Image& image) {
-  cv::Mat out = image.pixels;
-  if (image.grey && out.channels() > 1) cv::extractChannel(image.pixels, out, 0);
-  else if (out.channels() == 4) cv::cvtColor(image.pixels, out, cv::COLOR_BGRA2BGR);
-  return out;
-}
 
 cv::Mat in_bytes(const cv::Mat& pixels) {
   cv::Mat out;

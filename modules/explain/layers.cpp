@@ -150,10 +150,16 @@ std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::st
        " can use ", listed(fitting));
 }
 
-std::string deepest_map(const std::vector<Layer>& layers) {
-  for (auto l = layers.rbegin(); l != layers.rend(); ++l)
-    if ((l->kind == LayerKind::map && l->grid.cells() > 1) || l->kind == LayerKind::tokens) return l->name;
-  fail("explain: this network has no layer that holds a map with positions");
+std::string deepest_map(const std::vector<Layer>& layers, const std::vector<std::string>& outputs) {
+  const Layer* answer = nullptr;
+  for (auto l = layers.rbegin(); l != layers.rend(); ++l) {
+    if ((l->kind != LayerKind::map || l->grid.cells() <= 1) && l->kind != LayerKind::tokens) continue;
+    const bool output = std::any_of(outputs.begin(), outputs.end(), [&](const auto& o) { return called(l->name, o.c_str()); });
+    if (!output) return l->name;
+    if (!answer) answer = &*l;
+  }
+  check(answer != nullptr, "explain: this network has no layer that holds a map with positions");
+  return answer->name;
 }
 
 std::size_t find_name(const std::vector<std::string>& kept, const std::string& layer) {

@@ -68,8 +68,9 @@ std::vector<Layer> layers_of(const ForwardFunction& network, const Shape& input)
 std::vector<Layer> choose_layers(const std::vector<Layer>& layers, const std::string& glob, const std::vector<LayerKind>& kinds,
                                  const std::string& method);
 
-// The deepest map with positions: where class activation maps are usually taken. Error when there is none.
-std::string deepest_map(const std::vector<Layer>& layers);
+// The deepest map with positions: where class activation maps are usually taken. One that is called as one of the network's `outputs` is its answer, and
+// counts only where there is no other. Error when there is none.
+std::string deepest_map(const std::vector<Layer>& layers, const std::vector<std::string>& outputs = {});
 
 // The value of a layer that was kept, by name and occurrence; index into `kept`. Error when the network did not compute it this time.
 std::size_t find_name(const std::vector<std::string>& kept, const std::string& layer);

@@ -248,14 +248,29 @@ FOVEA_SIMD void dice_slopes(C* g, const C* other, const C* by_both, const C* by_
 struct SoftDice {
   static constexpr std::string_view name = "soft_dice_loss";
   static constexpr Policy policy = Policy::loss;
-  double smooth;
+  DiceOptions options;
 
   static ChannelRows samples(const Shape& s) { return {s[0], s.elements() / std::max<std::int64_t>(s[0] * s[1], 1), s[1]}; }
 
   Shapes infer(const Shapes& in) const {
     check_pair(name, in);
     check(in[0].rank() >= 2 && in[0].elements() > 0, name, ": expected (N, C, ...) with at least one element, got ", in[0]);
+    const Tensor& w = options.class_weights;
+    check(!w.defined() || w.shape() == Shape{in[0][1]}, name, ": expected ", in[0][1], " class weights, got ",
+          w.defined() ? w.shape() : Shape{});
     return {Shape{}};
+  }
+  // What each class of a sample counts for: in sum over samples and classes 1.
+  std::vector<double> shares(const ChannelRows& s) const {
+    auto shares = kernels::values_or<double>(options.class_weights, s.channels, 1);
+    double total = 0;
+    for (const double w : shares) {
+      check(w >= 0, name, ": expected class weights from 0, got ", w);
+      total += w;
+    }
+    check(total > 0, name, ": expected class weights above 0 in sum, got ", total);
+    for (double& w : shares) w /= total * static_cast<double>(s.segments);
+    return shares;
   }
   // Sums of p t and p + t: [sample][both, either][channel].
   template <class C>
@@ -268,17 +283,18 @@ struct SoftDice {
     const Tensor p = as_rows(in[0]), t = as_rows(in[1]).to(p.dtype());
     const ChannelRows s = samples(in[0].shape());
     const auto channels = static_cast<std::size_t>(s.channels), count = static_cast<std::size_t>(s.segments) * channels;
+    const auto share = shares(s);
     double total = 0;
     dispatch_loss(p.dtype(), name, [&](auto zero) {
       const auto sums = overlaps<decltype(zero)>(p, t, s);
       for (std::size_t i = 0; i < count; ++i) {
         const double both = sums[i / channels * 2 * channels + i % channels],
                      either = sums[(i / channels * 2 + 1) * channels + i % channels];
-        total += (2 * both + smooth) / (either + smooth);
+        total += share[i % channels] * (2 * both + options.smooth) / (either + options.smooth);
       }
     });
     c.save({p, t});
-    return {scalar(1 - total / static_cast<double>(count), p.dtype())};
+    return {scalar(1 - total, p.dtype())};
   }
   // d/dp of (2 b + s) / (e + s) is 2 t / (e + s) - (2 b + s) / (e + s)^2.
   Tensors backward(Context& c, const Tensors& grads) const {
@@ -286,16 +302,17 @@ struct SoftDice {
     const ChannelRows s = samples(grads_shape(p));
     const auto channels = static_cast<std::size_t>(s.channels), count = static_cast<std::size_t>(s.segments) * channels;
     Tensor gp = Tensor::like(p), gt = Tensor::like(p);
+    const auto share = shares(s);
     dispatch_loss(p.dtype(), name, [&](auto zero) {
       using C = decltype(zero);
       const auto sums = overlaps<C>(p, t, s);
-      const double scale = -grads[0].item() / static_cast<double>(count);
       std::vector<C> by_both(count), by_either(count);
       for (std::size_t i = 0; i < count; ++i) {
         const double both = sums[i / channels * 2 * channels + i % channels];
-        const double whole = sums[(i / channels * 2 + 1) * channels + i % channels] + smooth;
+        const double whole = sums[(i / channels * 2 + 1) * channels + i % channels] + options.smooth;
+        const double scale = -grads[0].item() * share[i % channels];
         by_both[i] = static_cast<C>(2 * scale / whole);
-        by_either[i] = static_cast<C>(-scale * (2 * both + smooth) / (whole * whole));
+        by_either[i] = static_cast<C>(-scale * (2 * both + options.smooth) / (whole * whole));
       }
       kernels::for_each_block(s, [&](std::int64_t n, std::int64_t first, std::int64_t rows, std::int64_t) {
         const std::int64_t at = first * s.channels, sample = n * s.channels;
@@ -322,8 +339,8 @@ Var charbonnier_loss(const Var& prediction, const Var& target, double eps, Reduc
 Var bce_with_logits(const Var& logits, const Var& target, const BceOptions& options) {
   return apply(BceWithLogits{options}, {logits, target});
 }
-Var soft_dice_loss(const Var& probabilities, const Var& target, double smooth) {
-  return apply(SoftDice{smooth}, {probabilities, target});
+Var soft_dice_loss(const Var& probabilities, const Var& target, const DiceOptions& options) {
+  return apply(SoftDice{options}, {probabilities, target});
 }
 
 }  // namespace fovea

@@ -34,8 +34,12 @@ struct BceOptions {
 // Binary cross-entropy of sigmoid(logits), in the form that does not overflow; target of the same shape in [0, 1].
 Var bce_with_logits(const Var& logits, const Var& target, const BceOptions& options = {});
 
-// 1 - mean over samples and channels of (2 sum(p t) + smooth) / (sum(p) + sum(t) + smooth), Milletari et al. 2016,
+struct DiceOptions {
+  double smooth = 1;
+  Tensor class_weights = {};  // (C), not below 0, above 0 in sum; may be undefined for 1
+};
+// 1 - mean over samples and channels, as their weights say, of (2 sum(p t) + smooth) / (sum(p) + sum(t) + smooth), Milletari et al. 2016,
 // arXiv:1606.04797 with plain sums. probabilities, target: (N, C, ...) in [0, 1].
-Var soft_dice_loss(const Var& probabilities, const Var& target, double smooth = 1);
+Var soft_dice_loss(const Var& probabilities, const Var& target, const DiceOptions& options = {});
 
 }  // namespace fovea

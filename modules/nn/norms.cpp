@@ -76,7 +76,8 @@ Dropout::Dropout(double probability) : probability_(probability) {
 }
 
 Var Dropout::operator()(const Var& x) const {
-  return Training::active() && probability_ > 0 ? dropout(x, probability_, true, Training::random()) : x;
+  Random* random = Dropping::random();
+  return random && probability_ > 0 ? dropout(x, probability_, true, *random) : x;
 }
 
 }  // namespace fovea

@@ -22,6 +22,21 @@ class Training {
   Training* previous_;
 };
 
+// While alive, dropout draws from `random` though the network is in use: norms keep what they learned. What a trained network says under many draws is a
+// sample of what networks like it say: Gal and Ghahramani 2016, arXiv:1506.02142.
+class Dropping {
+ public:
+  explicit Dropping(Random& random);
+  ~Dropping();
+  Dropping(const Dropping&) = delete;
+  Dropping& operator=(const Dropping&) = delete;
+
+  static Random* random();  // what dropout draws from, in training too; null where nothing is dropped
+
+ private:
+  Random* previous_;
+};
+
 // While alive the network behaves as in use, though a training is under way: how a teacher looks at the student's batch.
 class NotTraining {
  public:

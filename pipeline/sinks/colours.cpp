@@ -1,5 +1,6 @@
 #include "pipeline/sinks/colours.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
@@ -18,6 +19,19 @@ cv::Scalar label_colour(std::size_t index) {
 cv::Scalar text_colour_on(const cv::Scalar& bgr) {
   const double luma = 0.114 * bgr[0] + 0.587 * bgr[1] + 0.299 * bgr[2];
   return luma > 140 ? cv::Scalar::all(0) : cv::Scalar::all(255);
+}
+
+double relative_luminance(const cv::Scalar& bgr) {
+  const auto linear = [](double v) {
+    const double share = v / 255;
+    return share <= 0.04045 ? share / 12.92 : std::pow((share + 0.055) / 1.055, 2.4);
+  };
+  return 0.0722 * linear(bgr[0]) + 0.7152 * linear(bgr[1]) + 0.2126 * linear(bgr[2]);
+}
+
+double contrast(const cv::Scalar& a, const cv::Scalar& b) {
+  const auto [dark, light] = std::minmax(relative_luminance(a), relative_luminance(b));
+  return (light + 0.05) / (dark + 0.05);
 }
 
 }  // namespace fovea

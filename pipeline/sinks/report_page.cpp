@@ -6,7 +6,7 @@ const char* const kPageHead = R"html(<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: file: 'self'; style-src 'unsafe-inline'; script-src 'sha256-G75Yvmc9XLnf/BKoGI8A9rrS3jsD3YJXUXGSFxnDbw8='; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: file: 'self'; style-src 'unsafe-inline'; script-src 'sha256-W/BSNP6+mIGrbB3Zf8HmK2cXZ9Ul3gT6fmjSCIk0UQc='; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Fovea report</title>
 <style>
@@ -41,6 +41,10 @@ figcaption { color: var(--soft); font-size: 13px; margin-top: 6px; }
 .compare .top { position: absolute; inset: 0; clip-path: inset(0 calc(100% - var(--at, 50%)) 0 0); }
 .compare .bar { position: absolute; top: 0; bottom: 0; left: var(--at, 50%); width: 2px; margin-left: -1px; background: #fff; box-shadow: 0 0 4px #000a; pointer-events: none; }
 .compare input { width: 100%; margin: 8px 0 0; accent-color: var(--accent); }
+.slices { display: grid; gap: 8px; flex: 1 1 320px; max-width: 560px; }
+.slices img { width: 100%; height: auto; border-radius: 8px; display: block; background: var(--line); }
+.slices input { width: 100%; margin: 0; accent-color: var(--accent); }
+.slices label { color: var(--soft); font-size: 13px; font-variant-numeric: tabular-nums; }
 .details { display: grid; gap: 12px; flex: 0 1 auto; }
 .details img { border-radius: 8px; display: block; max-width: 100%; height: auto; }
 .maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; padding: 0 18px 18px; }
@@ -64,6 +68,16 @@ for (const box of document.querySelectorAll('.compare')) {
   frame.addEventListener('pointermove', e => {
     const r = frame.getBoundingClientRect();
     set(Math.min(100, Math.max(0, (e.clientX - r.left) / r.width * 100)));
+  });
+}
+for (const box of document.querySelectorAll('.slices')) {
+  const image = box.querySelector('img'), range = box.querySelector('input'), place = box.querySelector('output');
+  const names = box.dataset.files.split(' '), file = at => box.dataset.folder + names[at];
+  range.addEventListener('input', () => {
+    const at = range.value - 1;
+    image.src = file(at);
+    place.textContent = `picture ${parseInt(names[at])} (${at + 1} of ${names.length})`;
+    for (const next of [at + 1, at - 1]) if (names[next]) new Image().src = file(next);
   });
 }
 </script>

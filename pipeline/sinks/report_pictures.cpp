@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <opencv2/imgproc.hpp>
 #include <string_view>
 
+#include "datasets/picture_size.hpp"
 #include "datasets/resize.hpp"
 #include "pipeline/sinks/report_html.hpp"
 #include "pipeline/sources/pages.hpp"
@@ -28,6 +30,17 @@ std::string base64(const std::vector<std::uint8_t>& bytes) {
     for (std::size_t j = 0; j < 4; ++j) text += i + j <= bytes.size() ? digits[three >> (18 - 6 * j) & 63] : '=';
   }
   return text;
+}
+
+// A path as part of an address.
+std::string as_address(const std::string& path) {
+  std::string out;
+  for (const char c : path) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~/").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
 }
 
 cv::Size fitted(cv::Size size, int longest) {
@@ -118,6 +131,19 @@ std::string figure(const fs::path& file, const std::string& caption, const std::
   constexpr int kSide = 420;  // pixels
   return fmt::format("<figure><img src=\"{}\" alt=\"\"><figcaption>{}</figcaption></figure>\n",
                      jpeg_uri(shrunk(displayable(read_part(file, part)), kSide), 85), html(caption));
+}
+
+std::string picture_slider(const fs::path& page_folder, const std::vector<std::string>& files, const std::string& caption) {
+  const cv::Size size = picture_size(page_folder / files.front());
+  const std::size_t name = files.front().rfind('/') + 1;  // 0 without a folder
+  std::string names;
+  for (const std::string& file : files) names += (names.empty() ? "" : " ") + as_address(file.substr(name));
+  return fmt::format(
+      "<div class=\"slices\" data-folder=\"{0}\" data-files=\"{1}\"><img src=\"{2}\" width=\"{3}\" height=\"{4}\" "
+      "loading=\"lazy\" alt=\"\">\n<input type=\"range\" min=\"1\" max=\"{5}\" value=\"1\" autocomplete=\"off\" "
+      "aria-label=\"{6}\"><label>{6}: <output>picture {7} (1 of {5})</output></label></div>\n",
+      as_address(files.front().substr(0, name)), names, as_address(files.front()), size.width, size.height, files.size(),
+      html(caption), std::atoi(files.front().c_str() + name));
 }
 
 EntryPictures make_entry_pictures(const fs::path& input, const fs::path& output, const std::vector<fs::path>& overlays,

@@ -25,6 +25,11 @@ cv::Mat shrunk(const cv::Mat& bgr, int longest);
 // An HTML <figure> of a picture file, or of a part of it, no larger than articles show it. Error when it cannot be read.
 std::string figure(const std::filesystem::path& file, const std::string& caption, const std::string& part = {});
 
+// An HTML <div> with one of several pictures that lie beside the page in one folder, chosen by a slider: each is loaded when it is looked at, so that hundreds of
+// slices weigh nothing. `files`: below the page's folder; their names begin with their numbers. Error when the first cannot be read.
+std::string picture_slider(const std::filesystem::path& page_folder, const std::vector<std::string>& files,
+                           const std::string& caption);
+
 struct EntryPictures {
   cv::Size input, output;                   // in pixels
   std::string before, after;                // the whole image: bicubic, and the output, at the same size

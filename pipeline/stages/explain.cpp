@@ -54,6 +54,12 @@ Shape usual_input(const Model& model) {
   return {1, model.channels(), own ? kProbeSide : p.height, own ? kProbeSide : p.width};
 }
 
+std::string usual_layer(const Model& model, const std::vector<Layer>& layers) {
+  std::vector<std::string> outputs;
+  for (const OutputInfo& o : model.info().outputs) outputs.push_back(o.name);
+  return explain::deepest_map(layers, outputs);
+}
+
 struct Explainer::Prepared {
   Preprocessed input;
   std::vector<Layer> layers;
@@ -130,7 +136,7 @@ std::vector<Layer> Explainer::layers_at(const Shape& input) const {
 std::vector<Layer> Explainer::chosen(const std::vector<Layer>& all, const explain::Method& method) const {
   if (method.kinds.empty()) return {};
   std::string glob = options_.layer;
-  if (glob.empty()) glob = method.needs_score ? explain::deepest_map(all) : "**";
+  if (glob.empty()) glob = method.needs_score ? usual_layer(model_, all) : "**";
   return explain::choose_layers(all, glob, method.kinds, method.name);
 }
 

@@ -45,6 +45,9 @@ explain::ForwardFunction explained(const Model& model);
 // The size that the model's pictures have, 1 x C x H x W; a small one where they keep their own.
 Shape usual_input(const Model& model);
 
+// Where class activation maps of a model are taken unless one says otherwise: its deepest map. Error where it has none.
+std::string usual_layer(const Model& model, const std::vector<explain::Layer>& layers);
+
 // The values of a map at the centres of the source's pixels; NaN outside what the network saw.
 cv::Mat place_map(const explain::Map& map, const Geometry& geometry);
 

@@ -119,3 +119,19 @@ TEST_CASE("a report of many images shows some and counts all", "[pipeline]") {
   CHECK(page.find("60 of 100") != std::string::npos);
   CHECK(count_of(page, "<td class=\"n\">") == 100);
 }
+
+TEST_CASE("pictures behind a slider lie beside the page, whatever they are called", "[pipeline]") {
+  Folder dir;
+  std::vector<std::string> files;
+  for (int i = 1; i <= 300; ++i) files.push_back("a \"b\" 100%/<ä>#.overlays/" + std::to_string(1000 + i) + ".png");
+  write_picture(dir / files.front(), {40, 30}, CV_8UC3, 50);
+  const std::string text = picture_slider(dir.path(), files, "x < \"y\"");
+  CHECK(text.find("data-folder=\"a%20%22b%22%20100%25/%3C%C3%A4%3E%23.overlays/\"") != std::string::npos);
+  CHECK(text.find("src=\"a%20%22b%22%20100%25/%3C%C3%A4%3E%23.overlays/1001.png\" width=\"40\" height=\"30\"") !=
+        std::string::npos);
+  CHECK(text.find("data-files=\"1001.png 1002.png ") != std::string::npos);
+  CHECK(text.find("max=\"300\"") != std::string::npos);
+  CHECK(text.find("x &lt; &quot;y&quot;: <output>picture 1001 (1 of 300)</output>") != std::string::npos);
+  CHECK(text.size() < 300 * 12);  // nothing of the pictures is in the page
+  CHECK_THROWS(picture_slider(dir.path(), {"gone.png", "other.png"}, ""));
+}

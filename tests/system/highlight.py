@@ -223,6 +223,9 @@ def check_study(fovea, folder, model):
     told = json.loads((out / "series" / series[0]).read_text())
     assert told["classes"][0]["regions"] == 2, told["classes"]
     assert abs(told["classes"][0]["volume_mm3"] - 4 * 0.75 * 0.5 * STEP) < 1e-9, told["classes"]
+    page = program.Page(out / "report.html")
+    assert "overlay: picture 1 (1 of 5)" in page.text and "overlay: picture 1 (1 of 4)" in page.text, page.text
+    assert (out / "report.html").stat().st_size < 100000
     captures = sorted((out / "series" / series[0].replace(".json", ".overlays")).glob("*.dcm"))
     assert len(captures) == 5, captures
     check_capture(captures[2])

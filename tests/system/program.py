@@ -15,6 +15,7 @@ import tempfile
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 SKIPPED = 77
 DONE, QUARANTINED, USAGE, TRY_AGAIN = 0, 3, 64, 75  # what the README says of exit codes
@@ -188,9 +189,11 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag not in self.EMPTY:
             self.open.append(tag)
-        source = dict(attrs).get("src")
+        source, names = dict(attrs).get("src"), dict(attrs).get("data-files")
+        for name in names.split(" ") if names else []:
+            assert (self.folder / unquote(dict(attrs)["data-folder"] + name)).exists(), name
         if tag == "img":
-            assert source.startswith("data:image/") or (self.folder / source).exists(), source[:100]
+            assert source.startswith("data:image/") or (self.folder / unquote(source)).exists(), source[:100]
             self.images.append(source)
 
     def handle_startendtag(self, tag, attrs):

@@ -42,9 +42,10 @@ class PamCam final : public MapBlock {
  private:
   // Whole channels are dropped: one draw for each.
   Var thinned(const Var& x) const {
-    if (!Training::active() || dropout_ == 0) return x;
+    Random* random = Dropping::random();
+    if (!random || dropout_ == 0) return x;
     const Var ones = scale(slice(slice(x, 2, 0, 1), 3, 0, 1), 0, 1);
-    return x * dropout(ones, dropout_, true, Training::random());
+    return x * dropout(ones, dropout_, true, *random);
   }
 
   std::unique_ptr<Block> position_, channel_;

@@ -28,9 +28,9 @@ struct WeightDrop {
 inline Var attend(const Var& q, const Var& k, const Var& v, const Var& mask = {}, const Var& bias = {},
                   const AttentionOptions& options = {}, const WeightDrop& drop = {}, bool windowed = false) {
   const bool mean_wanted = wants_tap("attention_mean"), received_wanted = !windowed && wants_tap("received");
-  const bool explicit_weights = wants_tap("attention") || mean_wanted || (received_wanted && Training::active());
+  const bool explicit_weights = wants_tap("attention") || mean_wanted || (received_wanted && Dropping::random());
   if (!explicit_weights) {
-    const auto dropout = Training::active() ? AttentionDropout{drop.weights, &Training::random()} : AttentionDropout{};
+    const auto dropout = Dropping::random() ? AttentionDropout{drop.weights, Dropping::random()} : AttentionDropout{};
     if (!received_wanted) return head_drop(attention(q, k, v, mask, bias, options, dropout), drop.heads);
     const Attended both = attention_received(q, k, v, mask, bias, options, dropout);
     tap("received", both.received);

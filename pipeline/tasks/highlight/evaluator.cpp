@@ -26,11 +26,13 @@ class HighlightEvaluator final : public Evaluator {
     o.word("--data-root", root_, "Where a recipe's paths begin");
     o.flag("--field-of-view", field_of_view_, "Count only what the lens shows: without the dark rim of fundus pictures");
     o.flag("--flips", options_.flips, "Look at each picture mirrored, too, and take the mean");
+    add_sampling_options(o, options_);
     o.integer("--window", options_.window, 0, 16384, "Side of windows over large pictures; 0: as the model's `highlight` does");
     o.number("--threshold", threshold_, 0, 1,
              "Probability from which a pixel counts as found, of every class; else the model's own");
     o.hide_default();
   }
+  bool runs_only() const override { return options_.samples == 0; }
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
     options_.precision = precision;
     highlighter_.emplace(model, options_);
@@ -47,16 +49,27 @@ class HighlightEvaluator final : public Evaluator {
   }
   std::int64_t batches() const override { return static_cast<std::int64_t>(files_.size()); }
   void add(std::int64_t batch) override {
-    const RegionFiles& files = files_.at(static_cast<std::size_t>(batch));
-    for (const RegionPicture& picture : read_region_picture(files, highlighter_->model().preprocess()))
+    for (const RegionPicture& picture : read(files_.at(static_cast<std::size_t>(batch))))
       measure_->add(*highlighter_, picture, field_of_view_ ? field_of_view(picture.values) : cv::Mat());
+    if (batch + 1 == batches() && measure_->regions.pictures() == 0)
+      fail("no picture can be used; the first reason: ", bad_.front().reason);
   }
   double score() const override { return measure_->regions.mean_dice(); }
   std::string table() const override { return region_table(measure_->regions.scores(), measure_->objects); }
-  nlohmann::ordered_json json() const override { return region_json(measure_->regions.scores(), measure_->objects); }
+  nlohmann::ordered_json json() const override {
+    nlohmann::ordered_json json = region_json(measure_->regions.scores(), measure_->objects);
+    json["left_out"] = bad_.size();
+    return json;
+  }
   std::vector<BadFile> left_out() const override { return bad_; }
 
  private:
+  // Nothing of what cannot be read, which is noted.
+  std::vector<RegionPicture> read(const RegionFiles& files) {
+    RegionPictures pictures = read_region_pictures({files}, highlighter_->model().preprocess());
+    bad_.insert(bad_.end(), pictures.bad.begin(), pictures.bad.end());
+    return std::move(pictures.all);
+  }
   void take(std::vector<RegionFiles> files) { files_.insert(files_.end(), files.begin(), files.end()); }
   void add_folder(const fs::path& folder) {
     RegionList list = list_regions(folder, highlighter_->model().classes());

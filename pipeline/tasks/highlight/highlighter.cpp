@@ -3,16 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
+#include <utility>
 
 #include "modules/core/not_finite.hpp"
 #include "modules/explain/attention.hpp"
+#include "modules/sampling.hpp"
 #include "pipeline/stages/explain.hpp"
-#include "pipeline/tasks/highlight/windows.hpp"
+#include "pipeline/tasks/highlight/class_maps.hpp"
 
 namespace fovea {
 namespace {
 
 constexpr int kWholePicture = 1024 * 1024, kWindow = 768;  // pixels, side
+
+bool is_in(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 int up_to_multiple(int v, int of) { return (v + of - 1) / of * of; }
 
@@ -60,13 +66,6 @@ std::vector<cv::Mat> planes_of(const Tensor& t, bool sigmoid) {
   return out;
 }
 
-cv::Mat on_window(const explain::Map& map, cv::Size size) {
-  const std::vector<double> values = map.on_pixels(size.height, size.width);
-  cv::Mat out(size, CV_32F);
-  std::copy(values.begin(), values.end(), out.begin<float>());
-  return out;
-}
-
 // What a network says of one tensor: probabilities, distances, maps, in this order, in its own pixels.
 class NetworkRun {
  public:
@@ -78,9 +77,12 @@ class NetworkRun {
 
   std::size_t said() const { return model_.classes().size() * (objects_ ? 2 : 1); }  // maps beside those of layers
 
-  std::vector<cv::Mat> operator()(const Tensor& x, const std::vector<explain::Layer>& layers) const {
+  // `draws`: dropout draws from it, and there are no maps of layers; null: nothing is dropped.
+  std::vector<cv::Mat> operator()(const Tensor& x, const std::vector<explain::Layer>& layers, Random* draws) const {
     const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-    const Model::Result r = model_.run(x, options_);
+    Model::Result r;
+    if (draws) r.outputs = sampled_outputs(model_, x, *draws, options_.precision);
+    else r = model_.run(x, options_);
     std::vector<cv::Mat> out = planes_of(r.outputs.at("logits"), true);
     if (objects_) append(out, planes_of(r.outputs.at("distance"), false));
     for (cv::Mat& plane : out)
@@ -88,7 +90,7 @@ class NetworkRun {
     std::vector<std::pair<std::string, Tensor>> kept;
     for (const Model::Tap& t : r.taps) kept.emplace_back(t.name, t.value);
     for (const explain::Layer& layer : layers)
-      out.push_back(on_window(explain::attention_map(layer, explain::find_kept(kept, layer.name)), size));
+      out.push_back(on_pixels(explain::attention_map(layer, explain::find_kept(kept, layer.name)), size));
     return out;
   }
 
@@ -131,47 +133,94 @@ struct Mirror {
   }
 };
 
-std::vector<Mirror> mirrors_of(bool flips) {
-  if (!flips) return {{}};
-  return {{}, {true, false}, {false, true}, {true, true}};
+// One of several looks at a picture.
+struct Look {
+  Mirror mirror;
+  std::optional<std::uint64_t> sample;  // of what is dropped; none: nothing is
+};
+
+std::vector<Look> looks_of(const HighlightOptions& o) {
+  const std::vector<Mirror> mirrors =
+      o.flips ? std::vector<Mirror>{{}, {true, false}, {false, true}, {true, true}} : std::vector<Mirror>{{}};
+  std::vector<Look> looks;
+  for (const Mirror& mirror : mirrors) {
+    if (o.samples == 0) looks.push_back({mirror, {}});
+    for (int i = 0; i < o.samples; ++i) looks.push_back({mirror, looks.size()});
+  }
+  return looks;
 }
 
 // What the network says of all windows, blended.
-std::vector<cv::Mat> look(const NetworkRun& run, const Tensor& x, const std::vector<cv::Rect>& windows, double overlap,
-                          const Mirror& mirror, const std::vector<explain::Layer>& layers) {
-  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  BlendedMaps blended(size, run.said() + layers.size());
-  for (const cv::Rect& window : windows) {
-    const Tensor part = x.slice(2, window.y, window.br().y).slice(3, window.x, window.br().x).contiguous(Layout::channels_last);
-    std::vector<cv::Mat> maps = run(mirror(part), layers);
-    for (cv::Mat& map : maps) mirror.back(map);
-    blended.add(maps, window, blending_weights(window, size, overlap));
-  }
-  return blended.mean();
+std::vector<cv::Mat> look(const NetworkRun& run, const WindowedInput& picture, const Look& how, std::int64_t seed,
+                          const std::vector<explain::Layer>& layers) {
+  return picture.blended(run.said() + layers.size(), [&](const Tensor& part, std::size_t i) {
+    // A stream of its own for each window of each look: what is dropped depends on nothing else.
+    Random draws(static_cast<std::uint64_t>(seed), how.sample.value_or(0) * picture.windows.size() + i);
+    std::vector<cv::Mat> maps = run(how.mirror(part), layers, how.sample ? &draws : nullptr);
+    for (cv::Mat& map : maps) how.mirror.back(map);
+    return maps;
+  });
 }
 
-// Over several looks at one picture.
-struct Mean {
-  std::vector<cv::Mat> sums, squares;
-  int looks = 0;
-
+// Over several looks at one picture. Welford 1962: what all of them agree on has no spread at all.
+class Mean {
+ public:
   void add(const std::vector<cv::Mat>& maps) {
+    ++looks_;
     for (std::size_t i = 0; i < maps.size(); ++i) {
-      if (looks == 0) sums.push_back(maps[i].clone()), squares.push_back(maps[i].mul(maps[i]));
-      else sums[i] += maps[i], squares[i] += maps[i].mul(maps[i]);
+      if (looks_ == 1) {
+        means_.push_back(maps[i].clone()), squares_.push_back(cv::Mat::zeros(maps[i].size(), CV_32F));
+        continue;
+      }
+      const cv::Mat off = maps[i] - means_[i];
+      means_[i] += off / looks_;
+      squares_[i] += off.mul(maps[i] - means_[i]);
     }
-    ++looks;
   }
-  cv::Mat mean(std::size_t i) const { return sums[i] / looks; }
+  const cv::Mat& mean(std::size_t i) const { return means_[i]; }
   cv::Mat spread(std::size_t i) const {
-    const cv::Mat m = mean(i);
-    cv::Mat variance = cv::max(squares[i] / looks - m.mul(m), 0.0), out;
-    cv::sqrt(variance, out);
+    cv::Mat out;
+    cv::sqrt(cv::max(squares_[i] / looks_, 0.0), out);
     return out;
   }
+
+ private:
+  std::vector<cv::Mat> means_, squares_;
+  int looks_ = 0;
 };
 
+// All looks at a picture, and the maps of layers of the picture as it is, nothing dropped.
+struct Seen {
+  Mean all;
+  std::vector<cv::Mat> maps;
+};
+
+Seen look_often(const NetworkRun& run, const WindowedInput& picture, const HighlightOptions& o,
+                const std::vector<explain::Layer>& layers) {
+  const auto maps_of = [&](const std::vector<cv::Mat>& said) {
+    return std::vector<cv::Mat>(said.begin() + static_cast<std::ptrdiff_t>(run.said()), said.end());
+  };
+  Seen seen;
+  if (o.samples > 0 && !layers.empty()) seen.maps = maps_of(look(run, picture, {}, o.seed, layers));
+  bool first = o.samples == 0;  // gives the maps, too
+  for (const Look& how : looks_of(o)) {
+    std::vector<cv::Mat> said = look(run, picture, how, o.seed, first ? layers : std::vector<explain::Layer>{});
+    if (std::exchange(first, false)) seen.maps = maps_of(said);
+    said.resize(run.said());
+    seen.all.add(said);
+  }
+  return seen;
+}
+
 }  // namespace
+
+void add_sampling_options(OptionList& options, HighlightOptions& set) {
+  options.integer("--samples", set.samples, 0, 10000,
+                  "Look so often at each picture (mirrored ones, too) with the model's dropout, other values dropped each time: "
+                  "their mean counts, and their spread is the uncertainty; 0: once, nothing dropped");
+  options.integer("--seed", set.seed, std::int64_t{0}, std::int64_t{1} << 30,
+                  "Of what --samples drops: the same again gives the same bytes");
+}
 
 const HighlightHead& highlight_head(const Model& model) {
   const auto* head = dynamic_cast<const HighlightHead*>(&model.head());
@@ -186,6 +235,18 @@ Highlighter::Highlighter(Model model, HighlightOptions options)
   highlight_head(model_);
   check(options_.overlap >= 0 && options_.overlap <= 0.9, "highlight: expected an overlap from 0 to 0.9, got ", options_.overlap);
   check(options_.window >= 0, "highlight: expected a window of 0 or more pixels, got ", options_.window);
+  check(options_.samples >= 0, "highlight: expected 0 or more samples, got ", options_.samples);
+  check(options_.samples == 0 || has_dropout(model_, usual_window()), model_.name(),
+        ": samples are looks with dropout, and this network has none; train one whose head has `dropout: 0.2`");
+  check(!options_.spread || options_.looks_again(),
+        "a map of uncertainty is how far several looks lie apart: ask for --flips, or for --samples of a model with dropout");
+  if (options_.grad_cam) usual_layer(model_, explain::layers_of(explained(model_), usual_window()));
+}
+
+Shape Highlighter::usual_window() const {
+  const Shape usual = usual_input(model_);
+  return {1, model_.channels(), up_to_multiple(static_cast<int>(usual[2]), stride_),
+          up_to_multiple(static_cast<int>(usual[3]), stride_)};
 }
 
 std::vector<explain::Layer> Highlighter::layers(cv::Size window) const {
@@ -199,41 +260,60 @@ std::vector<explain::Layer> Highlighter::layers(cv::Size window) const {
 }
 
 std::vector<std::string> Highlighter::maps() const {
-  const int side = up_to_multiple(64, stride_);
+  const Shape usual = usual_window();
   std::vector<std::string> names;
-  for (const explain::Layer& layer : layers({side, side})) names.push_back(layer.name);
+  for (const explain::Layer& layer : layers({static_cast<int>(usual[3]), static_cast<int>(usual[2])}))
+    names.push_back(layer.name);
+  for (const std::string& c : model_.classes())
+    if (options_.grad_cam) names.push_back(c + kGradCam);
+  for (const std::string& c : model_.classes())
+    if (options_.spread) names.push_back(c + kSpread);
   return names;
 }
 
-Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
-  const Preprocessed p = preprocess(values, model_.preprocess());
-  const Tensor x = padded(p.tensor, stride_);
+WindowedInput Highlighter::windowed(const Tensor& x) const {
   const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
   const int side = options_.window > 0            ? up_to_multiple(options_.window, stride_)
                    : size.area() <= kWholePicture ? std::max(size.width, size.height)
                                                   : up_to_multiple(kWindow, stride_);
-  const std::vector<cv::Rect> windows = cover(size, {side, side}, options_.overlap, stride_);
-  std::vector<explain::Layer> layers = this->layers(windows[0].size());
+  return {x, cover(size, {side, side}, options_.overlap, stride_), options_.overlap};
+}
+
+std::vector<HighlightMap> Highlighter::grad_cams(const WindowedInput& picture, const std::vector<std::string>& names) const {
+  std::vector<std::size_t> classes;
+  for (std::size_t c = 0; options_.grad_cam && c < model_.classes().size(); ++c)
+    if (is_in(names, model_.classes()[c] + kGradCam)) classes.push_back(c);
+  if (classes.empty()) return {};
+  RegionRules rules = highlight_head(model_).rules();
+  if (!options_.thresholds.empty()) rules.thresholds = options_.thresholds;
+  const std::vector<cv::Mat> maps = class_maps(model_, rules, picture, classes);
+  std::vector<HighlightMap> out;
+  for (std::size_t i = 0; i < maps.size(); ++i)
+    if (!maps[i].empty()) out.push_back({model_.classes()[classes[i]] + kGradCam, maps[i], HighlightMap::Kind::grad_cam});
+  return out;
+}
+
+Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
+  const Preprocessed p = preprocess(values, model_.preprocess());
+  const WindowedInput picture = windowed(padded(p.tensor, stride_));
+  const std::vector<std::string>& classes = model_.classes();
+  std::vector<explain::Layer> layers = this->layers(picture.windows[0].size());
   const NetworkRun run(model_, options_.precision, highlight_head(model_).rules().objects, layers);
-  std::erase_if(layers, [&](const explain::Layer& l) { return std::find(names.begin(), names.end(), l.name) == names.end(); });
-  Mean mean;
-  std::vector<cv::Mat> maps;
-  for (const Mirror& mirror : mirrors_of(options_.flips)) {
-    const bool first = mean.looks == 0;  // the maps are those of the picture as it is
-    std::vector<cv::Mat> all = look(run, x, windows, options_.overlap, mirror, first ? layers : std::vector<explain::Layer>{});
-    if (first) maps.assign(all.begin() + static_cast<std::ptrdiff_t>(run.said()), all.end());
-    all.resize(run.said());
-    mean.add(all);
-  }
+  std::erase_if(layers, [&](const explain::Layer& l) { return !is_in(names, l.name); });
+  const Seen seen = look_often(run, picture, options_, layers);
   // What was put below and to the right of the picture goes again.
   const auto placed = [&](const cv::Mat& map) { return on_picture(map(cv::Rect(cv::Point(), p.geometry.network)), p.geometry); };
   Highlights out;
-  for (std::size_t c = 0; c < model_.classes().size(); ++c) {
-    out.probabilities.push_back(placed(mean.mean(c)));
-    if (run.said() > model_.classes().size()) out.distances.push_back(placed(mean.mean(model_.classes().size() + c)));
-    if (options_.flips) out.uncertainty.push_back(placed(mean.spread(c)));
+  for (std::size_t i = 0; i < layers.size(); ++i) out.maps.push_back({layers[i].name, placed(seen.maps[i])});
+  for (HighlightMap& map : grad_cams(picture, names)) out.maps.push_back({map.name, placed(map.values), map.kind});
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    out.probabilities.push_back(placed(seen.all.mean(c)));
+    if (run.said() > classes.size()) out.distances.push_back(placed(seen.all.mean(classes.size() + c)));
+    if (!options_.looks_again()) continue;
+    out.uncertainty.push_back(placed(seen.all.spread(c)));
+    if (options_.spread && is_in(names, classes[c] + kSpread))
+      out.maps.push_back({classes[c] + kSpread, out.uncertainty.back(), HighlightMap::Kind::spread});
   }
-  for (std::size_t i = 0; i < maps.size(); ++i) out.maps.push_back({layers[i].name, placed(maps[i])});
   return out;
 }
 

@@ -12,6 +12,8 @@
 #include "modules/explain/layers.hpp"
 #include "modules/heads/highlight.hpp"
 #include "modules/model.hpp"
+#include "pipeline/options.hpp"
+#include "pipeline/tasks/highlight/windows.hpp"
 
 namespace fovea {
 
@@ -19,23 +21,40 @@ struct HighlightOptions {
   int window =
       0;  // side of the windows in pixels of the network's input; 0: the whole picture up to 1024 x 1024 pixels, else 768
   double overlap = 0.25;  // of neighbouring windows, of their side
-  bool flips = false;     // look at the picture mirrored, too: the mean counts, and the spread is the uncertainty
+  // Looks at one picture: mirrored four ways; each of them so often with dropout, other values dropped each time (0: once, nothing dropped). The mean of all
+  // counts, and their spread is the uncertainty.
+  bool flips = false;
+  int samples = 0;
+  std::int64_t seed = 0;  // of what is dropped: the same on every picture
   DType precision = DType::f32;
-  std::string keep = {};  // glob of taps
+  std::string keep = {};                // glob of taps
+  bool grad_cam = false;                // where the network looked for each class: class_maps.hpp
+  bool spread = false;                  // the uncertainty is one of the maps, too; with flips or samples
+  std::vector<double> thresholds = {};  // of what grad_cam explains; empty: the model's own
+
+  bool looks_again() const { return flips || samples > 0; }
 };
 
+inline constexpr const char *kGradCam = ".gradcam", *kSpread = ".uncertainty";  // behind a class's name: its maps
+
 struct HighlightMap {
-  std::string name;
-  cv::Mat values;  // f32, the size of the picture
+  enum class Kind : std::uint8_t { tap, grad_cam, spread };
+
+  std::string name;  // of the tap; "<class>.gradcam", "<class>.uncertainty"
+  cv::Mat values;    // f32, the size of the picture
+  Kind kind = Kind::tap;
 };
 
 // One map a class each, f32, the size of the picture.
 struct Highlights {
   std::vector<cv::Mat> probabilities;
   std::vector<cv::Mat> distances;    // of models that tell objects apart
-  std::vector<cv::Mat> uncertainty;  // standard deviation of the probability over mirrored copies; with flips
-  std::vector<HighlightMap> maps;    // taps that were asked for, means over their channels
+  std::vector<cv::Mat> uncertainty;  // standard deviation of the probability over all looks; with flips or samples
+  std::vector<HighlightMap>
+      maps;  // those that were asked for: taps are means over their channels; none of grad_cam where the class is nowhere
 };
+
+void add_sampling_options(OptionList& options, HighlightOptions& set);
 
 // What the model's head says. Error where it is for another task, and for models that do not see the whole picture (resize: crop).
 const HighlightHead& highlight_head(const Model& model);
@@ -43,17 +62,23 @@ const HighlightHead& highlight_head(const Model& model);
 // Several threads may use one.
 class Highlighter {
  public:
+  // Error where the options ask for what the model cannot give: samples without dropout, maps that it has not.
   Highlighter(Model model, HighlightOptions options);
   // values: f32 in 0..1 as unit_range() gives them. Error; NotFinite where the network's answer is not.
   Highlights operator()(const cv::Mat& values) const { return (*this)(values, maps()); }
   // With these of maps() alone: laying one on the picture costs more than computing it.
   Highlights operator()(const cv::Mat& values, const std::vector<std::string>& maps) const;
   const Model& model() const { return model_; }
-  // Names of the maps that `keep` asks for. Error where it matches none.
+  // Names of the maps that the options ask for. Error where `keep` matches none.
   std::vector<std::string> maps() const;
+  // Whether plans are all that it needs, so that the model may give its weights back.
+  bool runs_only() const { return !options_.grad_cam && options_.samples == 0; }
 
  private:
   std::vector<explain::Layer> layers(cv::Size window) const;
+  Shape usual_window() const;
+  WindowedInput windowed(const Tensor& x) const;
+  std::vector<HighlightMap> grad_cams(const WindowedInput& picture, const std::vector<std::string>& names) const;
 
   Model model_;
   HighlightOptions options_;

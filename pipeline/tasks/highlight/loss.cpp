@@ -63,7 +63,7 @@ Var logits_loss(const Var& logits, const Batch& batch, const HighlightLossOption
   const bool regions = o.dice > 0 || o.focal_tversky > 0 || o.cl_dice > 0 || o.boundary > 0;
   if (!regions) return sum.value();
   const Var p = sigmoid(cast(logits, DType::f32)), t(mask);
-  if (o.dice > 0) sum.add(o.dice, tversky_loss(p, t, {.alpha = 0.5, .beta = 0.5, .exponent = 1, .class_weights = weights}));
+  if (o.dice > 0) sum.add(o.dice, soft_dice_loss(p, t, {.smooth = 2, .class_weights = weights}));
   if (o.focal_tversky > 0)
     sum.add(
         o.focal_tversky,

@@ -8,11 +8,10 @@
 #include "modules/core/dtype.hpp"
 #include "modules/core/glob.hpp"
 #include "pipeline/sinks/ledger_json.hpp"
-#include "pipeline/sinks/report_html.hpp"
-#include "pipeline/sinks/report_pictures.hpp"
 #include "pipeline/stages/explain.hpp"
 #include "pipeline/stages/stream.hpp"
 #include "pipeline/tasks/highlight/analyzer.hpp"
+#include "pipeline/tasks/highlight/article.hpp"
 #include "pipeline/tasks/highlight/series.hpp"
 #include "pipeline/tasks/highlight/stages.hpp"
 #include "pipeline/tasks/highlight/tables.hpp"
@@ -21,7 +20,7 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kGates = "gates";
+constexpr const char *kGates = "gates", *kGradCams = "gradcam", *kSpreads = "uncertainty";
 constexpr std::int64_t kTraced = 256;  // side of a picture to look for gates with
 constexpr std::array<std::string_view, 7> kWritten{"overlay", "mask", "probability", "nifti", "seg", "sc", "sr"};
 constexpr const char* kGateTaps = "**.spatial";
@@ -43,9 +42,23 @@ std::optional<PixelSpacing> parse_spacing(const std::string& text) {
   return PixelSpacing{values.front(), values.back()};
 }
 
+// At commas, but for those between a pattern's braces.
+std::vector<std::string> split_patterns(const std::string& text) {
+  if (text.empty()) return {};
+  std::vector<std::string> out(1);
+  int deep = 0;
+  for (const char c : text) {
+    deep += (c == '{') - (c == '}');
+    if (c == ',' && deep == 0) out.emplace_back();
+    else out.back() += c;
+  }
+  return out;
+}
+
 struct Settings {
   std::string window, spacing, maps, key_file;
-  std::vector<std::string> write;  // empty: overlay, mask, probability
+  std::vector<std::string> patterns;  // of taps, among what `maps` names
+  std::vector<std::string> write;     // empty: overlay, mask, probability
   double threshold = -1;
   bool apart = false, force = false, deidentify = false;
   HighlightOptions run;
@@ -65,8 +78,10 @@ struct Settings {
             "probability unless said");
     o.flag("--flips", run.flips,
            "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
+    add_sampling_options(o, run);
     o.word("--maps", maps,
-           "Maps of the network's attention: gates (all of its spatial gates), or a pattern of names, as fovea list prints them");
+           "Maps to look at, with commas between them: gates (all of the network's spatial gates), gradcam (what each class was "
+           "recognised by), uncertainty (of --flips and --samples), or a pattern of names, as fovea list prints them");
     o.hide_default();
     o.number("--threshold", threshold, 0, 1,
              "Probability from which a pixel belongs to a class, of every class (default: the model's own)");
@@ -109,7 +124,12 @@ struct Settings {
     const auto wanted = [&](const char* what) { return std::find(write.begin(), write.end(), what) != write.end(); };
     save.overlay = wanted("overlay"), save.mask = wanted("mask"), save.probability = wanted("probability"),
     save.nifti = wanted("nifti"), save.segmentation = wanted("seg"), save.capture = wanted("sc"), save.report = wanted("sr");
-    run.keep = maps == kGates ? kGateTaps : maps;
+    for (const std::string& map : split_patterns(maps)) {
+      if (map == kGradCams) run.grad_cam = true;
+      else if (map == kSpreads) run.spread = save.uncertainty = true;
+      else patterns.push_back(map == kGates ? kGateTaps : map);
+    }
+    if (!patterns.empty()) run.keep = fmt::format("{{{}}}", fmt::join(patterns, ","));
   }
   ImageStack::Options stack() const {
     ImageStack::Options o;
@@ -129,6 +149,8 @@ struct Settings {
             {"tile", run.window},
             {"opacity", save.drawing.opacity},
             {"flips", run.flips},
+            {"samples", run.samples},
+            {"seed", run.seed},
             {"fractional", save.fractional},
             {"apart", apart},
             {"force", force},
@@ -147,6 +169,8 @@ class Highlighting final : public Operation {
     settings_.run.precision = precision_ = run.precision;
     rules_ = highlight_head(model).rules();
     if (settings_.threshold >= 0) std::fill(rules_.thresholds.begin(), rules_.thresholds.end(), settings_.threshold);
+    settings_.run.thresholds = rules_.thresholds;
+    for (const std::string& pattern : settings_.patterns) map_layers(model, pattern);
     const Yaml recipe = Yaml::parse(model.recipe(), "recipe");
     accepts_ = read_accepts(recipe);
     settings_.save.codes = read_codes(recipe, model.classes());
@@ -155,7 +179,7 @@ class Highlighting final : public Operation {
     highlighter_ = std::make_shared<const Highlighter>(std::move(model), settings_.run);
   }
   const Model& model() const override { return highlighter_->model(); }
-  bool runs_only() const override { return model().preprocess().resize != Preprocess::Resize::none; }
+  bool runs_only() const override { return model().preprocess().resize != Preprocess::Resize::none && highlighter_->runs_only(); }
   nlohmann::json settings() const override { return settings_.json(); }
   bool takes_scans() const override { return true; }
   bool takes_streams() const override { return true; }
@@ -195,20 +219,7 @@ class Highlighting final : public Operation {
   ReportParts report() const override {
     return {.title = "Fovea highlight", .extra = std::string("<p><strong>") + kResearchOnly + ".</strong></p>\n"};
   }
-  std::string article(const fs::path& out, const Record& record) const override {
-    const fs::path output = out / record.output;
-    std::string text = fmt::format("<article><header><h3>{}</h3><span class=\"soft\">{:.1f} s</span></header>\n",
-                                   html(fs::path(record.output).replace_extension().string()), record.seconds);
-    try {
-      const auto totals = class_totals(output);
-      text += "<div class=\"maps\">";
-      for (const std::string& file : record.beside)
-        if (shown_in_report(file)) text += figure(out / file, fs::path(file).stem().string());
-      return text + "</div>\n<div style=\"padding:0 18px 18px\">" + html_list(totals) + "</div></article>\n";
-    } catch (const std::exception& e) {
-      return text + fmt::format("<p class=\"soft\" style=\"padding:0 18px\">no pictures: {}</p></article>\n", html(e.what()));
-    }
-  }
+  std::string article(const fs::path& out, const Record& record) const override { return highlighted_article(out, record); }
   std::string done_text() const override { return "highlighted"; }
   void add_to_summary(nlohmann::ordered_json& summary) const override {
     if (!key_) return;
@@ -232,13 +243,6 @@ class Highlighting final : public Operation {
     const auto layers = explain::layers_of(explained(model()), {1, model().channels(), kTraced, kTraced});
     return std::any_of(layers.begin(), layers.end(), [&](const explain::Layer& l) { return gates.matches(l.name); });
   }
-  // What people look at: overlays and maps.
-  static bool shown_in_report(const std::string& file) {
-    constexpr std::array<const char*, 4> kNumbers{".mask.png", ".objects.png", ".probability.png", ".uncertainty.png"};
-    return file.ends_with(".png") &&
-           std::none_of(kNumbers.begin(), kNumbers.end(), [&](const char* end) { return file.ends_with(end); });
-  }
-
   Settings settings_;
   DType precision_ = DType::f32;
   RegionRules rules_;

@@ -66,21 +66,66 @@ void hatch(Canvas& canvas, const cv::Mat& mask, const cv::Scalar& colour) {
   canvas.picture.setTo(colour, lines & mask);
 }
 
-void draw_class(Canvas& canvas, const FoundClass& found, const cv::Scalar& colour, const HighlightDrawing& d) {
+void fill_class(Canvas& canvas, const FoundClass& found, const cv::Scalar& colour, const HighlightDrawing& d) {
   cv::Mat unsure = cv::Mat::zeros(found.regions.size(), CV_8U);
   for (const RegionMeasure& m : found.measures)
     if (m.confidence < d.sure) unsure(m.box).setTo(255, found.regions(m.box) == m.number);
   fill(canvas, canvas.enlarged(found.regions != 0), colour, d.opacity);
   hatch(canvas, canvas.enlarged(unsure), colour);
-  // Neighbours that touch have an outline each.
+}
+
+// Where the outlines of a class's regions run; neighbours that touch have one each.
+cv::Mat outlines_of(const Canvas& canvas, const FoundClass& found) {
+  cv::Mat out = cv::Mat::zeros(canvas.picture.size(), CV_8U);
   for (const RegionMeasure& m : found.measures) {
     cv::Mat part;
     const cv::Rect box(m.box.x * canvas.zoom, m.box.y * canvas.zoom, m.box.width * canvas.zoom, m.box.height * canvas.zoom);
     cv::resize(found.regions(m.box) == m.number, part, box.size(), 0, 0, cv::INTER_NEAREST);
     std::vector<std::vector<cv::Point>> lines;
     cv::findContours(part, lines, cv::RETR_LIST, cv::CHAIN_APPROX_NONE, box.tl());
-    cv::drawContours(canvas.picture, lines, -1, colour, canvas.line);
+    cv::drawContours(out, lines, -1, cv::Scalar(255), canvas.line);
   }
+  return out;
+}
+
+// Where the ground of rims is so dark that white is further from it than black; a rim does not change with every pixel below it.
+cv::Mat dark_ground(const Canvas& canvas) {
+  constexpr double kMiddle = 0.179;  // luminance of the grey that is as far from black as from white
+  const int side = 16 * canvas.line + 1;
+  cv::Mat grey, around;
+  cv::cvtColor(canvas.picture, grey, cv::COLOR_BGR2GRAY);
+  cv::boxFilter(grey, around, -1, {side, side});
+  return around < 255 * (1.055 * std::pow(kMiddle, 1 / 2.4) - 0.055);
+}
+
+// Where a rim around an outline of this colour is white, else black: what the outline is seen against, and of both what is further from the ground.
+cv::Mat white_rims(const cv::Scalar& colour, const cv::Mat& dark) {
+  constexpr double kSeen = 3;  // WCAG's contrast of shapes
+  const bool on_white = contrast(colour, kWhite) >= kSeen, on_black = contrast(colour, kBlack) >= kSeen;
+  return on_white && on_black ? dark : cv::Mat(dark.size(), CV_8U, cv::Scalar(on_white ? 255 : 0));
+}
+
+// Every class's rims, and over them every class's outlines.
+void draw_outlines(Canvas& canvas, const std::vector<FoundClass>& classes) {
+  std::vector<cv::Mat> lines;
+  const int rim = std::max(1, canvas.line / 2);
+  const cv::Mat around(2 * rim + 1, 2 * rim + 1, CV_8U, cv::Scalar(1)), dark = dark_ground(canvas);
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    lines.push_back(outlines_of(canvas, classes[c]));
+    if (classes[c].measures.empty()) continue;
+    const cv::Mat shape = lines[c] | canvas.enlarged(classes[c].regions != 0);
+    cv::Mat wider;
+    cv::dilate(shape, wider, around);
+    const cv::Mat rims = wider & ~shape, white = white_rims(label_colour(c), dark);
+    canvas.picture.setTo(kWhite, rims & white);
+    canvas.picture.setTo(kBlack, rims & ~white);
+  }
+  for (std::size_t c = 0; c < classes.size(); ++c) canvas.picture.setTo(label_colour(c), lines[c]);
+}
+
+void draw_classes(Canvas& canvas, const std::vector<FoundClass>& classes, const HighlightDrawing& drawing) {
+  for (std::size_t c = 0; c < classes.size(); ++c) fill_class(canvas, classes[c], label_colour(c), drawing);
+  draw_outlines(canvas, classes);
 }
 
 // The letter of the side that a direction points to: L and R, P and A, H and F.
@@ -159,7 +204,7 @@ std::string legend_text(const std::string& name, const FoundClass& found, double
 cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const std::vector<std::string>& classes,
                           const HighlightDrawing& drawing, bool forced) {
   Canvas canvas(found.shown);
-  for (std::size_t c = 0; c < classes.size(); ++c) draw_class(canvas, found.classes[c], label_colour(c), drawing);
+  draw_classes(canvas, found.classes, drawing);
   if (slice.about.plane) draw_sides(canvas, *slice.about.plane);
   if (slice.about.spacing) draw_scale(canvas, *slice.about.spacing);
   Strip strip(canvas, static_cast<int>(classes.size()) + 1);
@@ -177,16 +222,18 @@ cv::Mat highlight_overlay(const FoundPicture& found, const Slice& slice, const s
 
 cv::Mat region_drawing(const FoundPicture& found, const HighlightDrawing& drawing) {
   Canvas canvas(found.shown, false);
-  for (std::size_t c = 0; c < found.classes.size(); ++c) draw_class(canvas, found.classes[c], label_colour(c), drawing);
+  draw_classes(canvas, found.classes, drawing);
   canvas.text =
       std::min(canvas.text, canvas.text * (canvas.picture.cols - 12) / std::max(1, canvas.size_of(kResearchOnly).width));
   canvas.write(kResearchOnly, {6, canvas.picture.rows - 6});
   return canvas.picture;
 }
 
-cv::Mat map_overlay(const FoundPicture& found, const cv::Mat& values, double opacity) {
+cv::Mat map_overlay(const FoundPicture& found, const HighlightMap& map, double opacity) {
   Image image{in_colour(found.shown), false, {}};
-  const cv::Mat heat = heat_overlay(image, values, {.opacity = opacity, .legend = true}).pixels;
+  OverlayOptions o{.opacity = opacity, .legend = true};
+  if (map.kind != HighlightMap::Kind::tap) o.low = 0, o.high = 100;  // nearly all of a picture may be 0 in these
+  const cv::Mat heat = heat_overlay(image, map.values, o).pixels;
   Canvas canvas(heat);
   Strip strip(canvas, 1);
   strip.write(0, kResearchOnly, 6, cv::Scalar(120, 200, 255));

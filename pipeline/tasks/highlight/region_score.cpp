@@ -9,7 +9,6 @@
 #include "modules/ops/slice.hpp"
 #include "modules/ops/unary.hpp"
 #include "pipeline/score_facts.hpp"
-#include "pipeline/tasks/highlight/highlighter.hpp"
 
 namespace fovea {
 namespace {
@@ -43,9 +42,8 @@ Var weighted(const Var& maps, const Found& f) {
 
 }  // namespace
 
-ScoreOf region_score(const Model& model, const std::string& target, int top) {
+ScoreOf region_score(const Model& model, const RegionRules& rules, const std::string& target, int top) {
   const auto wanted = target.empty() ? std::nullopt : std::optional(explain::class_index(target, model.classes()));
-  const RegionRules rules = highlight_head(model).rules();
   return [model, wanted, top, rules](const Tensor& logits) {
     std::vector<Found> all;
     for (std::int64_t c = 0; c < logits.dim(1); ++c)

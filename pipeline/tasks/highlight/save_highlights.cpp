@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "datasets/scans/nifti_write.hpp"
 #include "modules/core/dtype.hpp"
 #include "modules/io/files.hpp"
@@ -118,7 +121,7 @@ void SaveHighlights::save_picture(Frame& frame, const FoundPicture& found) const
     if (options_.mask) save_png(frame, beside(frame.output, classes_[c] + ".mask.png"), stored_mask(k, false));
     if (options_.mask && objects_) save_png(frame, beside(frame.output, classes_[c] + ".objects.png"), stored_mask(k, true));
     if (options_.probability) save_png(frame, beside(frame.output, classes_[c] + ".probability.png"), k.probability);
-    if (options_.probability && !k.uncertainty.empty())
+    if ((options_.probability || options_.uncertainty) && !k.uncertainty.empty())
       save_png(frame, beside(frame.output, classes_[c] + ".uncertainty.png"), k.uncertainty);
   }
 }
@@ -140,15 +143,33 @@ void SaveHighlights::save_maps(Frame& frame, const HighlightAnswer& answer, bool
   const bool one = answer.pictures.size() == 1;
   for (std::size_t i = 0; i < answer.pictures.size(); ++i)
     for (const HighlightMap& map : answer.pictures[i].maps) {
-      const auto named = [&](const char* extension) {
+      const bool spread = map.kind == HighlightMap::Kind::spread;  // whose numbers are written with the probabilities
+      const auto named = [&](const std::string& extension) {
         return one ? beside(frame.output, map.name + extension)
                    : beside(frame.output, "maps") / beside(fs::path(number_of(i) + ".json"), map.name + extension).filename();
       };
-      if (shown) save_png(frame, named(".png"), map_overlay(answer.pictures[i], map.values, options_.map_opacity));
+      if (shown)
+        save_png(frame, named(spread ? ".overlay.png" : ".png"), map_overlay(answer.pictures[i], map, options_.map_opacity));
+      if (!one || spread) continue;
       const fs::path raw = named(".npy");
       write_output(raw, [&] { write_heat_npy(raw, map.values); });
       frame.written.push_back(raw);
     }
+}
+
+// Numbers of maps of several pictures, 0 on those that have none of a name.
+void SaveHighlights::save_map_volumes(Frame& frame, const HighlightAnswer& answer) const {
+  for (const StackPart& part : parts_of(*answer.stack)) {
+    std::set<std::string> names;
+    for (std::size_t i = part.first; i < part.first + part.count; ++i)
+      for (const HighlightMap& map : answer.pictures[i].maps)
+        if (map.kind != HighlightMap::Kind::spread) names.insert(map.name);
+    for (const std::string& name : names)
+      write_volume(frame, beside(frame.output, part.prefix + name + ".nii.gz"), answer, part, 1, [&](const FoundPicture& p) {
+        const auto map = std::find_if(p.maps.begin(), p.maps.end(), [&](const HighlightMap& m) { return m.name == name; });
+        return map == p.maps.end() ? cv::Mat::zeros(p.shown.size(), CV_32F) : map->values;
+      });
+  }
 }
 
 void SaveHighlights::save_volumes(Frame& frame, const HighlightAnswer& answer) const {
@@ -164,7 +185,7 @@ void SaveHighlights::save_volumes(Frame& frame, const HighlightAnswer& answer) c
       if (options_.probability)
         write_volume(frame, file(".probability.nii.gz"), answer, part, kShare,
                      [&](const FoundPicture& p) { return p.classes[c].probability; });
-      if (options_.probability && !answer.pictures[0].classes[c].uncertainty.empty())
+      if ((options_.probability || options_.uncertainty) && !answer.pictures[0].classes[c].uncertainty.empty())
         write_volume(frame, file(".uncertainty.nii.gz"), answer, part, kShare,
                      [&](const FoundPicture& p) { return p.classes[c].uncertainty; });
     }
@@ -196,7 +217,7 @@ void SaveHighlights::process(std::span<Frame> frames) {
     DicomOutputs dicom(frame, answer, classes_, options_);
     if ((options_.overlay || options_.capture) && burned_in.empty()) save_overlays(frame, answer, dicom);
     if (one) save_picture(frame, answer.pictures[0]);
-    if (!one || options_.nifti) save_volumes(frame, answer);
+    if (!one || options_.nifti) save_volumes(frame, answer), save_map_volumes(frame, answer);
     dicom.save_volumes();
     save_maps(frame, answer, burned_in.empty());
     save_answer(frame, answer, burned_in);

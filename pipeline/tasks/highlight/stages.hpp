@@ -51,6 +51,7 @@ class HighlightStack final : public Stage {
 
 struct SaveHighlightsOptions {
   bool overlay = true, mask = true, probability = true, nifti = false;
+  bool uncertainty = false;  // its numbers also where those of the probability are not asked for
   bool segmentation = false, fractional = false, capture = false, report = false;  // DICOM objects
   std::vector<ClassCodes> codes;                                                   // one a class
   std::string model;                   // its name, for objects that say what made them
@@ -63,10 +64,10 @@ struct SaveHighlightsOptions {
 
 // For the output "scan.dcm.json", of an input of one picture: "scan.dcm.overlay.png" to look at, and for each class "scan.dcm.<class>.mask.png" (255 where it is; where
 // objects are told apart "<class>.objects.png", their numbers), "<class>.probability.png" and "<class>.uncertainty.png" (16 bits, 65535 is 1); each map as
-// "<map>.png" to look at and "<map>.npy". Of several pictures "scan.dcm.overlays/0001.png" and so on, and volumes "<class>.mask.nii.gz",
-// "<class>.probability.nii.gz" with the place in the patient where it is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm", "scan.dcm.sr.dcm" and
-// the overlay as "scan.dcm.overlay.dcm". The JSON comes last. With a key, what shows the pixels of a file whose pixels may name somebody is withheld, and the JSON
-// says so.
+// "<map>.png" to look at and "<map>.npy", that of the uncertainty as "<class>.uncertainty.overlay.png". Of several pictures "scan.dcm.overlays/0001.png",
+// "scan.dcm.maps/0001.<map>.png" and so on, and volumes "<class>.mask.nii.gz", "<class>.probability.nii.gz", "<map>.nii.gz" with the place in the patient where it
+// is known. Of DICOM files, where asked for, "scan.dcm.seg.dcm", "scan.dcm.sr.dcm" and the overlay as "scan.dcm.overlay.dcm". The JSON comes last. With a key, what
+// shows the pixels of a file whose pixels may name somebody is withheld, and the JSON says so.
 class SaveHighlights final : public Stage {
  public:
   SaveHighlights(std::vector<std::string> classes, bool objects, DType precision, const SaveHighlightsOptions& options)
@@ -82,6 +83,7 @@ class SaveHighlights final : public Stage {
   void save_volumes(Frame& frame, const HighlightAnswer& answer) const;
   std::vector<std::string> showing_pixels(const HighlightAnswer& answer) const;
   void save_answer(Frame& frame, const HighlightAnswer& answer, const std::string& burned_in) const;
+  void save_map_volumes(Frame& frame, const HighlightAnswer& answer) const;
 
   std::vector<std::string> classes_;
   bool objects_;

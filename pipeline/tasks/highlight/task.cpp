@@ -1,6 +1,7 @@
 // Highlighting: regions of classes on scans and pictures, how sure the model is, and where it looked.
 #include "pipeline/task.hpp"
 #include "pipeline/tasks/highlight/evaluator.hpp"
+#include "pipeline/tasks/highlight/highlighter.hpp"
 #include "pipeline/tasks/highlight/operation.hpp"
 #include "pipeline/tasks/highlight/region_score.hpp"
 #include "pipeline/tasks/highlight/training.hpp"
@@ -11,12 +12,14 @@ namespace {
 constexpr const char* kExamples =
     R"(INPUT may also be scans: DICOM files (whatever they are called), NIfTI (.nii, .nii.gz); the files of one series become one volume.
 For each input: "scan.dcm.overlay.png" to look at, for each class a mask and a 16-bit map of its probability, and "scan.dcm.json" with the sizes of all regions, in
-millimetres where the scan says how large a pixel is; of volumes NIfTI with the place in the patient; for all of them regions.csv.
+millimetres where the scan says how large a pixel is; of volumes NIfTI with the place in the patient; for all of them regions.csv. --maps adds
+"scan.dcm.<map>.png" to look at and "scan.dcm.<map>.npy", or of volumes "<map>.nii.gz".
 Research use only, not for diagnosis.
 
 Example:
   fovea highlight eyes/ --model vessels -o out --report
-  fovea highlight study/ --model chest -o out --flips --maps gates --write overlay mask
+  fovea highlight study/ --model chest -o out --flips --maps gates,gradcam,uncertainty --write overlay mask
+  fovea highlight study/ --model chest -o out --samples 20          # a model with dropout in its head
   fovea highlight plate.tif --model nuclei -o out --spacing 0.00065
 )";
 
@@ -41,7 +44,7 @@ class HighlightTask final : public Task {
   std::unique_ptr<Operation> operation() const override { return highlight_operation(); }
   std::string examples() const override { return kExamples; }
   ScoreOf score(const Model& model, const std::string& target, int top) const override {
-    return region_score(model, target, top);
+    return region_score(model, highlight_head(model).rules(), target, top);
   }
 };
 

@@ -78,4 +78,23 @@ std::vector<cv::Mat> BlendedMaps::mean() const {
   return out;
 }
 
+std::vector<cv::Mat> WindowedInput::blended(
+    std::size_t maps, const std::function<std::vector<cv::Mat>(const Tensor& part, std::size_t index)>& see) const {
+  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
+  BlendedMaps sum(size, maps);
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const cv::Rect& w = windows[i];
+    const Tensor part = x.slice(2, w.y, w.br().y).slice(3, w.x, w.br().x).contiguous(Layout::channels_last);
+    sum.add(see(part, i), w, blending_weights(w, size, overlap));
+  }
+  return sum.mean();
+}
+
+cv::Mat on_pixels(const explain::Map& map, cv::Size size) {
+  const std::vector<double> values = map.on_pixels(size.height, size.width);
+  cv::Mat out(size, CV_32F);
+  std::copy(values.begin(), values.end(), out.begin<float>());
+  return out;
+}
+
 }  // namespace fovea

@@ -1,8 +1,12 @@
 // Windows over a picture, and the sum of what a network said in each: Gaussian weights, none at edges behind which the picture goes on.
 #pragma once
 
+#include <functional>
 #include <opencv2/core.hpp>
 #include <vector>
+
+#include "modules/core/tensor.hpp"
+#include "modules/explain/grid.hpp"
 
 namespace fovea {
 
@@ -25,5 +29,19 @@ class BlendedMaps {
   std::vector<cv::Mat> sums_;
   cv::Mat weights_;
 };
+
+// A picture as a network takes it, 1 x C x H x W, and the windows that it is seen in.
+struct WindowedInput {
+  Tensor x;
+  std::vector<cv::Rect> windows;
+  double overlap = 0;  // of neighbouring windows, of their side
+
+  // So many maps of the whole picture: what `see` says of each window, blended.
+  std::vector<cv::Mat> blended(std::size_t maps,
+                               const std::function<std::vector<cv::Mat>(const Tensor& part, std::size_t index)>& see) const;
+};
+
+// A map of a network's input as its pixels: f32.
+cv::Mat on_pixels(const explain::Map& map, cv::Size size);
 
 }  // namespace fovea

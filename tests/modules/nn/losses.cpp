@@ -2,6 +2,7 @@
 
 #include "modules/core/random.hpp"
 #include "modules/nn/losses.hpp"
+#include "modules/ops/slice.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/check_op.hpp"
 #include "tests/support/errors.hpp"
@@ -121,6 +122,16 @@ TEST_CASE("soft_dice_loss") {
            {.batch_mixing = true, .bad = {{{{3}, {3}}, "soft_dice_loss: expected (N, C, ...)"}}});
   const Var p(Tensor::from(std::vector<double>{1, 0.5, 0, 0}, {1, 1, 4})),
       t(Tensor::from(std::vector<double>{1, 1, 0, 0}, {1, 1, 4}));
-  CHECK(soft_dice_loss(p, t, 1).value().item() == Approx(1 - (2 * 1.5 + 1) / (3.5 + 1)));
-  CHECK(soft_dice_loss(t, t, 1).value().item() == Approx(0));
+  CHECK(soft_dice_loss(p, t).value().item() == Approx(1 - (2 * 1.5 + 1) / (3.5 + 1)));
+  CHECK(soft_dice_loss(t, t).value().item() == Approx(0));
+
+  const Tensor weights = Tensor::from(std::vector<double>{3, 0, 1}, {3});
+  check_op("soft_dice_loss", [&](const Vars& v) { return Vars{soft_dice_loss(v[0], v[1], {.class_weights = weights})}; },
+           {in_unit_interval({2, 3, 9, 7}, 3), in_unit_interval({2, 3, 9, 7}, 4)},
+           {.batch_mixing = true, .bad = {{{{2, 4, 3, 3}, {2, 4, 3, 3}}, "soft_dice_loss: expected 4 class weights, got 3"}}});
+  const Var a(in_unit_interval({1, 3, 4, 4}, 5)), b(in_unit_interval({1, 3, 4, 4}, 6));
+  const auto of_class = [&](std::int64_t c) { return soft_dice_loss(slice(a, 1, c, c + 1), slice(b, 1, c, c + 1)).value().item(); };
+  CHECK(soft_dice_loss(a, b, {.class_weights = weights}).value().item() == Approx((3 * of_class(0) + of_class(2)) / 4));
+  CHECK_THROWS_AS(soft_dice_loss(a, b, {.class_weights = Tensor::full({3}, 0)}), Error);
+  CHECK_THROWS_AS(soft_dice_loss(a, b, {.class_weights = Tensor::full({3}, -1)}), Error);
 }

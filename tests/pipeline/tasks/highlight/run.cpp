@@ -9,10 +9,9 @@
 #include "datasets/scans/nifti_write.hpp"
 #include "modules/io/files.hpp"
 #include "modules/io/json.hpp"
-#include "pipeline/process.hpp"
-#include "pipeline/sinks/progress.hpp"
 #include "pipeline/task.hpp"
 #include "pipeline/train_run.hpp"
+#include "tests/pipeline/tasks/highlight/support.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/dicom.hpp"
 #include "tests/support/errors.hpp"
@@ -23,34 +22,6 @@ using namespace fovea::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-// A network that calls bright what is bright: one weight and one bias.
-Model threshold_model(const std::string& more = "") {
-  Model m = Model::from_recipe("fovea: 1\n" + more +
-                               "model:\n  head: {type: highlight, classes: [bright]}\npreprocess: {channels: 1, resize: none, "
-                               "window: [200, 100], mean: 0, std: 1}\n");
-  m.params()->load({{"conv.weight", Tensor::full({1, 1, 1, 1}, 100)}, {"conv.bias", Tensor::full({1}, -50)}});
-  return m;
-}
-
-struct Run {
-  FileRunResult result;
-  std::vector<std::string> reasons;
-};
-
-Run highlight(const Model& model, const std::vector<std::string>& inputs, const fs::path& out,
-              const std::map<std::string, std::string>& settings = {}) {
-  const auto operation = task_of(model).operation();
-  OptionList options;
-  operation->add_options(options);
-  for (const auto& [name, value] : settings) options.set(name, value);
-  Process process(*operation, {.inputs = inputs, .out = out, .report = true}, model);
-  Run run{process.run(*make_progress(ProgressKind::quiet)), {}};
-  std::ifstream ledger(out / "fovea-ledger.jsonl");
-  for (std::string line; std::getline(ledger, line);)
-    if (line.find("\"reason\"") != std::string::npos) run.reasons.push_back(line);
-  return run;
-}
 
 JsonValue answer(const fs::path& file) { return read_json(file); }
 
@@ -63,6 +34,31 @@ DicomFile slice_with(int column, int row, bool bright, double z, const std::stri
   file.put(DCM_PixelSpacing, "0.8\\0.5").put(DCM_PatientName, "Nobody^Known").put(DCM_BodyPartExamined, "HEAD");
   file.place(-20, 30, z, orientation);
   return file;
+}
+
+fs::path beside_json(const fs::path& json, const std::string& more) {
+  return json.string().substr(0, json.string().size() - 5) + more;
+}
+
+// To 1/1000 mm: files hold places in f32.
+Vec3 rounded(Vec3 place) {
+  for (double& mm : place) mm = std::round(mm * 1000) / 1000;
+  return place;
+}
+
+// Where in the patient the voxels of a volume lie that are not 0.
+std::vector<Vec3> places_in(const fs::path& file) {
+  const ImageStack volume({file}, {}, {});
+  std::vector<Vec3> places;
+  for (int i = 0; i < volume.size(); ++i) {
+    const cv::Mat values = volume.read(i).values;
+    for (int y = 0; y < values.rows; ++y)
+      for (int x = 0; x < values.cols; ++x)
+        if (values.at<float>(y, x) != 0) {
+          places.push_back(rounded(volume.slice(i).about.plane->at(x, y, *volume.slice(i).about.spacing)));
+        }
+  }
+  return places;
 }
 
 }  // namespace
@@ -97,21 +93,22 @@ TEST_CASE("highlight: one bright voxel keeps its place in the patient, from DICO
     CHECK(regions[0].at("area_mm2").number() == Approx(0.4));
     CHECK(a.at("classes").items().at(0).at("volume_mm3").number() == Approx(0.4 * 2.5));
 
-    const ImageStack mask({json.string().substr(0, json.string().size() - 5) + ".bright.mask.nii.gz"}, {}, {});
-    REQUIRE(mask.size() == 5);
-    int found = 0;
-    for (int i = 0; i < mask.size(); ++i) {
-      const cv::Mat values = mask.read(i).values;
-      for (int y = 0; y < values.rows; ++y)
-        for (int x = 0; x < values.cols; ++x)
-          if (values.at<float>(y, x) != 0) {
-            ++found;
-            const Vec3 at = mask.slice(i).about.plane->at(x, y, *mask.slice(i).about.spacing);
-            for (std::size_t k = 0; k < 3; ++k) CHECK(at[k] == Approx(want[k]).margin(1e-4));
-          }
+    CHECK(places_in(beside_json(json, ".bright.mask.nii.gz")) == std::vector<Vec3>{rounded(want)});
+    CHECK(fs::exists(beside_json(json, ".overlays/0003.png")));
+
+    // Every map lies there, too: what the class was recognised by, and how far looks lie apart, which is where there is something to drop.
+    const Run mapped = highlight(two_class_model(), {(folder / "study").string()}, out / "maps",
+                                 {{"tile", tile}, {"samples", "16"}, {"maps", "gradcam,uncertainty"}});
+    REQUIRE(mapped.result.done == 1);
+    const fs::path there = out / "maps" / json.filename();
+    for (const char* map : {".bright.gradcam", ".bright.uncertainty", ".dark.uncertainty"}) {
+      INFO(map);
+      CHECK(places_in(beside_json(there, map + std::string(".nii.gz"))) == std::vector<Vec3>{rounded(want)});
     }
-    CHECK(found == 1);
-    CHECK(fs::exists(json.string().substr(0, json.string().size() - 5) + ".overlays/0003.png"));
+    CHECK(places_in(beside_json(there, ".dark.gradcam.nii.gz")).size() == 5 * 12 * 10 - 1);
+    CHECK(fs::exists(beside_json(there, ".maps/0003.bright.gradcam.png")));
+    CHECK_FALSE(fs::exists(beside_json(there, ".maps/0001.bright.gradcam.png")));  // it is not there
+    CHECK(fs::exists(beside_json(there, ".maps/0001.bright.uncertainty.overlay.png")));
   }
 }
 
