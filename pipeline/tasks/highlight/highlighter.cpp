@@ -7,30 +7,11 @@
 #include "modules/core/not_finite.hpp"
 #include "modules/explain/attention.hpp"
 #include "pipeline/stages/explain.hpp"
+#include "pipeline/tasks/highlight/view.hpp"
 #include "pipeline/tasks/highlight/windows.hpp"
 
 namespace fovea {
 namespace {
-
-constexpr int kWholePicture = 1024 * 1024, kWindow = 768;  // pixels, side
-
-int up_to_multiple(int v, int of) { return (v + of - 1) / of * of; }
-
-// Bottom and right edge mirrored until the stride divides both sides.
-Tensor padded(const Tensor& x, int stride) {
-  const std::int64_t rows = x.dim(2), columns = x.dim(3), channels = x.dim(1);
-  const int height = up_to_multiple(static_cast<int>(rows), stride), width = up_to_multiple(static_cast<int>(columns), stride);
-  if (height == rows && width == columns) return x;
-  Tensor out = Tensor::empty({1, channels, height, width}, DType::f32, Layout::channels_last);
-  const auto mirrored = [](int i, std::int64_t n) {
-    return cv::borderInterpolate(i, static_cast<int>(n), cv::BORDER_REFLECT_101);
-  };
-  for (int row = 0; row < height; ++row)
-    for (int column = 0; column < width; ++column)
-      std::copy_n(x.data<float>() + (mirrored(row, rows) * columns + mirrored(column, columns)) * channels, channels,
-                  out.data<float>() + (static_cast<std::int64_t>(row) * width + column) * channels);
-  return out;
-}
 
 Tensor mirrored(const Tensor& x, bool left_right, bool top_bottom) {
   Tensor out = Tensor::like(x);
@@ -67,22 +48,27 @@ cv::Mat on_window(const explain::Map& map, cv::Size size) {
   return out;
 }
 
+bool gives_distances(const Model& model) {
+  const RegionRules& rules = highlight_head(model).rules();
+  return rules.objects || rules.scored;
+}
+
 // What a network says of one tensor: probabilities, distances, maps, in this order, in its own pixels.
 class NetworkRun {
  public:
   // `kept`: all layers that may be asked for, whichever are: another choice would be another plan.
-  NetworkRun(const Model& model, DType precision, bool objects, const std::vector<explain::Layer>& kept)
+  NetworkRun(const Model& model, DType precision, const std::vector<explain::Layer>& kept)
       : model_(model),
         options_{.keep = kept.empty() ? std::string() : explain::glob_of(kept), .precision = precision},
-        objects_(objects) {}
+        distances_(gives_distances(model)) {}
 
-  std::size_t said() const { return model_.classes().size() * (objects_ ? 2 : 1); }  // maps beside those of layers
+  std::size_t said() const { return model_.classes().size() * (distances_ ? 2 : 1); }  // maps beside those of layers
 
   std::vector<cv::Mat> operator()(const Tensor& x, const std::vector<explain::Layer>& layers) const {
     const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
     const Model::Result r = model_.run(x, options_);
     std::vector<cv::Mat> out = planes_of(r.outputs.at("logits"), true);
-    if (objects_) append(out, planes_of(r.outputs.at("distance"), false));
+    if (distances_) append(out, planes_of(r.outputs.at("distance"), false));
     for (cv::Mat& plane : out)
       if (plane.size() != size) cv::resize(plane, plane, size, 0, 0, cv::INTER_LINEAR);
     std::vector<std::pair<std::string, Tensor>> kept;
@@ -99,7 +85,7 @@ class NetworkRun {
 
   const Model& model_;
   Model::RunOptions options_;
-  bool objects_;
+  bool distances_;
 };
 
 // Network pixels to those of the picture.
@@ -113,12 +99,6 @@ cv::Mat on_picture(const cv::Mat& map, const Geometry& g) {
     }
   cv::remap(map, out, at, cv::noArray(), cv::INTER_LINEAR, cv::BORDER_REPLICATE);
   return out;
-}
-
-int stride_of(const Model& model) {
-  int most = 1;
-  for (const Feature& f : model.features()) most = std::max(most, f.stride);
-  return most;
 }
 
 struct Mirror {
@@ -137,15 +117,13 @@ std::vector<Mirror> mirrors_of(bool flips) {
 }
 
 // What the network says of all windows, blended.
-std::vector<cv::Mat> look(const NetworkRun& run, const Tensor& x, const std::vector<cv::Rect>& windows, double overlap,
-                          const Mirror& mirror, const std::vector<explain::Layer>& layers) {
-  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  BlendedMaps blended(size, run.said() + layers.size());
-  for (const cv::Rect& window : windows) {
-    const Tensor part = x.slice(2, window.y, window.br().y).slice(3, window.x, window.br().x).contiguous(Layout::channels_last);
-    std::vector<cv::Mat> maps = run(mirror(part), layers);
+std::vector<cv::Mat> look(const NetworkRun& run, const NetworkView& view, double overlap, const Mirror& mirror,
+                          const std::vector<explain::Layer>& layers) {
+  BlendedMaps blended(view.size(), run.said() + layers.size());
+  for (const cv::Rect& window : view.windows) {
+    std::vector<cv::Mat> maps = run(mirror(view.part(window)), layers);
     for (cv::Mat& map : maps) mirror.back(map);
-    blended.add(maps, window, blending_weights(window, size, overlap));
+    blended.add(maps, window, blending_weights(window, view.size(), overlap));
   }
   return blended.mean();
 }
@@ -206,27 +184,23 @@ std::vector<std::string> Highlighter::maps() const {
 }
 
 Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
-  const Preprocessed p = preprocess(values, model_.preprocess());
-  const Tensor x = padded(p.tensor, stride_);
-  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  const int side = options_.window > 0            ? up_to_multiple(options_.window, stride_)
-                   : size.area() <= kWholePicture ? std::max(size.width, size.height)
-                                                  : up_to_multiple(kWindow, stride_);
-  const std::vector<cv::Rect> windows = cover(size, {side, side}, options_.overlap, stride_);
-  std::vector<explain::Layer> layers = this->layers(windows[0].size());
-  const NetworkRun run(model_, options_.precision, highlight_head(model_).rules().objects, layers);
+  const NetworkView view(values, model_.preprocess(), stride_, options_.window, options_.overlap);
+  std::vector<explain::Layer> layers = this->layers(view.windows[0].size());
+  const NetworkRun run(model_, options_.precision, layers);
   std::erase_if(layers, [&](const explain::Layer& l) { return std::find(names.begin(), names.end(), l.name) == names.end(); });
   Mean mean;
   std::vector<cv::Mat> maps;
   for (const Mirror& mirror : mirrors_of(options_.flips)) {
     const bool first = mean.looks == 0;  // the maps are those of the picture as it is
-    std::vector<cv::Mat> all = look(run, x, windows, options_.overlap, mirror, first ? layers : std::vector<explain::Layer>{});
+    std::vector<cv::Mat> all = look(run, view, options_.overlap, mirror, first ? layers : std::vector<explain::Layer>{});
     if (first) maps.assign(all.begin() + static_cast<std::ptrdiff_t>(run.said()), all.end());
     all.resize(run.said());
     mean.add(all);
   }
   // What was put below and to the right of the picture goes again.
-  const auto placed = [&](const cv::Mat& map) { return on_picture(map(cv::Rect(cv::Point(), p.geometry.network)), p.geometry); };
+  const auto placed = [&](const cv::Mat& map) {
+    return on_picture(map(cv::Rect(cv::Point(), view.geometry.network)), view.geometry);
+  };
   Highlights out;
   for (std::size_t c = 0; c < model_.classes().size(); ++c) {
     out.probabilities.push_back(placed(mean.mean(c)));

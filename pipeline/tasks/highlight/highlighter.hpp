@@ -32,7 +32,7 @@ struct HighlightMap {
 // One map a class each, f32, the size of the picture.
 struct Highlights {
   std::vector<cv::Mat> probabilities;
-  std::vector<cv::Mat> distances;    // of models that tell objects apart
+  std::vector<cv::Mat> distances;    // of models that tell objects apart, and of those whose pictures have a score
   std::vector<cv::Mat> uncertainty;  // standard deviation of the probability over mirrored copies; with flips
   std::vector<HighlightMap> maps;    // taps that were asked for, means over their channels
 };

@@ -80,6 +80,18 @@ Json region_json(const RegionMeasure& m, const Slice& slice, const std::string& 
   return json;
 }
 
+void put_score(Json& json, const std::optional<PictureScore>& score) {
+  if (score) json["score"] = score->probability, json["deviations"] = score->deviations;
+}
+
+// The largest of all pictures.
+std::optional<PictureScore> total_score(const HighlightAnswer& answer, std::size_t c) {
+  std::optional<PictureScore> most;
+  for (const FoundPicture& p : answer.pictures)
+    if (const auto& s = p.classes[c].score; s && (!most || s->deviations > most->deviations)) most = s;
+  return most;
+}
+
 Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vector<std::string>& classes, double sure) {
   const Slice& slice = answer.stack->slice(static_cast<int>(i));
   const FoundPicture& found = answer.pictures[i];
@@ -98,6 +110,7 @@ Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vecto
     Json regions = Json::array();
     for (const RegionMeasure& m : found.classes[c].measures) regions.push_back(region_json(m, slice, unit, sure));
     json["classes"].push_back({{"class", classes[c]}, {"regions", std::move(regions)}});
+    put_score(json["classes"].back(), found.classes[c].score);
   }
   return json;
 }
@@ -113,6 +126,7 @@ Json total_json(const HighlightAnswer& answer, std::size_t c, const std::string&
       in_mm = in_mm && m.area_mm2.has_value(), mm2 += m.area_mm2.value_or(0);
     }
   Json json{{"class", name}, {"regions", numbers.size()}, {"pixels", pixels}};
+  put_score(json, total_score(answer, c));
   if (pixels == 0) return json;
   json["confidence"] = weighted / pixels;
   const bool volume = answer.stack->volumes().size() == 1 && answer.pictures.size() > 1;

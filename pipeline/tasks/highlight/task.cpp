@@ -1,6 +1,7 @@
 // Highlighting: regions of classes on scans and pictures, how sure the model is, and where it looked.
 #include "pipeline/task.hpp"
 #include "pipeline/tasks/highlight/evaluator.hpp"
+#include "pipeline/tasks/highlight/fit_command.hpp"
 #include "pipeline/tasks/highlight/operation.hpp"
 #include "pipeline/tasks/highlight/region_score.hpp"
 #include "pipeline/tasks/highlight/training.hpp"
@@ -18,6 +19,7 @@ Example:
   fovea highlight eyes/ --model vessels -o out --report
   fovea highlight study/ --model chest -o out --flips --maps gates --write overlay mask
   fovea highlight plate.tif --model nuclei -o out --spacing 0.00065
+  fovea fit-normal good/ -o normal.safetensors && fovea highlight new/ --model normal.safetensors -o out   # anomalies
 )";
 
 class HighlightTask final : public Task {
@@ -36,6 +38,11 @@ class HighlightTask final : public Task {
   std::vector<std::unique_ptr<AnswerScorer>> scorers() const override {
     std::vector<std::unique_ptr<AnswerScorer>> all;
     all.push_back(region_scorer());
+    return all;
+  }
+  std::vector<std::unique_ptr<TaskCommand>> commands() const override {
+    std::vector<std::unique_ptr<TaskCommand>> all;
+    all.push_back(fit_command());
     return all;
   }
   std::unique_ptr<Operation> operation() const override { return highlight_operation(); }
