@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modules/core/whole.hpp"
 #include "modules/heads/highlight.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/binary.hpp"
@@ -52,7 +53,7 @@ HeadInfo info_of(int stride) {
 
 // One row of a normalised Gaussian.
 Tensor gaussian(double sigma) {
-  const auto reach = static_cast<std::int64_t>(std::ceil(kReach * sigma));
+  const auto reach = whole<std::int64_t>(std::ceil(kReach * sigma), "patch_memory: smooth");
   std::vector<float> weights;
   double sum = 0;
   for (std::int64_t i = -reach; i <= reach; ++i) sum += std::exp(-0.5 * static_cast<double>(i * i) / (sigma * sigma));
