@@ -14,7 +14,7 @@ struct RegionRules {
   std::vector<double> least_area;  // of a region, in pixels of the network's input
   bool objects = false;            // touching regions of a class are told apart by the output "distance"
   double middle = 0.5;             // of "distance": from here on a pixel is in the middle of its object
-  bool scored = false;             // the head was fitted, not trained, and a whole picture has a score: the largest "distance" on it
+  bool scored = false;  // the head was fitted, not trained, and a whole picture has a score: the largest "distance" on it
 };
 
 // Output "logits": N x classes x H x W, whose sigmoids are the probabilities. With objects "distance", of the same shape: how far a pixel is from the

@@ -43,12 +43,13 @@ std::int64_t channels_of(Features in) {
 
 HeadInfo info_of(int stride) {
   const auto map = [&](const char* name, const char* kind) {
-    return OutputInfo{name,
-                      kind,
-                      {OutputAxis::batch(), OutputAxis::constant(1), OutputAxis::height(stride, stride),
-                       OutputAxis::width(stride, stride)}};
+    return OutputInfo{
+        name,
+        kind,
+        {OutputAxis::batch(), OutputAxis::constant(1), OutputAxis::height(stride, stride), OutputAxis::width(stride, stride)}};
   };
-  return {"highlight", {"anomaly"}, {map("logits", "region logits"), map("distance", "distance to what is normal, in its spreads")}};
+  return {
+      "highlight", {"anomaly"}, {map("logits", "region logits"), map("distance", "distance to what is normal, in its spreads")}};
 }
 
 // One row of a normalised Gaussian.

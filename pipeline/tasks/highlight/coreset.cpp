@@ -20,8 +20,8 @@ struct Farthest {
 };
 
 // Squared distances to the centre become those to the nearest one; gives the largest.
-FOVEA_SIMD void narrow(const float* rows, const float* centre, std::int64_t d, float* nearest, std::int64_t first, std::int64_t last,
-                       Farthest& most) {
+FOVEA_SIMD void narrow(const float* rows, const float* centre, std::int64_t d, float* nearest, std::int64_t first,
+                       std::int64_t last, Farthest& most) {
   for (std::int64_t r = first; r < last; ++r) {
     const float* x = rows + r * d;
     float sum = 0;
@@ -57,8 +57,8 @@ std::vector<std::int64_t> k_center(const Tensor& rows, std::int64_t count, std::
       found[static_cast<std::size_t>(b)] = most;
     });
     // The first of the largest, whichever thread found it.
-    const Farthest next =
-        *std::max_element(found.begin(), found.end(), [](const Farthest& a, const Farthest& b) { return a.distance < b.distance; });
+    const Farthest next = *std::max_element(found.begin(), found.end(),
+                                            [](const Farthest& a, const Farthest& b) { return a.distance < b.distance; });
     if (next.distance <= 0) break;
     chosen.push_back(next.row);
   }

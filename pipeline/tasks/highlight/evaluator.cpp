@@ -21,7 +21,8 @@ class HighlightEvaluator final : public Evaluator {
  public:
   std::string data_text() const override {
     return "folders with images/ and masks/<class>/, objects/<class>/ or, of one class, masks/ or labels/; or the recipe of a "
-           "training, for its --part; of models that were fitted to normal pictures also folders with normal/ (or good/) and others of anomalous "
+           "training, for its --part; of models that were fitted to normal pictures also folders with normal/ (or good/) and "
+           "others of anomalous "
            "ones, or .csv tables of path and label";
   }
   void add_options(OptionList& o) override {

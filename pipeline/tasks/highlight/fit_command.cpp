@@ -49,9 +49,10 @@ class FitCommand final : public TaskCommand {
     o.number("--false-alarms", options_.false_alarms, 0, 1, "Share of the normal pictures that may show an anomaly");
     o.integer("--seed", seed_, 0, INT32_MAX, "Of the choice");
     o.word("--storage", storage_, "f32, or f16 for half the size", {"f16", "f32"});
-    o.words("--metadata", metadata_,
-            "key=value, for example license=Apache-2.0 'data_license=CC0-1.0: ours': the terms of the memory and of the pictures; "
-            "those of the backbone are added");
+    o.words(
+        "--metadata", metadata_,
+        "key=value, for example license=Apache-2.0 'data_license=CC0-1.0: ours': the terms of the memory and of the pictures; "
+        "those of the backbone are added");
   }
   bool run(Progress& progress, const std::atomic<bool>& stop) override {
     std::map<std::string, std::string> metadata = read_metadata(metadata_);
@@ -81,7 +82,7 @@ class FitCommand final : public TaskCommand {
 
  private:
   void tell(const NormalFit& fit) {
-    json_ = {{"pictures", fit.pictures}, {"patches", fit.patches}, {"vectors", fit.vectors}, {"mean", fit.mean},
+    json_ = {{"pictures", fit.pictures}, {"patches", fit.patches}, {"vectors", fit.vectors},      {"mean", fit.mean},
              {"spread", fit.spread},     {"limit", fit.limit},     {"bytes", fs::file_size(out_)}};
   }
 

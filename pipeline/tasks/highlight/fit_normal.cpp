@@ -22,9 +22,9 @@ namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kProjected = 128;                         // values of a vector while the memory is chosen
-constexpr std::int64_t kMostValues = std::int64_t{256} << 20;    // of all patches that are kept: 1 GiB
-constexpr double kLeastSpread = 1e-3;                            // of a distance, a channel: what f32 leaves of equal vectors
+constexpr std::int64_t kProjected = 128;                       // values of a vector while the memory is chosen
+constexpr std::int64_t kMostValues = std::int64_t{256} << 20;  // of all patches that are kept: 1 GiB
+constexpr double kLeastSpread = 1e-3;                          // of a distance, a channel: what f32 leaves of equal vectors
 constexpr const char *kPatches = "head.patches", *kMemory = "head.memory";
 
 // What is known of an input that can be used.

@@ -13,7 +13,7 @@ int stride_of(const Model& model);
 int up_to_multiple(int v, int of);
 
 struct NetworkView {
-  Tensor tensor;                  // 1 x C x H x W, f32, channels-last: what `geometry` says, its bottom and right edge mirrored up to a stride
+  Tensor tensor;  // 1 x C x H x W, f32, channels-last: what `geometry` says, its bottom and right edge mirrored up to a stride
   Geometry geometry;              // without what was mirrored
   std::vector<cv::Rect> windows;  // on the tensor; one where it is small
 

@@ -21,8 +21,9 @@ namespace {
 constexpr double kUnit = 1.0 / (1 << 24);  // of roundings in f32
 
 Model model_of(const std::string& head, const std::string& features = "[layer1, layer2]") {
-  return Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1, 1], widths: [8, 12], features: " +
-                            features + "}\n  head: {type: patch_memory" + head + "}\npreprocess: {resize: none}\n");
+  return Model::from_recipe(
+      "fovea: 1\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1, 1], widths: [8, 12], features: " + features +
+      "}\n  head: {type: patch_memory" + head + "}\npreprocess: {resize: none}\n");
 }
 
 // Its memory, means and factors are random numbers that f16 holds, and so are all weights.
@@ -79,7 +80,8 @@ TEST_CASE("patch_memory: the distance is that to the nearest vector") {
   const Tensor patches = tap_of(r, "head.patches"), nearest = tap_of(r, "head.nearest");
   REQUIRE(patches.shape() == Shape{2, 20, 20, 28});
   REQUIRE(nearest.shape() == Shape{2, 1, 20, 28});
-  const std::vector<double> x = patches.values(), d = nearest.values(), memory = m.params()->find("head.memory")->value.value().values();
+  const std::vector<double> x = patches.values(), d = nearest.values(),
+                            memory = m.params()->find("head.memory")->value.value().values();
   const std::size_t places = 20 * 28;
   for (std::size_t n = 0; n < 2; ++n)
     for (std::size_t at = 0; at < places; at += 7) {
@@ -162,7 +164,8 @@ TEST_CASE("patch_memory: stored in f16, and refused where the file is damaged") 
   const Model m = filled(", vectors: 40, smooth: 0");
   m.save(folder / "m32.safetensors");
   m.save(folder / "m16.safetensors", DType::f16);
-  CHECK(std::filesystem::file_size(folder / "m16.safetensors") < 0.6 * static_cast<double>(std::filesystem::file_size(folder / "m32.safetensors")));
+  CHECK(std::filesystem::file_size(folder / "m16.safetensors") <
+        0.6 * static_cast<double>(std::filesystem::file_size(folder / "m32.safetensors")));
   // Its numbers are such that f16 holds them.
   CHECK(max_difference(Model::load((folder / "m16.safetensors").string()).run(picture()), m.run(picture())) == 0);
 

@@ -76,8 +76,7 @@ TEST_CASE("coreset: projected distances are about those of the rows") {
   const auto a = rows.values(), b = small.values();
   // A squared length of 128 normal products has a deviation of sqrt(2 / 128) = 1/8 of it: six of these, for 780 pairs.
   for (std::int64_t i = 0; i < 40; ++i)
-    for (std::int64_t k = 0; k < i; ++k)
-      CHECK(squared(b, 128, i, k) / squared(a, 600, i, k) == Approx(1).margin(6.0 / 8));
+    for (std::int64_t k = 0; k < i; ++k) CHECK(squared(b, 128, i, k) / squared(a, 600, i, k) == Approx(1).margin(6.0 / 8));
   CHECK(random_projection(rows, 600, 5).shares_storage(rows));
   CHECK(max_difference(random_projection(rows, 128, 5), small) == 0);
 }

@@ -45,9 +45,12 @@ void write_textures(const fs::path& folder, int count, std::uint64_t seed = 1) {
 fs::path small_backbone(const Folder& folder) {
   const fs::path file = folder / "backbone.safetensors";
   Model::from_recipe(
-      "fovea: 1\nlicense: {weights: MIT, data: 'research only: some'}\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1, 1, "
-      "1], widths: [16, 16, 24]}\n  attention:\n    - {at: 'backbone.layer{2,3}.*.pre_add', type: cbam, reduction: 4}\n    - {at: "
-      "'backbone.layer1.*.pre_add', type: se}\n  neck: {type: fpn, channels: 8}\n  head: {type: classify, classes: 3}\npreprocess: "
+      "fovea: 1\nlicense: {weights: MIT, data: 'research only: some'}\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: "
+      "[1, 1, "
+      "1], widths: [16, 16, 24]}\n  attention:\n    - {at: 'backbone.layer{2,3}.*.pre_add', type: cbam, reduction: 4}\n    - "
+      "{at: "
+      "'backbone.layer1.*.pre_add', type: se}\n  neck: {type: fpn, channels: 8}\n  head: {type: classify, classes: "
+      "3}\npreprocess: "
       "{size: 64, mean: 0.5, std: 0.25}\n",
       3)
       .save(file);
@@ -96,7 +99,8 @@ TEST_CASE("fit-normal: a patch in a texture is found where it lies", "[pipeline]
   write_textures(folder / "good", 12);
   write_textures(folder / "judge/normal", 6, 100);
   for (int i = 0; i < 5; ++i)
-    write_png(folder / ("judge/scratch/s" + std::to_string(i) + ".png"), with_patch(texture(200 + static_cast<std::uint64_t>(i))));
+    write_png(folder / ("judge/scratch/s" + std::to_string(i) + ".png"),
+              with_patch(texture(200 + static_cast<std::uint64_t>(i))));
   const fs::path file = folder / "m.safetensors";
   const Fitted fitted = fit({(folder / "good").string()}, file, {{"vectors", "400"}});
   REQUIRE(fitted.finished);
@@ -169,7 +173,10 @@ TEST_CASE("fit-normal: the recipe keeps the backbone, its attention and its term
   write_textures(folder / "good/patient-smith", 3);
   const fs::path file = folder / "m.safetensors";
   REQUIRE(fit({(folder / "good").string()}, file,
-              {{"backbone", small_backbone(folder).string()}, {"vectors", "20"}, {"size", "64"}, {"metadata", "data_license=CC0-1.0: ours"}})
+              {{"backbone", small_backbone(folder).string()},
+               {"vectors", "20"},
+               {"size", "64"},
+               {"metadata", "data_license=CC0-1.0: ours"}})
               .finished);
   const Model model = Model::load(file.string());
   const std::string& recipe = model.recipe();
@@ -251,8 +258,13 @@ TEST_CASE("fit-normal: too few pictures, pictures that are alike, an end before 
   const JsonValue answer = highlighted(Model::load((folder / "m.safetensors").string()), folder / "alike/a.png", folder / "out");
   CHECK(answer.at("classes").items().at(0).at("regions").number() == 0);
   CHECK(fails_with(
-      [&] { fit({(folder / "several").string()}, folder / "m.safetensors", {{"backbone", backbone}, {"features", "layer9"}}); },
+      [&] {
+        fit({(folder / "several").string()}, folder / "m.safetensors", {{"backbone", backbone}, {"features", "layer9"}});
+      },
       "there is no 'layer9'"));
-  CHECK(fails_with([&] { fit({(folder / "several").string()}, folder / "m.safetensors", {{"backbone", "upscale-x2"}}); },
-                   "has no backbone"));
+  CHECK(fails_with(
+      [&] {
+        fit({(folder / "several").string()}, folder / "m.safetensors", {{"backbone", "upscale-x2"}});
+      },
+      "has no backbone"));
 }
