@@ -167,6 +167,17 @@ std::map<std::string, std::string> license_metadata(const License& license) {
   return metadata;
 }
 
+std::map<std::string, std::string> read_metadata(const std::vector<std::string>& given) {
+  std::map<std::string, std::string> out;
+  for (const std::string& pair : given) {
+    const auto equal = pair.find('=');
+    check(equal != std::string::npos && equal > 0, "--metadata: expected key=value, got '", pair, "'");
+    check(pair.rfind("fovea.", 0) != 0, "--metadata: keys that begin with 'fovea.' are the program's own, got '", pair, "'");
+    out[pair.substr(0, equal)] = pair.substr(equal + 1);
+  }
+  return out;
+}
+
 License together(const License& a, const License& b) { return {union_of(a.weights, b.weights), union_of(a.data, b.data)}; }
 
 License derived(const License& own, const License& source) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "modules/core/error.hpp"
 
@@ -28,6 +29,8 @@ License license_in(const std::map<std::string, std::string>& metadata);
 // Of a model: what its file says, else its recipe.
 License license_of(const Model& model);
 std::map<std::string, std::string> license_metadata(const License& license);
+// What a user gives as `--metadata key=value`: for these, and any others. Error for what is no such pair and for keys that are the program's own.
+std::map<std::string, std::string> read_metadata(const std::vector<std::string>& given);
 
 // All terms of two statements about the same weights.
 License together(const License& a, const License& b);

@@ -4,6 +4,7 @@
 // as the commands, studies, explanations and reports, knows tasks by this interface alone.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "modules/train/options.hpp"
 #include "modules/train/trainer.hpp"
 #include "pipeline/operation.hpp"
+#include "pipeline/sinks/progress.hpp"
 
 namespace fovea {
 
@@ -77,6 +79,22 @@ class AnswerScorer {
   virtual std::vector<BadFile> left_out() const { return {}; }  // what was not scored
 };
 
+// A further command of a task, `fovea <name> ...`, beside its verb. Made for one run: its options are offered and set, then it runs.
+class TaskCommand {
+ public:
+  virtual ~TaskCommand() = default;
+  virtual std::string name() const = 0;
+  virtual std::string text() const = 0;      // one line
+  virtual std::string examples() const = 0;  // for its help
+  virtual void add_options(OptionList&) = 0;
+  // False where `stop` ended it; then it has written nothing. UsageError for what can be found wrong before any work.
+  virtual bool run(Progress& progress, const std::atomic<bool>& stop) = 0;
+  // Once it has run to its end.
+  virtual std::string table() const = 0;  // for people
+  virtual nlohmann::ordered_json json() const = 0;
+  virtual std::vector<BadFile> left_out() const { return {}; }
+};
+
 // What of a network's answer an explanation explains, for one image.
 struct ExplainedScore {
   explain::Score score;          // whose gradient is followed
@@ -104,6 +122,7 @@ class Task {
 
   virtual std::unique_ptr<Evaluator> evaluator() const { return nullptr; }  // null: it cannot be measured
   virtual std::vector<std::unique_ptr<AnswerScorer>> scorers() const { return {}; }
+  virtual std::vector<std::unique_ptr<TaskCommand>> commands() const { return {}; }
 
   // What `fovea <verb>` does; null: it has no verb. The verb is the task's name unless it says another.
   virtual std::unique_ptr<Operation> operation() const { return nullptr; }

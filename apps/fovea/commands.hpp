@@ -20,7 +20,7 @@ struct Command {
   std::vector<Command> subcommands = {};  // any of which stands for the command
 };
 
-std::vector<Command> task_commands();  // one for each task that runs over files, and `predict`
+std::vector<Command> task_commands();  // one for each task that runs over files, their further ones, and `predict`
 Command camera_command();
 Command data_command();
 Command describe_command();

@@ -28,17 +28,6 @@ Model with_recipe(const Model& model, const std::string& file) {
   return renamed;
 }
 
-std::map<std::string, std::string> read_metadata(const std::vector<std::string>& given) {
-  std::map<std::string, std::string> out;
-  for (const std::string& pair : given) {
-    const auto equal = pair.find('=');
-    check(equal != std::string::npos && equal > 0, "--metadata: expected key=value, got '", pair, "'");
-    check(pair.rfind("fovea.", 0) != 0, "--metadata: keys that begin with 'fovea.' are the program's own, got '", pair, "'");
-    out[pair.substr(0, equal)] = pair.substr(equal + 1);
-  }
-  return out;
-}
-
 int run_export(const Settings& s) {
   Model model = Model::load(s.model);
   std::map<std::string, std::string> metadata = read_metadata(s.metadata);

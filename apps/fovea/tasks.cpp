@@ -1,8 +1,13 @@
-// The verbs of the tasks, and `fovea predict`, which does what a model is for.
+// The verbs of the tasks and their further commands, and `fovea predict`, which does what a model is for.
 #include <algorithm>
+#include <iostream>
 
 #include "apps/fovea/verb.hpp"
 #include "datasets/bad_file.hpp"
+#include "modules/core/threads.hpp"
+#include "pipeline/exit_codes.hpp"
+#include "pipeline/interrupt.hpp"
+#include "pipeline/sinks/ledger_json.hpp"
 #include "pipeline/task.hpp"
 
 namespace fovea {
@@ -18,13 +23,61 @@ std::string model_among(const std::vector<std::string>& words) {
   return {};
 }
 
+// What the command line says of one run of a further command.
+struct Further {
+  std::unique_ptr<TaskCommand> command;
+  int threads = 0;
+  bool strict = false, quiet = false, json = false;
+};
+
+int run_further(Further& f) {
+  if (f.threads > 0) set_threads(f.threads);
+  const Interrupt interrupt;
+  const auto progress = make_progress(f.quiet ? ProgressKind::quiet : f.json ? ProgressKind::json : ProgressKind::automatic);
+  if (!f.command->run(*progress, Interrupt::flag())) {
+    std::cerr << "fovea: " << f.command->name() << ": stopped, and nothing was written\n";
+    return kExitTryAgain;
+  }
+  int code = kExitDone;
+  for (const BadFile& b : f.command->left_out()) {
+    std::cerr << "fovea: " << (b.fault == Fault::skipped ? "skipped: " : "left out: ") << printable(b.file.string()) << ": "
+              << printable(b.reason) << "\n";
+    if (f.strict || b.fault != Fault::skipped) code = kExitQuarantined;
+  }
+  if (f.json) {
+    nlohmann::ordered_json summary{{"event", "summary"}};
+    summary.update(f.command->json());
+    std::cout << dump(summary) << "\n";
+  } else if (!f.quiet) {
+    std::cout << f.command->table();
+  }
+  return code;
+}
+
+Command further_command(std::unique_ptr<TaskCommand> command) {
+  auto f = std::make_shared<Further>();
+  f->command = std::move(command);
+  Command c{f->command->name(), f->command->text(), f->command->examples()};
+  c.tunes = true;
+  f->command->add_options(c.options);
+  c.options.integer("-t,--threads", f->threads, 1, 1024, "Processors to use (default: all that this process may use)");
+  c.options.hide_default();
+  c.options.flag("--strict", f->strict, "Exit code 3 also where images of folders were skipped: formats that are not read");
+  c.options.flag("-q,--quiet", f->quiet, "Say nothing but errors");
+  c.options.flag("--json", f->json, "One JSON object an event on standard output, a summary last");
+  c.run = [f] { return run_further(*f); };
+  return c;
+}
+
 }  // namespace
 
 std::vector<Command> task_commands() {
   std::vector<Command> all;
-  for (const Task* task : TaskRegistry::global().all())
+  for (const Task* task : TaskRegistry::global().all()) {
     if (auto operation = task->operation())
       all.push_back(verb_command({task->verb(), task->text(), task->examples(), std::move(operation)}));
+    for (auto& command : task->commands()) all.push_back(further_command(std::move(command)));
+  }
   all.push_back(
       {"predict", "Do what a model is for: its task's command, with that command's options",
        "fovea predict INPUT... --model M [-o OUT] is the command of M's task; its options are in that command's --help.\n"

@@ -14,10 +14,12 @@ struct RegionRules {
   std::vector<double> least_area;  // of a region, in pixels of the network's input
   bool objects = false;            // touching regions of a class are told apart by the output "distance"
   double middle = 0.5;             // of "distance": from here on a pixel is in the middle of its object
+  bool scored = false;  // the head was fitted, not trained, and a whole picture has a score: the largest "distance" on it
 };
 
 // Output "logits": N x classes x H x W, whose sigmoids are the probabilities. With objects "distance", of the same shape: how far a pixel is from the
-// edge of its object, 1 where that is farthest, 0 outside.
+// edge of its object, 1 where that is farthest, 0 outside. Of scored heads "distance" is how far a pixel is from what is normal, in standard deviations
+// of normal ones from their mean.
 class HighlightHead : public Head {
  public:
   const RegionRules& rules() const { return rules_; }

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "datasets/regions/field_of_view.hpp"
+#include "datasets/scans/stack_reader.hpp"
 #include "modules/io/files.hpp"
+#include "pipeline/tasks/highlight/anomaly_scores.hpp"
 #include "pipeline/tasks/highlight/measure.hpp"
 #include "pipeline/tasks/highlight/score_table.hpp"
 
@@ -19,7 +21,9 @@ class HighlightEvaluator final : public Evaluator {
  public:
   std::string data_text() const override {
     return "folders with images/ and masks/<class>/, objects/<class>/ or, of one class, masks/ or labels/; or the recipe of a "
-           "training, for its --part";
+           "training, for its --part; of models that were fitted to normal pictures also folders with normal/ (or good/) and "
+           "others of anomalous "
+           "ones, or .csv tables of path and label";
   }
   void add_options(OptionList& o) override {
     o.word("--part", part_, "Of a recipe's data", {"test", "validate", "train", "all"});
@@ -36,28 +40,35 @@ class HighlightEvaluator final : public Evaluator {
   void open(const Model& model, const std::vector<fs::path>& data, DType precision) override {
     options_.precision = precision;
     highlighter_.emplace(model, options_);
-    for (const fs::path& path : data) is_recipe(path) ? add_recipe(path) : add_folder(path);
-    check(!files_.empty(), data.front().string(), ": no picture can be used");
-    std::vector<double> thresholds = highlight_head(model).rules().thresholds;
-    if (threshold_ >= 0) std::fill(thresholds.begin(), thresholds.end(), threshold_);
-    measure_.emplace(model, thresholds);
+    rules_ = highlight_head(model).rules();
+    if (threshold_ >= 0) std::fill(rules_.thresholds.begin(), rules_.thresholds.end(), threshold_);
+    for (const fs::path& path : data) add_data(path);
+    check(batches() > 0, data.front().string(), ": no picture can be used");
+    measure_.emplace(model, rules_.thresholds);
+    scores_.emplace(rules_.thresholds.front());
   }
   std::string title() const override {
     const Model& m = highlighter_->model();
     return fmt::format("{}: {} classes, {} parameters, {}; {} pictures", m.name(), m.classes().size(), m.params()->count(),
-                       name_of(options_.precision), files_.size());
+                       name_of(options_.precision), batches());
   }
-  std::int64_t batches() const override { return static_cast<std::int64_t>(files_.size()); }
+  std::int64_t batches() const override { return static_cast<std::int64_t>(files_.size() + judged_.size()); }
   void add(std::int64_t batch) override {
+    if (const auto i = static_cast<std::size_t>(batch); i >= files_.size()) return judge(judged_.at(i - files_.size()));
     for (const RegionPicture& picture : read(files_.at(static_cast<std::size_t>(batch))))
       measure_->add(*highlighter_, picture, field_of_view_ ? field_of_view(picture.values) : cv::Mat());
-    if (batch + 1 == batches() && measure_->regions.pictures() == 0)
+    if (static_cast<std::size_t>(batch) + 1 == files_.size() && measure_->regions.pictures() == 0)
       fail("no picture can be used; the first reason: ", bad_.front().reason);
   }
-  double score() const override { return measure_->regions.mean_dice(); }
-  std::string table() const override { return region_table(measure_->regions.scores(), measure_->objects); }
+  double score() const override { return files_.empty() ? scores_->auroc() : measure_->regions.mean_dice(); }
+  std::string table() const override {
+    const std::string pictures = judged_.empty() ? "" : scores_->table();
+    return files_.empty() ? pictures : region_table(measure_->regions.scores(), measure_->objects) + pictures;
+  }
   nlohmann::ordered_json json() const override {
-    nlohmann::ordered_json json = region_json(measure_->regions.scores(), measure_->objects);
+    nlohmann::ordered_json json;
+    if (!files_.empty()) json = region_json(measure_->regions.scores(), measure_->objects);
+    if (!judged_.empty()) json["scores"] = scores_->json();
     json["left_out"] = bad_.size();
     return json;
   }
@@ -71,6 +82,19 @@ class HighlightEvaluator final : public Evaluator {
     return std::move(pictures.all);
   }
   void take(std::vector<RegionFiles> files) { files_.insert(files_.end(), files.begin(), files.end()); }
+  void add_data(const fs::path& path) {
+    if (is_recipe(path)) return add_recipe(path);
+    if (!rules_.scored || !has_kinds(path)) return add_folder(path);
+    const std::vector<JudgedPicture> all = read_kinds(path, bad_);
+    judged_.insert(judged_.end(), all.begin(), all.end());
+  }
+  void judge(const JudgedPicture& picture) {
+    try {
+      StackReader reader(std::make_shared<const ImageStack>(std::vector{picture.file}, std::nullopt, ImageStack::Options{}),
+                         highlighter_->model().preprocess());
+      scores_->add(picture.kind, *score_of((*highlighter_)(reader.values(0)), 0, rules_));
+    } catch (const std::exception& e) { bad_.push_back(bad_file(picture.file, e)); }
+  }
   void add_folder(const fs::path& folder) {
     RegionList list = list_regions(folder, highlighter_->model().classes());
     bad_.insert(bad_.end(), list.bad.begin(), list.bad.end());
@@ -94,7 +118,10 @@ class HighlightEvaluator final : public Evaluator {
   HighlightOptions options_;
   std::optional<Highlighter> highlighter_;
   std::optional<HighlightMeasure> measure_;
+  RegionRules rules_;
+  std::optional<AnomalyScores> scores_;
   std::vector<RegionFiles> files_;
+  std::vector<JudgedPicture> judged_;  // behind those
   std::vector<BadFile> bad_;
 };
 

@@ -26,6 +26,14 @@ void number_volumes(HighlightAnswer& answer, std::size_t classes) {
 
 }  // namespace
 
+std::optional<PictureScore> score_of(const Highlights& answer, std::size_t c, const RegionRules& rules) {
+  if (!rules.scored) return std::nullopt;
+  PictureScore score;
+  cv::minMaxLoc(answer.probabilities[c], nullptr, &score.probability);
+  cv::minMaxLoc(answer.distances[c], nullptr, &score.deviations);
+  return score;
+}
+
 FoundPicture HighlightStack::look_at(StackReader& reader, const ImageStack& stack, int i) const {
   const Preprocess& p = highlighter_->model().preprocess();
   const Highlights seen = (*highlighter_)(reader.values(i));
@@ -40,6 +48,7 @@ FoundPicture HighlightStack::look_at(StackReader& reader, const ImageStack& stac
     const cv::Mat spread = seen.uncertainty.empty() ? cv::Mat() : seen.uncertainty[c];
     if (!spread.empty()) k.uncertainty = in_16_bits(spread);
     k.measures = measure_regions(k.regions, image.values, seen.probabilities[c], spread, stack.slice(i).about.spacing);
+    k.score = score_of(seen, c, rules_);
     found.classes.push_back(std::move(k));
   }
   found.maps = seen.maps;

@@ -10,32 +10,13 @@
 #include "modules/sampling.hpp"
 #include "pipeline/stages/explain.hpp"
 #include "pipeline/tasks/highlight/class_maps.hpp"
+#include "pipeline/tasks/highlight/view.hpp"
 
 namespace fovea {
 namespace {
 
-constexpr int kWholePicture = 1024 * 1024, kWindow = 768;  // pixels, side
-
 bool is_in(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-int up_to_multiple(int v, int of) { return (v + of - 1) / of * of; }
-
-// Bottom and right edge mirrored until the stride divides both sides.
-Tensor padded(const Tensor& x, int stride) {
-  const std::int64_t rows = x.dim(2), columns = x.dim(3), channels = x.dim(1);
-  const int height = up_to_multiple(static_cast<int>(rows), stride), width = up_to_multiple(static_cast<int>(columns), stride);
-  if (height == rows && width == columns) return x;
-  Tensor out = Tensor::empty({1, channels, height, width}, DType::f32, Layout::channels_last);
-  const auto mirrored = [](int i, std::int64_t n) {
-    return cv::borderInterpolate(i, static_cast<int>(n), cv::BORDER_REFLECT_101);
-  };
-  for (int row = 0; row < height; ++row)
-    for (int column = 0; column < width; ++column)
-      std::copy_n(x.data<float>() + (mirrored(row, rows) * columns + mirrored(column, columns)) * channels, channels,
-                  out.data<float>() + (static_cast<std::int64_t>(row) * width + column) * channels);
-  return out;
 }
 
 Tensor mirrored(const Tensor& x, bool left_right, bool top_bottom) {
@@ -66,16 +47,21 @@ std::vector<cv::Mat> planes_of(const Tensor& t, bool sigmoid) {
   return out;
 }
 
+bool gives_distances(const Model& model) {
+  const RegionRules& rules = highlight_head(model).rules();
+  return rules.objects || rules.scored;
+}
+
 // What a network says of one tensor: probabilities, distances, maps, in this order, in its own pixels.
 class NetworkRun {
  public:
   // `kept`: all layers that may be asked for, whichever are: another choice would be another plan.
-  NetworkRun(const Model& model, DType precision, bool objects, const std::vector<explain::Layer>& kept)
+  NetworkRun(const Model& model, DType precision, const std::vector<explain::Layer>& kept)
       : model_(model),
         options_{.keep = kept.empty() ? std::string() : explain::glob_of(kept), .precision = precision},
-        objects_(objects) {}
+        distances_(gives_distances(model)) {}
 
-  std::size_t said() const { return model_.classes().size() * (objects_ ? 2 : 1); }  // maps beside those of layers
+  std::size_t said() const { return model_.classes().size() * (distances_ ? 2 : 1); }  // maps beside those of layers
 
   // `draws`: dropout draws from it, and there are no maps of layers; null: nothing is dropped.
   std::vector<cv::Mat> operator()(const Tensor& x, const std::vector<explain::Layer>& layers, Random* draws) const {
@@ -84,7 +70,7 @@ class NetworkRun {
     if (draws) r.outputs = sampled_outputs(model_, x, *draws, options_.precision);
     else r = model_.run(x, options_);
     std::vector<cv::Mat> out = planes_of(r.outputs.at("logits"), true);
-    if (objects_) append(out, planes_of(r.outputs.at("distance"), false));
+    if (distances_) append(out, planes_of(r.outputs.at("distance"), false));
     for (cv::Mat& plane : out)
       if (plane.size() != size) cv::resize(plane, plane, size, 0, 0, cv::INTER_LINEAR);
     std::vector<std::pair<std::string, Tensor>> kept;
@@ -101,7 +87,7 @@ class NetworkRun {
 
   const Model& model_;
   Model::RunOptions options_;
-  bool objects_;
+  bool distances_;
 };
 
 // Network pixels to those of the picture.
@@ -115,12 +101,6 @@ cv::Mat on_picture(const cv::Mat& map, const Geometry& g) {
     }
   cv::remap(map, out, at, cv::noArray(), cv::INTER_LINEAR, cv::BORDER_REPLICATE);
   return out;
-}
-
-int stride_of(const Model& model) {
-  int most = 1;
-  for (const Feature& f : model.features()) most = std::max(most, f.stride);
-  return most;
 }
 
 struct Mirror {
@@ -271,14 +251,6 @@ std::vector<std::string> Highlighter::maps() const {
   return names;
 }
 
-WindowedInput Highlighter::windowed(const Tensor& x) const {
-  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  const int side = options_.window > 0            ? up_to_multiple(options_.window, stride_)
-                   : size.area() <= kWholePicture ? std::max(size.width, size.height)
-                                                  : up_to_multiple(kWindow, stride_);
-  return {x, cover(size, {side, side}, options_.overlap, stride_), options_.overlap};
-}
-
 std::vector<HighlightMap> Highlighter::grad_cams(const WindowedInput& picture, const std::vector<std::string>& names) const {
   std::vector<std::size_t> classes;
   for (std::size_t c = 0; options_.grad_cam && c < model_.classes().size(); ++c)
@@ -294,18 +266,19 @@ std::vector<HighlightMap> Highlighter::grad_cams(const WindowedInput& picture, c
 }
 
 Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
-  const Preprocessed p = preprocess(values, model_.preprocess());
-  const WindowedInput picture = windowed(padded(p.tensor, stride_));
+  const NetworkView view(values, model_.preprocess(), stride_, options_.window, options_.overlap);
   const std::vector<std::string>& classes = model_.classes();
-  std::vector<explain::Layer> layers = this->layers(picture.windows[0].size());
-  const NetworkRun run(model_, options_.precision, highlight_head(model_).rules().objects, layers);
+  std::vector<explain::Layer> layers = this->layers(view.input.windows[0].size());
+  const NetworkRun run(model_, options_.precision, layers);
   std::erase_if(layers, [&](const explain::Layer& l) { return !is_in(names, l.name); });
-  const Seen seen = look_often(run, picture, options_, layers);
+  const Seen seen = look_often(run, view.input, options_, layers);
   // What was put below and to the right of the picture goes again.
-  const auto placed = [&](const cv::Mat& map) { return on_picture(map(cv::Rect(cv::Point(), p.geometry.network)), p.geometry); };
+  const auto placed = [&](const cv::Mat& map) {
+    return on_picture(map(cv::Rect(cv::Point(), view.geometry.network)), view.geometry);
+  };
   Highlights out;
   for (std::size_t i = 0; i < layers.size(); ++i) out.maps.push_back({layers[i].name, placed(seen.maps[i])});
-  for (HighlightMap& map : grad_cams(picture, names)) out.maps.push_back({map.name, placed(map.values), map.kind});
+  for (HighlightMap& map : grad_cams(view.input, names)) out.maps.push_back({map.name, placed(map.values), map.kind});
   for (std::size_t c = 0; c < classes.size(); ++c) {
     out.probabilities.push_back(placed(seen.all.mean(c)));
     if (run.said() > classes.size()) out.distances.push_back(placed(seen.all.mean(classes.size() + c)));

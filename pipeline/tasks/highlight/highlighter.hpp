@@ -48,7 +48,7 @@ struct HighlightMap {
 // One map a class each, f32, the size of the picture.
 struct Highlights {
   std::vector<cv::Mat> probabilities;
-  std::vector<cv::Mat> distances;    // of models that tell objects apart
+  std::vector<cv::Mat> distances;    // of models that tell objects apart, and of those whose pictures have a score
   std::vector<cv::Mat> uncertainty;  // standard deviation of the probability over all looks; with flips or samples
   std::vector<HighlightMap>
       maps;  // those that were asked for: taps are means over their channels; none of grad_cam where the class is nowhere
@@ -77,7 +77,6 @@ class Highlighter {
  private:
   std::vector<explain::Layer> layers(cv::Size window) const;
   Shape usual_window() const;
-  WindowedInput windowed(const Tensor& x) const;
   std::vector<HighlightMap> grad_cams(const WindowedInput& picture, const std::vector<std::string>& names) const;
 
   Model model_;

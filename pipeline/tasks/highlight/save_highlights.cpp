@@ -62,6 +62,18 @@ Json region_json(const RegionMeasure& m, const Slice& slice, const std::string& 
   return json;
 }
 
+void put_score(Json& json, const std::optional<PictureScore>& score) {
+  if (score) json["score"] = score->probability, json["deviations"] = score->deviations;
+}
+
+// The largest of all pictures.
+std::optional<PictureScore> total_score(const HighlightAnswer& answer, std::size_t c) {
+  std::optional<PictureScore> most;
+  for (const FoundPicture& p : answer.pictures)
+    if (const auto& s = p.classes[c].score; s && (!most || s->deviations > most->deviations)) most = s;
+  return most;
+}
+
 Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vector<std::string>& classes,
                   const SaveHighlightsOptions& options) {
   const Slice& slice = answer.stack->slice(static_cast<int>(i));
@@ -81,6 +93,7 @@ Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vecto
     Json regions = Json::array();
     for (const RegionMeasure& m : found.classes[c].measures) regions.push_back(region_json(m, slice, unit, options.drawing.sure));
     json["classes"].push_back({{"class", classes[c]}, {"regions", std::move(regions)}});
+    put_score(json["classes"].back(), found.classes[c].score);
   }
   return json;
 }
@@ -89,6 +102,7 @@ Json picture_json(const HighlightAnswer& answer, std::size_t i, const std::vecto
 Json total_json(const HighlightAnswer& answer, std::size_t c, const std::string& name) {
   const ClassTotal total = total_of(answer, c, 0, answer.pictures.size());
   Json json{{"class", name}, {"regions", total.regions}, {"pixels", total.pixels}};
+  put_score(json, total_score(answer, c));
   if (total.pixels == 0) return json;
   json["confidence"] = total.confidence;
   const bool volume = answer.stack->volumes().size() == 1 && answer.pictures.size() > 1;

@@ -18,6 +18,8 @@ constexpr const char* kHeader =
     "file,picture,class,region,area_px,area_mm2,diameter_px,diameter_mm,length_px,length_mm,intensity,confidence,uncertainty,"
     "unsure\n";
 
+constexpr const char* kScoresHeader = "file,picture,class,score,deviations,regions\n";
+
 // Nothing where the answer does not say it.
 std::string number(const JsonValue& json, const char* key) {
   return json.has(key) ? fmt::format("{:.6g}", json.at(key).number()) : "";
@@ -37,16 +39,35 @@ void add_lines(std::string& text, const JsonValue& answer, const std::string& fi
   }
 }
 
+void add_scores(std::string& text, const JsonValue& answer, const std::string& file) {
+  std::size_t at = 0;
+  for (const JsonValue& picture : answer.at("pictures").items()) {
+    ++at;
+    for (const JsonValue& c : picture.at("classes").items())
+      if (c.has("score"))
+        text += fmt::format("{},{},{},{},{},{}\n", csv_quoted(file), at, csv_field(c.at("class").text()), number(c, "score"),
+                            number(c, "deviations"), c.at("regions").items().size());
+  }
+}
+
 }  // namespace
 
 std::vector<fs::path> write_regions(const fs::path& folder, const Ledger& ledger) {
-  std::string text = kHeader;
+  std::string regions = kHeader, scores;
   for (const Record* record : ledger.present(Record::State::done)) try {
-      add_lines(text, read_json(folder / record->output), fs::path(record->output).replace_extension().string());
+      const JsonValue answer = read_json(folder / record->output);
+      const std::string file = fs::path(record->output).replace_extension().string();
+      add_lines(regions, answer, file);
+      add_scores(scores, answer, file);
     } catch (const Error&) {}  // an answer that cannot be read any more is made again by the next run
-  const fs::path file = folder / kRegionsCsv;
-  write_output(file, [&] { write_file_atomically(file, text); });
-  return {file};
+  std::vector<fs::path> written;
+  const auto write = [&](const char* name, const std::string& text) {
+    written.push_back(folder / name);
+    write_output(written.back(), [&] { write_file_atomically(written.back(), text); });
+  };
+  write(kRegionsCsv, regions);
+  if (!scores.empty()) write(kScoresCsv, kScoresHeader + scores);
+  return written;
 }
 
 std::size_t count_withheld(const Ledger& ledger) {
@@ -63,6 +84,7 @@ std::vector<std::pair<std::string, std::string>> class_totals(const fs::path& an
     if (c.has("volume_mm3")) text += fmt::format(", {:.4g} ml", c.at("volume_mm3").number() / 1000);
     else if (c.has("area_mm2")) text += fmt::format(", {:.4g} mm²", c.at("area_mm2").number());
     else text += fmt::format(", {:.0f} px", c.at("pixels").number());
+    if (c.has("score")) text += fmt::format(", score {:.3f}", c.at("score").number());
     if (c.has("confidence")) text += fmt::format(", mean probability {:.2f}", c.at("confidence").number());
     out.emplace_back(c.at("class").text(), text);
   }

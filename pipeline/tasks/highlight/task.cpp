@@ -1,6 +1,7 @@
 // Highlighting: regions of classes on scans and pictures, how sure the model is, and where it looked.
 #include "pipeline/task.hpp"
 #include "pipeline/tasks/highlight/evaluator.hpp"
+#include "pipeline/tasks/highlight/fit_command.hpp"
 #include "pipeline/tasks/highlight/highlighter.hpp"
 #include "pipeline/tasks/highlight/operation.hpp"
 #include "pipeline/tasks/highlight/region_score.hpp"
@@ -21,6 +22,7 @@ Example:
   fovea highlight study/ --model chest -o out --flips --maps gates,gradcam,uncertainty --write overlay mask
   fovea highlight study/ --model chest -o out --samples 20          # a model with dropout in its head
   fovea highlight plate.tif --model nuclei -o out --spacing 0.00065
+  fovea fit-normal good/ -o normal.safetensors && fovea highlight new/ --model normal.safetensors -o out   # anomalies
 )";
 
 class HighlightTask final : public Task {
@@ -39,6 +41,11 @@ class HighlightTask final : public Task {
   std::vector<std::unique_ptr<AnswerScorer>> scorers() const override {
     std::vector<std::unique_ptr<AnswerScorer>> all;
     all.push_back(region_scorer());
+    return all;
+  }
+  std::vector<std::unique_ptr<TaskCommand>> commands() const override {
+    std::vector<std::unique_ptr<TaskCommand>> all;
+    all.push_back(fit_command());
     return all;
   }
   std::unique_ptr<Operation> operation() const override { return highlight_operation(); }

@@ -135,6 +135,8 @@ TrainJob highlight_training(const Yaml& recipe, const Model& model, const fs::pa
   check(!train.has("loss"), train.where(), ": loss: give weights in losses: {cross_entropy: 1, dice: 1}");
   Args a = train.args();
   const Keys keys = read_keys(a);
+  check(!highlight_head(model).rules().scored, recipe.at("model").at("head").where(),
+        ": this head is fitted to normal pictures, by `fovea fit-normal`, and not trained");
   const HighlightLossOptions losses = losses_of(train, model.classes().size());
   const RegionParts parts = region_parts(train, model.classes(), root);
   RegionPictures training = read_region_pictures(parts.train, model.preprocess());

@@ -78,15 +78,15 @@ std::vector<cv::Mat> BlendedMaps::mean() const {
   return out;
 }
 
+Tensor WindowedInput::part(const cv::Rect& window) const {
+  return x.slice(2, window.y, window.br().y).slice(3, window.x, window.br().x).contiguous(Layout::channels_last);
+}
+
 std::vector<cv::Mat> WindowedInput::blended(
     std::size_t maps, const std::function<std::vector<cv::Mat>(const Tensor& part, std::size_t index)>& see) const {
-  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  BlendedMaps sum(size, maps);
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const cv::Rect& w = windows[i];
-    const Tensor part = x.slice(2, w.y, w.br().y).slice(3, w.x, w.br().x).contiguous(Layout::channels_last);
-    sum.add(see(part, i), w, blending_weights(w, size, overlap));
-  }
+  BlendedMaps sum(size(), maps);
+  for (std::size_t i = 0; i < windows.size(); ++i)
+    sum.add(see(part(windows[i]), i), windows[i], blending_weights(windows[i], size(), overlap));
   return sum.mean();
 }
 

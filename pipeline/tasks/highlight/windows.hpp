@@ -36,6 +36,8 @@ struct WindowedInput {
   std::vector<cv::Rect> windows;
   double overlap = 0;  // of neighbouring windows, of their side
 
+  cv::Size size() const { return {static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2))}; }
+  Tensor part(const cv::Rect& window) const;
   // So many maps of the whole picture: what `see` says of each window, blended.
   std::vector<cv::Mat> blended(std::size_t maps,
                                const std::function<std::vector<cv::Mat>(const Tensor& part, std::size_t index)>& see) const;

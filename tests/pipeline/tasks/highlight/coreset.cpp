@@ -1,0 +1,102 @@
+#include "pipeline/tasks/highlight/coreset.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "modules/core/random.hpp"
+#include "modules/core/threads.hpp"
+#include "pipeline/tasks/highlight/patch_sample.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/tensors.hpp"
+
+using namespace fovea;
+using namespace fovea::test;
+
+namespace {
+
+const auto kOn = [](double) { return true; };
+
+Tensor rows_of(std::int64_t n, std::int64_t d, std::uint64_t seed) { return random_tensor({n, d}, seed).to(DType::f32); }
+
+double squared(const std::vector<double>& rows, std::size_t d, std::int64_t a, std::int64_t b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < d; ++i)
+    sum += std::pow(rows[static_cast<std::size_t>(a) * d + i] - rows[static_cast<std::size_t>(b) * d + i], 2);
+  return sum;
+}
+
+// By its definition: the row whose nearest chosen one is the farthest.
+std::vector<std::int64_t> naive(const Tensor& rows, std::int64_t first, std::size_t count) {
+  const std::vector<double> values = rows.values();
+  const auto d = static_cast<std::size_t>(rows.dim(1));
+  std::vector<std::int64_t> chosen{first};
+  while (chosen.size() < count) {
+    std::int64_t best = -1;
+    double most = -1;
+    for (std::int64_t r = 0; r < rows.dim(0); ++r) {
+      double nearest = INFINITY;
+      for (const std::int64_t c : chosen) nearest = std::min(nearest, squared(values, d, r, c));
+      if (nearest > most) most = nearest, best = r;
+    }
+    chosen.push_back(best);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+TEST_CASE("coreset: greedy k-center as it is defined, on any number of threads") {
+  const Tensor rows = rows_of(5000, 7, 2);  // more than one job takes
+  const auto chosen = k_center(rows, 25, 9, kOn);
+  CHECK(chosen == naive(rows, chosen.front(), 25));
+  {
+    const ThreadScope one(1);
+    CHECK(k_center(rows, 25, 9, kOn) == chosen);
+  }
+  CHECK(k_center(rows, 25, 10, kOn).front() != chosen.front());
+}
+
+TEST_CASE("coreset: no row twice, and an end when it is told") {
+  Tensor rows = Tensor::zeros({50, 3});
+  for (std::int64_t r = 0; r < 50; ++r) rows.slice(0, r, r + 1).fill(static_cast<double>(r % 4));
+  auto chosen = k_center(rows, 10, 1, kOn);
+  REQUIRE(chosen.size() == 4);  // of each value one
+  for (auto& r : chosen) r %= 4;
+  std::sort(chosen.begin(), chosen.end());
+  CHECK(chosen == std::vector<std::int64_t>{0, 1, 2, 3});
+  CHECK(k_center(rows_of(3, 2, 1), 10, 1, kOn).size() == 3);
+  int heard = 0;
+  CHECK(k_center(rows_of(100, 2, 1), 50, 1, [&](double) { return ++heard < 5; }).empty());
+  CHECK(heard == 5);
+}
+
+TEST_CASE("coreset: projected distances are about those of the rows") {
+  const Tensor rows = rows_of(40, 600, 3), small = random_projection(rows, 128, 5);
+  REQUIRE(small.shape() == Shape{40, 128});
+  const auto a = rows.values(), b = small.values();
+  // A squared length of 128 normal products has a deviation of sqrt(2 / 128) = 1/8 of it: six of these, for 780 pairs.
+  for (std::int64_t i = 0; i < 40; ++i)
+    for (std::int64_t k = 0; k < i; ++k) CHECK(squared(b, 128, i, k) / squared(a, 600, i, k) == Approx(1).margin(6.0 / 8));
+  CHECK(random_projection(rows, 600, 5).shares_storage(rows));
+  CHECK(max_difference(random_projection(rows, 128, 5), small) == 0);
+}
+
+TEST_CASE("patch sample: all where there is room, else each as likely") {
+  constexpr int kAll = 4000, kMost = 500;
+  PatchSample few(2, kMost, 1), all(2, kAll, 1);
+  for (int i = 0; i < kAll; ++i) {
+    const float v[] = {static_cast<float>(i), 5};
+    few.add(v, i / 1000), all.add(v, i / 1000);
+  }
+  CHECK(few.seen() == kAll);
+  CHECK(few.size() == kMost);
+  CHECK(all.size() == kAll);
+  const PatchSample::Spread s = all.spread();
+  CHECK(s.mean[0] == Approx((kAll - 1) / 2.0));
+  CHECK(s.deviation[0] == Approx(std::sqrt((double(kAll) * kAll - 1) / 12)));
+  CHECK(s.deviation[1] == 1);  // it is everywhere the same
+  CHECK(all.standardised(s).slice(1, 1, 2).slice(0, 7, 8).item() == 0);
+  // Of each thousand about 125: hypergeometric, 9.1 to either side in the deviation.
+  for (int part = 0; part < 4; ++part)
+    CHECK(static_cast<double>(std::count(few.pictures().begin(), few.pictures().end(), part)) == Approx(125).margin(5 * 9.1));
+}
