@@ -19,7 +19,7 @@ except ImportError as missing:
     program.skip(str(missing))
 
 LEVELS = 65536
-FOLDS = pathlib.Path(__file__).resolve().parents[2] / "apps" / "recipes" / "chest_folds.csv"
+FOLDS = pathlib.Path(__file__).resolve().parents[2] / "modules" / "zoo" / "chest" / "folds.csv"
 
 
 def pixels(file):

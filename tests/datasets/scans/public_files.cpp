@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "datasets/scans/scan.hpp"
+#include "modules/io/files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
+#include "tests/support/folder.hpp"
 #include "tests/support/shared.hpp"
 
 using namespace fovea;
@@ -206,4 +209,33 @@ TEST_CASE("scans: public DICOM files are decoded as by other readers, or refused
       INFO(entry.path());
       CHECK(seen.count(part + ("/" + entry.path().filename().string())) == 1);
     }
+}
+
+TEST_CASE("scans: public files cut at ten places are read as far as they go, or refused by name", "[scans][shared]") {
+  FOVEA_NEEDS_SHARED(folder, "data/dicom");
+  constexpr int kCuts = 10;
+  test::Folder dir;
+  int read = 0, refused = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    const auto bytes = read_file(entry.path());
+    const auto cut = dir / ("cut" + entry.path().extension().string());
+    for (int i = 0; i < kCuts; ++i) {
+      INFO(entry.path() << " cut at " << i << " tenths");
+      std::ofstream(cut, std::ios::binary)
+          .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size() * i / kCuts));
+      try {
+        const auto scan = open_scan(cut);
+        scan->frame(scan->info().frames - 1);
+        ++read;
+      } catch (const Error& e) {
+        // The reason is the file's, not that the worker is missing or has died.
+        CHECK(std::string(e.what()).find("worker") == std::string::npos);
+        ++refused;
+      }
+    }
+  }
+  // Every one of these files needs more than its first nine tenths.
+  CHECK(read == 0);
+  CHECK(refused > 1000);
 }
