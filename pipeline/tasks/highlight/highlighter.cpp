@@ -184,7 +184,8 @@ std::vector<std::string> Highlighter::maps() const {
 }
 
 Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
-  const NetworkView view(values, model_.preprocess(), stride_, options_.window, options_.overlap);
+  const NetworkView view(values, model_.preprocess(), stride_, highlight_head(model_).rules().margin, options_.window,
+                         options_.overlap);
   std::vector<explain::Layer> layers = this->layers(view.windows[0].size());
   const NetworkRun run(model_, options_.precision, layers);
   std::erase_if(layers, [&](const explain::Layer& l) { return std::find(names.begin(), names.end(), l.name) == names.end(); });
@@ -197,10 +198,8 @@ Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std:
     all.resize(run.said());
     mean.add(all);
   }
-  // What was put below and to the right of the picture goes again.
-  const auto placed = [&](const cv::Mat& map) {
-    return on_picture(map(cv::Rect(cv::Point(), view.geometry.network)), view.geometry);
-  };
+  // What was put around the picture goes again.
+  const auto placed = [&](const cv::Mat& map) { return on_picture(map(view.inside()), view.geometry); };
   Highlights out;
   for (std::size_t c = 0; c < model_.classes().size(); ++c) {
     out.probabilities.push_back(placed(mean.mean(c)));
