@@ -14,6 +14,7 @@ struct RegionRules {
   std::vector<double> least_area;  // of a region, in pixels of the network's input
   bool objects = false;            // touching regions of a class are told apart by the output "distance"
   double middle = 0.5;             // of "distance": from here on a pixel is in the middle of its object
+  int margin = 0;                  // mirrored pixels of the network's input that its user puts around a picture
   bool scored = false;  // the head was fitted, not trained, and a whole picture has a score: the largest "distance" on it
 };
 

@@ -1,8 +1,10 @@
 // One-class highlighting: how far the features of each place are from those of normal pictures. PatchCore, Roth et al. 2022, arXiv:2106.08265.
-//   x = (patches - mean) * factor     patches: means of 3x3 cells of each feature, enlarged to the finest one, side by side
+//   x = W (p - mean)                  p: means of 3x3 cells of each feature, enlarged to the finest one, side by side; W whitens them, so that distances
+//                                     are Mahalanobis's, as PaDiM's (Defard et al. 2020, arXiv:2011.08785), of one covariance for all places
 //   d = min over m of |x - m|         m: the memory's vectors; |x - m|^2 = |x|^2 - 2 (x.m - |m|^2 / 2), a 1x1 convolution and a maximum
 //   y = (G * d - limit) / spread      G: a Gaussian of `smooth` cells; y is the logit of an anomaly
-// What fits it (`fovea fit-normal`) fills the buffers memory (vectors x C x 1 x 1), mean and factor (C). Taps: patches (N x C x h x w), nearest (d).
+// What fits it (`fovea fit-normal`) fills the buffers memory (vectors x C x 1 x 1), mean (C) and whiten (C x C x 1 x 1). Taps: features (p, N x C x h x w),
+// patches (x), nearest (d).
 #include <algorithm>
 #include <cmath>
 
@@ -71,20 +73,20 @@ class PatchMemory final : public HighlightHead {
         stride_(finest_stride(in)),
         memory_(s.buffer("memory", {o.vectors, channels_of(in), 1, 1}, 0)),
         mean_(s.buffer("mean", {channels_of(in)}, 0)),
-        factor_(s.buffer("factor", {channels_of(in)}, 1)) {
+        whiten_(s.buffer("whiten", {channels_of(in), channels_of(in), 1, 1}, 0)) {
     if (o.smooth > 0) blur_ = gaussian(o.smooth);
   }
 
  protected:
   Vars forward(const Vars& in) const override {
-    const Var d = smoothed(tap("nearest", nearest(tap("patches", patches(in)))));
+    const Var d = smoothed(tap("nearest", nearest(tap("patches", whitened(tap("features", neighbourhoods(in)))))));
     const Var full = resize(d, d.dim(2) * stride_, d.dim(3) * stride_, Resize::bilinear);
     return {tap("logits", scale(full, 1 / o_.spread, -o_.limit / o_.spread)),
             tap("distance", scale(full, 1 / o_.spread, -o_.mean / o_.spread))};
   }
 
  private:
-  Var patches(const Vars& in) const {
+  static Var neighbourhoods(const Vars& in) {
     check(!in.empty(), "expected a feature, got none");
     std::int64_t height = 0, width = 0;
     for (const Var& f : in) height = std::max(height, f.dim(2)), width = std::max(width, f.dim(3));
@@ -94,10 +96,9 @@ class PatchMemory final : public HighlightHead {
       const bool fits = f.dim(2) == height && f.dim(3) == width;
       parts.push_back(fits ? pooled : resize(pooled, height, width, Resize::bilinear));
     }
-    const Var all = parts.size() == 1 ? parts[0] : concat(parts, 1);
-    const Shape each{1, all.dim(1), 1, 1};
-    return (all - reshape(mean_, each)) * reshape(factor_, each);
+    return parts.size() == 1 ? parts[0] : concat(parts, 1);
   }
+  Var whitened(const Var& p) const { return conv2d(p - reshape(mean_, {1, p.dim(1), 1, 1}), whiten_, {}, {}); }
   Var nearest(const Var& x) const {
     Var best;  // the largest x.m - |m|^2 / 2
     for (std::int64_t first = 0; first < o_.vectors; first += kTogether) {
@@ -119,7 +120,7 @@ class PatchMemory final : public HighlightHead {
 
   Options o_;
   int stride_;
-  Var memory_, mean_, factor_;
+  Var memory_, mean_, whiten_;
   Tensor blur_;
 };
 
@@ -136,6 +137,8 @@ FOVEA_HEAD(patch_memory, "anomalies: distance to the nearest of many features of
   RegionRules rules;
   rules.thresholds = {args.get("threshold", 0.5, "probability from which a pixel belongs to an anomaly", {0, 1})};
   rules.least_area = {args.get("least_area", 0.0, "of an anomaly, in pixels of the input", {0, 1e9})};
+  rules.margin =
+      args.get("margin", 32, "pixels of the input that are mirrored around it: edges then look like the inside", {0, 512});
   rules.scored = true;
   return std::make_unique<PatchMemory>(scope, features, o, rules);
 }

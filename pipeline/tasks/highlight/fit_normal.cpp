@@ -16,16 +16,18 @@
 #include "pipeline/tasks/highlight/patch_sample.hpp"
 #include "pipeline/tasks/highlight/series.hpp"
 #include "pipeline/tasks/highlight/view.hpp"
+#include "pipeline/tasks/highlight/whitening.hpp"
 #include "pipeline/tasks/highlight/windows.hpp"
 
 namespace fovea {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kProjected = 128;                       // values of a vector while the memory is chosen
-constexpr std::int64_t kMostValues = std::int64_t{256} << 20;  // of all patches that are kept: 1 GiB
-constexpr double kLeastSpread = 1e-3;                          // of a distance, a channel: what f32 leaves of equal vectors
-constexpr const char *kPatches = "head.patches", *kMemory = "head.memory";
+constexpr std::int64_t kProjected = 128;  // values of a vector while the memory is chosen
+constexpr std::int64_t kMostValues = std::int64_t{64}
+                                     << 20;  // of all patches that are kept: 256 MiB, of which there are a few copies
+constexpr double kLeastSpread = 1e-3;        // of a distance, a channel: what f32 leaves of equal vectors
+constexpr const char *kFeatures = "head.features", *kMemory = "head.memory";
 
 // What is known of an input that can be used.
 struct Used {
@@ -76,8 +78,11 @@ class Fitting {
   bool choose() {
     if (sample_->seen() > most_)
       progress_.note("memory", fmt::format("chosen from {} of {} patches", sample_->size(), sample_->seen()));
-    const PatchSample::Spread spread = sample_->spread();
-    const Tensor rows = sample_->standardised(spread);
+    const std::vector<int> pictures = sample_->pictures();
+    Tensor rows = sample_->rows();
+    sample_.reset();
+    const Whitening whitening = whitening_of(rows);
+    rows = whitening(rows);
     const auto chosen = k_center(random_projection(rows, kProjected, options_.seed), options_.vectors, options_.seed,
                                  [&](double share) { return progress_.advance("memory", share), !stop_; });
     if (chosen.empty()) return false;
@@ -86,15 +91,12 @@ class Fitting {
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       std::copy_n(rows.data<float>() + chosen[i] * channels, channels,
                   memory_.data<float>() + static_cast<std::int64_t>(i) * channels);
-      from_.push_back(sample_->pictures()[static_cast<std::size_t>(chosen[i])]);
+      from_.push_back(pictures[static_cast<std::size_t>(chosen[i])]);
     }
-    std::vector<float> factor;
-    for (const float deviation : spread.deviation) factor.push_back(1 / deviation);
     buffers_ = {{kMemory, memory_},
-                {"head.mean", Tensor::from(spread.mean, {channels})},
-                {"head.factor", Tensor::from(factor, {channels})}};
+                {"head.mean", whitening.mean},
+                {"head.whiten", whitening.weights.reshape({channels, channels, 1, 1})}};
     recipe_.vectors = memory_.dim(0);
-    sample_.reset();
     return true;
   }
   bool calibrate() {
@@ -155,7 +157,8 @@ class Fitting {
     StackReader reader(stack, model_->preprocess());
     for (int k = 0; k < stack->size(); ++k) {
       if (stop_) return false;
-      take(NetworkView(reader.values(k), model_->preprocess(), stride_of(*model_), 0, HighlightOptions{}.overlap));
+      take(NetworkView(reader.values(k), model_->preprocess(), stride_of(*model_), highlight_head(*model_).rules().margin, 0,
+                       HighlightOptions{}.overlap));
       ++pictures_;
     }
     used_.push_back({&input, content});
@@ -166,8 +169,9 @@ class Fitting {
   }
   // The vectors of the places that show the picture, and are not at the edge of a window behind which it goes on.
   void take(const NetworkView& view) {
+    const cv::Rect content = view.geometry.content + view.inside().tl();
     for (const cv::Rect& window : view.input.windows) {
-      const Model::Result r = model_->run(view.input.part(window), {.keep = kPatches});
+      const Model::Result r = model_->run(view.input.part(window), {.keep = kFeatures});
       const Tensor patches = r.taps.at(0).value.contiguous(Layout::channels_last);
       const cv::Mat weights = blending_weights(window, view.input.size(), view.input.overlap);
       const std::int64_t rows = patches.dim(2), columns = patches.dim(3), channels = patches.dim(1);
@@ -175,7 +179,7 @@ class Fitting {
         for (std::int64_t x = 0; x < columns; ++x) {
           const cv::Point middle(static_cast<int>((2 * x + 1) * window.width / (2 * columns)),
                                  static_cast<int>((2 * y + 1) * window.height / (2 * rows)));
-          if (view.geometry.content.contains(middle + window.tl()) && weights.at<float>(middle) > 0)
+          if (content.contains(middle + window.tl()) && weights.at<float>(middle) > 0)
             sample_->add(patches.data<float>() + (y * columns + x) * channels, static_cast<int>(used_.size())), ++patches_;
         }
     }

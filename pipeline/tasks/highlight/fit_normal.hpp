@@ -1,9 +1,10 @@
 // A model of what is normal, from normal pictures alone: PatchCore, Roth et al. 2022, arXiv:2106.08265, on a backbone of ours.
-//   1. Every picture goes through the backbone; of the features of its places (modules/heads/patch_memory.cpp) at most `patches` are kept, each channel standardised.
+//   1. Every picture goes through the backbone; of the features of its places (modules/heads/patch_memory.cpp) at most `patches` are kept, and
+//      whitened: their covariance becomes that of unit noise, so that no direction in which normal ones vary much hides another.
 //   2. Greedy k-center chooses the memory's vectors from them, on random projections where they are long.
 //   3. Every picture is looked at once more, by the memory without the vectors that came from that picture, as a new one would be. Mean and spread of the
 //      distances are those of all its pixels; the limit, of which the probability is 0.5, is what a share `false_alarms` of the pictures exceed somewhere.
-// Features are taken behind the backbone's attention, so what its gates weaken counts for less in a distance.
+// Features are taken behind the backbone's attention: what its gates do to a place is part of what the place looks like.
 #pragma once
 
 #include <atomic>

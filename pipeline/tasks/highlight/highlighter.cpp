@@ -266,16 +266,15 @@ std::vector<HighlightMap> Highlighter::grad_cams(const WindowedInput& picture, c
 }
 
 Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std::string>& names) const {
-  const NetworkView view(values, model_.preprocess(), stride_, options_.window, options_.overlap);
+  const NetworkView view(values, model_.preprocess(), stride_, highlight_head(model_).rules().margin, options_.window,
+                         options_.overlap);
   const std::vector<std::string>& classes = model_.classes();
   std::vector<explain::Layer> layers = this->layers(view.input.windows[0].size());
   const NetworkRun run(model_, options_.precision, layers);
   std::erase_if(layers, [&](const explain::Layer& l) { return !is_in(names, l.name); });
   const Seen seen = look_often(run, view.input, options_, layers);
-  // What was put below and to the right of the picture goes again.
-  const auto placed = [&](const cv::Mat& map) {
-    return on_picture(map(cv::Rect(cv::Point(), view.geometry.network)), view.geometry);
-  };
+  // What was put around the picture goes again.
+  const auto placed = [&](const cv::Mat& map) { return on_picture(map(view.inside()), view.geometry); };
   Highlights out;
   for (std::size_t i = 0; i < layers.size(); ++i) out.maps.push_back({layers[i].name, placed(seen.maps[i])});
   for (HighlightMap& map : grad_cams(view.input, names)) out.maps.push_back({map.name, placed(map.values), map.kind});

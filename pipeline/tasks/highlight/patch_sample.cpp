@@ -1,13 +1,11 @@
 #include "pipeline/tasks/highlight/patch_sample.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace fovea {
 namespace {
 
 constexpr std::uint64_t kStream = 3;
-constexpr double kLeast = 1e-6;  // deviation of a channel that says something, of its mean
 
 }  // namespace
 
@@ -29,31 +27,6 @@ void PatchSample::add(const float* vector, int picture) {
   pictures_[static_cast<std::size_t>(at)] = picture;
 }
 
-PatchSample::Spread PatchSample::spread() const {
-  const auto channels = static_cast<std::size_t>(channels_);
-  std::vector<double> sum(channels), squares(channels);
-  const auto each = [&](const auto& f) {
-    for (std::size_t i = 0; i < values_.size(); ++i) f(i % channels, static_cast<double>(values_[i]));
-  };
-  each([&](std::size_t c, double v) { sum[c] += v; });
-  const auto count = static_cast<double>(size());
-  for (double& s : sum) s /= count;
-  each([&](std::size_t c, double v) { squares[c] += (v - sum[c]) * (v - sum[c]); });
-  Spread out;
-  for (std::size_t c = 0; c < channels; ++c) {
-    const double deviation = std::sqrt(squares[c] / count);
-    out.mean.push_back(static_cast<float>(sum[c]));
-    out.deviation.push_back(deviation > kLeast * std::abs(sum[c]) ? static_cast<float>(deviation) : 1);
-  }
-  return out;
-}
-
-Tensor PatchSample::standardised(const Spread& s) const {
-  Tensor out = Tensor::empty({size(), channels_});
-  const auto channels = static_cast<std::size_t>(channels_);
-  for (std::size_t i = 0; i < values_.size(); ++i)
-    out.data<float>()[i] = (values_[i] - s.mean[i % channels]) / s.deviation[i % channels];
-  return out;
-}
+Tensor PatchSample::rows() const { return Tensor::from(values_, {size(), channels_}); }
 
 }  // namespace fovea

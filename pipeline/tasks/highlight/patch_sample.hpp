@@ -17,14 +17,7 @@ class PatchSample {
   std::int64_t seen() const { return seen_; }
   std::int64_t size() const { return static_cast<std::int64_t>(pictures_.size()); }
   const std::vector<int>& pictures() const { return pictures_; }  // which one each kept vector is of
-
-  // Mean and standard deviation of each channel over the kept ones; a channel that is everywhere the same has 1.
-  struct Spread {
-    std::vector<float> mean, deviation;
-  };
-  Spread spread() const;
-  // (vector - mean) / deviation of each: size x channels.
-  Tensor standardised(const Spread& spread) const;
+  Tensor rows() const;                                            // the kept vectors: size x channels
 
  private:
   std::int64_t channels_, most_, seen_ = 0;

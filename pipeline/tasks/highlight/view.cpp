@@ -7,10 +7,11 @@ namespace {
 
 constexpr int kWholePicture = 1024 * 1024, kWindow = 768;  // pixels, side
 
-// Bottom and right edge mirrored until the stride divides both sides.
-Tensor padded(const Tensor& x, int stride) {
+// Mirrored at all edges, at the bottom and the right one until the stride divides both sides.
+Tensor padded(const Tensor& x, int stride, int margin) {
   const std::int64_t rows = x.dim(2), columns = x.dim(3), channels = x.dim(1);
-  const int height = up_to_multiple(static_cast<int>(rows), stride), width = up_to_multiple(static_cast<int>(columns), stride);
+  const int height = up_to_multiple(static_cast<int>(rows) + 2 * margin, stride),
+            width = up_to_multiple(static_cast<int>(columns) + 2 * margin, stride);
   if (height == rows && width == columns) return x;
   Tensor out = Tensor::empty({1, channels, height, width}, DType::f32, Layout::channels_last);
   const auto mirrored = [](int i, std::int64_t n) {
@@ -18,8 +19,8 @@ Tensor padded(const Tensor& x, int stride) {
   };
   for (int row = 0; row < height; ++row)
     for (int column = 0; column < width; ++column)
-      std::copy_n(x.data<float>() + (mirrored(row, rows) * columns + mirrored(column, columns)) * channels, channels,
-                  out.data<float>() + (static_cast<std::int64_t>(row) * width + column) * channels);
+      std::copy_n(x.data<float>() + (mirrored(row - margin, rows) * columns + mirrored(column - margin, columns)) * channels,
+                  channels, out.data<float>() + (static_cast<std::int64_t>(row) * width + column) * channels);
   return out;
 }
 
@@ -33,15 +34,16 @@ int stride_of(const Model& model) {
 
 int up_to_multiple(int v, int of) { return (v + of - 1) / of * of; }
 
-NetworkView::NetworkView(const cv::Mat& values, const Preprocess& p, int stride, int window, double overlap) {
+NetworkView::NetworkView(const cv::Mat& values, const Preprocess& p, int stride, int around, int window, double overlap)
+    : margin(around) {
   const Preprocessed seen = preprocess(values, p);
   geometry = seen.geometry;
-  const Tensor x = padded(seen.tensor, stride);
-  const cv::Size size(static_cast<int>(x.dim(3)), static_cast<int>(x.dim(2)));
-  const int side = window > 0                     ? up_to_multiple(window, stride)
-                   : size.area() <= kWholePicture ? std::max(size.width, size.height)
-                                                  : up_to_multiple(kWindow, stride);
-  input = {x, cover(size, {side, side}, overlap, stride), overlap};
+  input = {padded(seen.tensor, stride, margin), {}, overlap};
+  const cv::Size size = input.size(), shown = size - cv::Size(2 * margin, 2 * margin);
+  const int side = window > 0                      ? up_to_multiple(window, stride)
+                   : shown.area() <= kWholePicture ? std::max(size.width, size.height)
+                                                   : up_to_multiple(kWindow, stride);
+  input.windows = cover(size, {side, side}, overlap, stride);
 }
 
 }  // namespace fovea

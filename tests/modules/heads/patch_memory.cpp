@@ -26,16 +26,13 @@ Model model_of(const std::string& head, const std::string& features = "[layer1, 
       "}\n  head: {type: patch_memory" + head + "}\npreprocess: {resize: none}\n");
 }
 
-// Its memory, means and factors are random numbers that f16 holds, and so are all weights.
+// Its memory, mean and whitening are random numbers that f16 holds, and so are all weights.
 Model filled(const std::string& head, const std::string& features = "[layer1, layer2]") {
   Model m = model_of(head, features);
   scatter(m, 3);
   std::map<std::string, Tensor> values = m.params()->values();
   for (auto& [name, value] : values) {
-    if (name.starts_with("head.")) {
-      const bool factor = name == "head.factor";
-      value = random_tensor(value.shape(), 5, factor ? 1 : 0, factor ? 0.1 : 1).to(DType::f32).contiguous(Layout::row_major);
-    }
+    if (name.starts_with("head.")) value = random_tensor(value.shape(), 5).to(DType::f32).contiguous(Layout::row_major);
     if (value.dtype() == DType::f32) value = value.to(DType::f16).to(DType::f32);
   }
   m.params()->load(values);
@@ -108,28 +105,35 @@ TEST_CASE("patch_memory: a vector of the memory is at no distance") {
   CHECK(d <= std::sqrt((6 * std::sqrt(8.0) + 8) * kUnit * 4 * squares));
 }
 
-TEST_CASE("patch_memory: patches are means of 3x3 cells, standardised") {
+TEST_CASE("patch_memory: features are means of 3x3 cells, patches are whitened") {
   const Model m = filled(", vectors: 1", "layer1");
-  const Model::Result r = m.run(picture(), {.keep = "{head.patches,backbone.layer1}"});
-  const auto x = tap_of(r, "backbone.layer1").values(), y = tap_of(r, "head.patches").values(),
-             mean = m.params()->find("head.mean")->value.value().values(),
-             factor = m.params()->find("head.factor")->value.value().values();
-  for (int c = 0; c < 8; ++c)
-    for (int row = 0; row < 20; ++row)
-      for (int column = 0; column < 28; ++column) {
+  const Model::Result r = m.run(picture(), {.keep = "{head.{features,patches},backbone.layer1}"});
+  const auto x = tap_of(r, "backbone.layer1").values(), p = tap_of(r, "head.features").values(),
+             y = tap_of(r, "head.patches").values(), mean = m.params()->find("head.mean")->value.value().values(),
+             whiten = m.params()->find("head.whiten")->value.value().values();
+  const auto at = [](std::size_t c, int row, int column) {
+    return (c * 20 + static_cast<std::size_t>(row)) * 28 + static_cast<std::size_t>(column);
+  };
+  for (int row = 0; row < 20; ++row)
+    for (int column = 0; column < 28; ++column) {
+      for (std::size_t c = 0; c < 8; ++c) {
         double sum = 0, most = 0;
         int count = 0;
         for (int i = std::max(0, row - 1); i <= std::min(19, row + 1); ++i)
-          for (int k = std::max(0, column - 1); k <= std::min(27, column + 1); ++k) {
-            const double v = x[static_cast<std::size_t>((c * 20 + i) * 28 + k)];
-            sum += v, most = std::max(most, std::abs(v)), ++count;
-          }
-        const auto channel = static_cast<std::size_t>(c);
-        const double want = (sum / count - mean[channel]) * factor[channel];
-        // Nine additions, a division, a subtraction, a product.
-        CHECK(std::abs(y[static_cast<std::size_t>((c * 20 + row) * 28 + column)] - want) <=
-              12 * kUnit * (most + std::abs(mean[channel])) * factor[channel]);
+          for (int k = std::max(0, column - 1); k <= std::min(27, column + 1); ++k)
+            sum += x[at(c, i, k)], most = std::max(most, std::abs(x[at(c, i, k)])), ++count;
+        CHECK(std::abs(p[at(c, row, column)] - sum / count) <= 10 * kUnit * most);  // nine additions, a division
       }
+      for (std::size_t c = 0; c < 8; ++c) {
+        double sum = 0, terms = 0;
+        for (std::size_t k = 0; k < 8; ++k) {
+          const double centred = p[at(k, row, column)] - mean[k];
+          sum += whiten[c * 8 + k] * centred;
+          terms += std::abs(whiten[c * 8 + k]) * (std::abs(p[at(k, row, column)]) + std::abs(mean[k]));
+        }
+        CHECK(std::abs(y[at(c, row, column)] - sum) <= 10 * kUnit * terms);  // a subtraction, a product, eight additions
+      }
+    }
 }
 
 TEST_CASE("patch_memory: both outputs follow from the smoothed distance") {
@@ -139,7 +143,7 @@ TEST_CASE("patch_memory: both outputs follow from the smoothed distance") {
   const auto logits = r.outputs.at("logits").values(), distance = r.outputs.at("distance").values();
   for (std::size_t i = 0; i < logits.size(); ++i) CHECK(logits[i] == Approx(distance[i] - (3 - 2) / 0.25).margin(1e-4));
   // Where the distance is the same everywhere, it stays so up to the edge.
-  m.params()->load({{"head.factor", Tensor::zeros({12})}}, false);
+  m.params()->load({{"head.whiten", Tensor::zeros({12, 12, 1, 1})}}, false);
   const double same = tap_of(m.run(picture(), {.keep = "head.nearest"}), "head.nearest").values().front();
   for (const double v : m.run(picture(), {}).outputs.at("distance").values()) CHECK(v == Approx((same - 2) / 0.25).epsilon(1e-5));
 }
@@ -195,4 +199,5 @@ TEST_CASE("patch_memory: what a recipe may say") {
   CHECK(rules.scored);
   CHECK(rules.thresholds == std::vector<double>{0.7});
   CHECK(rules.least_area == std::vector<double>{9});
+  CHECK(rules.margin == 32);
 }

@@ -6,6 +6,7 @@
 #include "modules/core/random.hpp"
 #include "modules/core/threads.hpp"
 #include "pipeline/tasks/highlight/patch_sample.hpp"
+#include "pipeline/tasks/highlight/whitening.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/tensors.hpp"
 
@@ -91,12 +92,32 @@ TEST_CASE("patch sample: all where there is room, else each as likely") {
   CHECK(few.seen() == kAll);
   CHECK(few.size() == kMost);
   CHECK(all.size() == kAll);
-  const PatchSample::Spread s = all.spread();
-  CHECK(s.mean[0] == Approx((kAll - 1) / 2.0));
-  CHECK(s.deviation[0] == Approx(std::sqrt((double(kAll) * kAll - 1) / 12)));
-  CHECK(s.deviation[1] == 1);  // it is everywhere the same
-  CHECK(all.standardised(s).slice(1, 1, 2).slice(0, 7, 8).item() == 0);
+  CHECK(max_difference(all.rows().slice(1, 0, 1).slice(0, 7, 8), Tensor::full({1, 1}, 7)) == 0);
   // Of each thousand about 125: hypergeometric, 9.1 to either side in the deviation.
   for (int part = 0; part < 4; ++part)
     CHECK(static_cast<double>(std::count(few.pictures().begin(), few.pictures().end(), part)) == Approx(125).margin(5 * 9.1));
+}
+
+TEST_CASE("whitening: vectors get the covariance of unit noise") {
+  // Correlated, of very unlike sizes, around no zero.
+  Tensor rows = rows_of(9000, 5, 4);
+  float* at = rows.data<float>();
+  for (std::int64_t r = 0; r < rows.dim(0); ++r, at += 5)
+    at[1] += at[0], at[2] = 3 + 2 * at[2] - at[1], at[3] = 50 + 4 * at[3], at[4] = at[4] + 0.5f * at[3];
+  const Whitening w = whitening_of(rows);
+  const std::vector<double> y = w(rows).values();
+  const auto moment = [&](std::size_t a, std::size_t b) {
+    double sum = 0;
+    for (std::size_t r = 0; r < 9000; ++r) sum += y[r * 5 + a] * y[r * 5 + b] / 9000;
+    return sum;
+  };
+  // 0.006, a thousandth of the mean variance, is added where the covariance's eigenvalues are 0.36 and more: no direction loses more than 1.7 percent.
+  for (std::size_t a = 0; a < 5; ++a)
+    for (std::size_t b = 0; b <= a; ++b) CHECK(moment(a, b) == Approx(a == b ? 1 : 0).margin(0.02));
+  // Rows that are alike, and a channel that is everywhere the same, are no reason to fail.
+  const Tensor alike = Tensor::full({10, 3}, 7);
+  for (const double v : whitening_of(alike)(alike).values()) CHECK(v == 0);
+  Tensor dead = rows_of(100, 3, 5);
+  dead.slice(1, 1, 2).fill(2);
+  for (const double v : whitening_of(dead)(dead).values()) CHECK(std::isfinite(v));
 }
