@@ -30,7 +30,7 @@ double relative_luminance(const cv::Scalar& bgr) {
 }
 
 double contrast(const cv::Scalar& a, const cv::Scalar& b) {
-  const auto [dark, light] = std::minmax(relative_luminance(a), relative_luminance(b));
+  const auto [dark, light] = std::minmax({relative_luminance(a), relative_luminance(b)});
   return (light + 0.05) / (dark + 0.05);
 }
 
