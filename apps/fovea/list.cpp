@@ -35,7 +35,7 @@ std::string counted(std::int64_t n) {
 
 const std::vector<Kind>& kinds_of(const std::string& what) {
   static const std::map<std::string, std::vector<Kind>> kinds{
-      {"attention", {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels}},
+      {"attention", {Kind::map, Kind::tokens, Kind::conv, Kind::gate, Kind::levels, Kind::sequences}},
       {"backbones", {Kind::backbone}},
       {"heads", {Kind::head, Kind::network}},
       {"necks", {Kind::neck}}};

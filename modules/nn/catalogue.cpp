@@ -41,7 +41,9 @@ Described describe(const Registry::Entry& entry, std::int64_t given, std::int64_
     const Feature map{"map", channels, 1};
     const auto block = entry.make(Scope(store) / entry.name, Features(&map, 1), args);
     d.parameters = store->count();
-    d.multiply_adds = trace(inputs_of(entry.kind, channels, side), [&](const Vars& in) { return (*block)(in); }).multiply_adds();
+    if (entry.kind != Kind::sequences)  // whose inputs are of any number and length
+      d.multiply_adds =
+          trace(inputs_of(entry.kind, channels, side), [&](const Vars& in) { return (*block)(in); }).multiply_adds();
   } catch (const Error& e) { d.error = e.what(); }
   d.options = args.described();
   return d;
@@ -59,6 +61,7 @@ const char* place_of(Kind kind) {
     case Kind::head: return "model.head";
     case Kind::network: return "model.head, without a backbone";
     case Kind::part: return "inside other blocks";
+    case Kind::sequences: return "no slot: programs give it its sequences";
   }
   return "";
 }

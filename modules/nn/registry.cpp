@@ -3,7 +3,8 @@
 namespace fovea {
 
 const char* name_of(Kind kind) {
-  constexpr const char* kNames[] = {"map", "tokens", "conv", "gate", "levels", "part", "backbone", "neck", "head", "network"};
+  constexpr const char* kNames[] = {"map",      "tokens", "conv", "gate",    "levels",   "part",
+                                    "backbone", "neck",   "head", "network", "sequences"};
   return kNames[static_cast<int>(kind)];
 }
 

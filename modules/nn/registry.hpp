@@ -7,6 +7,7 @@
 //   FOVEA_CONV_BLOCK    stands for a convolution: reads the options out, kernel, stride, pad, dilation, groups and may change the shape
 //   FOVEA_GATE_BLOCK    takes a map x and a gating map g, gives x gated; in a slot of one map it gates the map with itself
 //   FOVEA_LEVELS_BLOCK  takes the maps of several levels; in a slot it gets one level
+//   FOVEA_SEQUENCES     takes several sequences, or a vector and a sequence; programs call it, no slot has so many inputs
 //   FOVEA_PART          a part that only other blocks make; in no list of blocks for slots
 //   FOVEA_BACKBONE      takes an image of `channels` channels
 //   FOVEA_NECK          takes `features`, what the backbone gives
@@ -25,7 +26,7 @@
 
 namespace fovea {
 
-enum class Kind : std::uint8_t { map, tokens, conv, gate, levels, part, backbone, neck, head, network };
+enum class Kind : std::uint8_t { map, tokens, conv, gate, levels, part, backbone, neck, head, network, sequences };
 const char* name_of(Kind kind);
 bool fits_slots(Kind kind);  // whether a recipe may put such a block into a slot
 
@@ -79,6 +80,7 @@ void register_all(Registry& registry);
 #define FOVEA_CONV_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::conv, text, paper)
 #define FOVEA_GATE_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::gate, text, paper)
 #define FOVEA_LEVELS_BLOCK(name, text, paper) FOVEA_REGISTER(name, Kind::levels, text, paper)
+#define FOVEA_SEQUENCES(name, text, paper) FOVEA_REGISTER(name, Kind::sequences, text, paper)
 #define FOVEA_PART(name, text, paper) FOVEA_REGISTER(name, Kind::part, text, paper)
 #define FOVEA_BACKBONE(name, text, paper) FOVEA_REGISTER(name, Kind::backbone, text, paper)
 #define FOVEA_NECK(name, text, paper) FOVEA_REGISTER_ON_FEATURES(name, Kind::neck, text, paper)

@@ -65,7 +65,7 @@ Var loss_of(const std::map<std::string, Var>& outputs, const std::map<std::strin
     const Var product = outputs.at(name) * Var(weight);
     std::vector<int> axes;
     for (int a = 0; a < product.shape().rank(); ++a) axes.push_back(a);
-    const Var term = sum(product, axes, false);
+    const Var term = axes.empty() ? product : sum(product, axes, false);
     loss = loss.defined() ? loss + term : term;
   }
   return loss;

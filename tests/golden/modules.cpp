@@ -32,7 +32,7 @@ const Adapters& adapters() {
   static const Adapters all = [] {
     Adapters a;
     for (auto add : {add_channel, add_spatial, add_hybrid, add_har, add_gates, add_global, add_linear, add_multi_head,
-                     add_windows, add_sparse, add_networks})
+                     add_windows, add_sparse, add_cross, add_monotonic, add_networks})
       add(a);
     return a;
   }();

@@ -72,6 +72,8 @@ void add_linear(Adapters& all);
 void add_multi_head(Adapters& all);
 void add_windows(Adapters& all);
 void add_sparse(Adapters& all);
+void add_cross(Adapters& all);
+void add_monotonic(Adapters& all);
 void add_networks(Adapters& all);
 
 }  // namespace fovea::golden

@@ -93,12 +93,6 @@ Subject block(const Case& c, const Scope& s) {
           .rename = rename};
 }
 
-Subject cosine(const Case& c, const Scope& s) {
-  std::vector<std::string> inputs{"vector", "matrix"};
-  if (c.inputs.size() == 3) inputs.push_back(std::count(c.inputs.begin(), c.inputs.end(), "mask") ? "mask" : "matrix_mask");
-  return {.block = make("cosine_attention", c, s, 1, {{"normalize", "normalize"}}), .inputs = inputs};
-}
-
 }  // namespace
 
 void add_windows(Adapters& all) {
@@ -108,7 +102,6 @@ void add_windows(Adapters& all) {
   for (const char* name : {"SwinTransformerBlock", "SwinTransformerBlock v2", "SwinTransformerBlock (v1)",
                            "SwinTransformerBlock (v2)", "SwinTransformerBlockV2", "SwinTransformerV2Block"})
     all.add(name, "", block);
-  all.add("CosineAttention", "allennlp", cosine);
 }
 
 }  // namespace fovea::golden

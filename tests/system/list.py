@@ -27,7 +27,7 @@ def entries(fovea, what):
     assert re.findall(r"^([a-z]\w*) ", text, re.M)[1:] == names, text  # the first line has the columns' names
     for e in listed:
         assert e["text"] and e["kind"] and e["fits"] and (e["parameters"] is None or e["parameters"] >= 0), e
-        assert ("error" in e) == (e["multiply_adds"] is None), e
+        assert ("error" in e or e["kind"] == "sequences") == (e["multiply_adds"] is None), e
         assert all(o["name"] and o["text"] for o in e["options"]), e
     return {e["name"]: e for e in listed}
 
@@ -36,6 +36,7 @@ def test(fovea, readme):
     blocks, backbones, heads = (entries(fovea, what) for what in ("attention", "backbones", "heads"))
     used = set(re.findall(r"type: (\w+), start: identity", readme.read_text())) - {"mean_gate"}  # which the reader writes
     assert used and used <= set(blocks), used - set(blocks)
+    assert {"mocha", "coattention", "soft_attention"} <= {n for n, e in blocks.items() if e["kind"] == "sequences"}, blocks
     assert {"resnet18", "mobilenet_v2"} <= set(backbones) and "classify" in heads, (list(backbones), list(heads))
     (se,) = json.loads(fovea.said("list", "attention", "se", "--json", "--channels", 64, "--side", 8))
     assert {o["name"] for o in se["options"]} >= {"reduction"} and se["parameters"] < blocks["se"]["parameters"], se
