@@ -43,7 +43,8 @@ class SparseMonotonic final : public Block {
 
 }  // namespace
 
-FOVEA_SEQUENCES(sparse_monotonic, "speech: frames look sparsely at each other, outputs read on", "Zhao et al. 2022, arXiv:2209.15176") {
+FOVEA_SEQUENCES(sparse_monotonic, "speech: frames look sparsely at each other, outputs read on",
+                "Zhao et al. 2022, arXiv:2209.15176") {
   std::map<std::string, std::string> look, read;
   look["heads"] = std::to_string(args.get("self_heads", 4, "heads of the self-attention"));
   look["alpha"] =

@@ -19,7 +19,9 @@ bool is_in(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Tensor mirrored(const Tensor& x, bool left_right, bool top_bottom) {
+Tensor mirrored(const Tensor& x, const Mirror& mirror) {
+  const auto [left_right, top_bottom] = mirror;
+  if (!left_right && !top_bottom) return x;
   Tensor out = Tensor::like(x);
   const std::int64_t rows = x.dim(2), columns = x.dim(3), channels = x.dim(1);
   for (std::int64_t row = 0; row < rows; ++row)
@@ -103,15 +105,10 @@ cv::Mat on_picture(const cv::Mat& map, const Geometry& g) {
   return out;
 }
 
-struct Mirror {
-  bool left_right = false, top_bottom = false;
-
-  Tensor operator()(const Tensor& x) const { return left_right || top_bottom ? mirrored(x, left_right, top_bottom) : x; }
-  void back(cv::Mat& map) const {
-    if (left_right) cv::flip(map, map, 1);
-    if (top_bottom) cv::flip(map, map, 0);
-  }
-};
+void mirror_back(const Mirror& mirror, cv::Mat& map) {
+  if (mirror.left_right) cv::flip(map, map, 1);
+  if (mirror.top_bottom) cv::flip(map, map, 0);
+}
 
 // One of several looks at a picture.
 struct Look {
@@ -119,13 +116,27 @@ struct Look {
   std::optional<std::uint64_t> sample;  // of what is dropped; none: nothing is
 };
 
-std::vector<Look> looks_of(const HighlightOptions& o) {
-  const std::vector<Mirror> mirrors =
-      o.flips ? std::vector<Mirror>{{}, {true, false}, {false, true}, {true, true}} : std::vector<Mirror>{{}};
+// What `--flips` looks at: mirrored as the network's training mirrored (a heart lies on the left), every way where the recipe does not say how it was trained.
+std::vector<Mirror> mirrors_of(const Model& model) {
+  std::vector<Mirror> out{{}, {true, false}, {false, true}, {true, true}};
+  const Yaml recipe = Yaml::parse(model.recipe(), "recipe");
+  if (!recipe.has("train")) return out;
+  const Yaml train = recipe.at("train");
+  double flip = 0, flip_vertical = 0;
+  if (train.has("augment")) {
+    Args augment = train.at("augment").args();
+    flip = augment.get("flip", 0.0, ""), flip_vertical = augment.get("flip_vertical", 0.0, "");
+  }
+  std::erase_if(out, [&](const Mirror& m) { return (m.left_right && flip <= 0) || (m.top_bottom && flip_vertical <= 0); });
+  check(out.size() > 1, model.name(), ": flips: this network learned from pictures that were never mirrored; look without");
+  return out;
+}
+
+std::vector<Look> looks_of(const std::vector<Mirror>& mirrors, int samples) {
   std::vector<Look> looks;
   for (const Mirror& mirror : mirrors) {
-    if (o.samples == 0) looks.push_back({mirror, {}});
-    for (int i = 0; i < o.samples; ++i) looks.push_back({mirror, looks.size()});
+    if (samples == 0) looks.push_back({mirror, {}});
+    for (int i = 0; i < samples; ++i) looks.push_back({mirror, looks.size()});
   }
   return looks;
 }
@@ -136,8 +147,8 @@ std::vector<cv::Mat> look(const NetworkRun& run, const WindowedInput& picture, c
   return picture.blended(run.said() + layers.size(), [&](const Tensor& part, std::size_t i) {
     // A stream of its own for each window of each look: what is dropped depends on nothing else.
     Random draws(static_cast<std::uint64_t>(seed), how.sample.value_or(0) * picture.windows.size() + i);
-    std::vector<cv::Mat> maps = run(how.mirror(part), layers, how.sample ? &draws : nullptr);
-    for (cv::Mat& map : maps) how.mirror.back(map);
+    std::vector<cv::Mat> maps = run(mirrored(part, how.mirror), layers, how.sample ? &draws : nullptr);
+    for (cv::Mat& map : maps) mirror_back(how.mirror, map);
     return maps;
   });
 }
@@ -175,7 +186,7 @@ struct Seen {
   std::vector<cv::Mat> maps;
 };
 
-Seen look_often(const NetworkRun& run, const WindowedInput& picture, const HighlightOptions& o,
+Seen look_often(const NetworkRun& run, const WindowedInput& picture, const HighlightOptions& o, const std::vector<Look>& looks,
                 const std::vector<explain::Layer>& layers) {
   const auto maps_of = [&](const std::vector<cv::Mat>& said) {
     return std::vector<cv::Mat>(said.begin() + static_cast<std::ptrdiff_t>(run.said()), said.end());
@@ -183,7 +194,7 @@ Seen look_often(const NetworkRun& run, const WindowedInput& picture, const Highl
   Seen seen;
   if (o.samples > 0 && !layers.empty()) seen.maps = maps_of(look(run, picture, {}, o.seed, layers));
   bool first = o.samples == 0;  // gives the maps, too
-  for (const Look& how : looks_of(o)) {
+  for (const Look& how : looks) {
     std::vector<cv::Mat> said = look(run, picture, how, o.seed, first ? layers : std::vector<explain::Layer>{});
     if (std::exchange(first, false)) seen.maps = maps_of(said);
     said.resize(run.said());
@@ -220,6 +231,7 @@ Highlighter::Highlighter(Model model, HighlightOptions options)
         ": samples are looks with dropout, and this network has none; train one whose head has `dropout: 0.2`");
   check(!options_.spread || options_.looks_again(),
         "a map of uncertainty is how far several looks lie apart: ask for --flips, or for --samples of a model with dropout");
+  if (options_.flips) mirrors_ = mirrors_of(model_);
   if (options_.grad_cam) usual_layer(model_, explain::layers_of(explained(model_), usual_window()));
 }
 
@@ -272,7 +284,7 @@ Highlights Highlighter::operator()(const cv::Mat& values, const std::vector<std:
   std::vector<explain::Layer> layers = this->layers(view.input.windows[0].size());
   const NetworkRun run(model_, options_.precision, layers);
   std::erase_if(layers, [&](const explain::Layer& l) { return !is_in(names, l.name); });
-  const Seen seen = look_often(run, view.input, options_, layers);
+  const Seen seen = look_often(run, view.input, options_, looks_of(mirrors_, options_.samples), layers);
   // What was put around the picture goes again.
   const auto placed = [&](const cv::Mat& map) { return on_picture(map(view.inside()), view.geometry); };
   Highlights out;

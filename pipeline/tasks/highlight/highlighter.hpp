@@ -21,7 +21,7 @@ struct HighlightOptions {
   int window =
       0;  // side of the windows in pixels of the network's input; 0: the whole picture up to 1024 x 1024 pixels, else 768
   double overlap = 0.25;  // of neighbouring windows, of their side
-  // Looks at one picture: mirrored four ways; each of them so often with dropout, other values dropped each time (0: once, nothing dropped). The mean of all
+  // Looks at one picture: mirrored as its training mirrored, up to four ways; each of them so often with dropout, other values dropped each time (0: once, nothing dropped). The mean of all
   // counts, and their spread is the uncertainty.
   bool flips = false;
   int samples = 0;
@@ -54,6 +54,11 @@ struct Highlights {
       maps;  // those that were asked for: taps are means over their channels; none of grad_cam where the class is nowhere
 };
 
+// A way to look at a picture.
+struct Mirror {
+  bool left_right = false, top_bottom = false;
+};
+
 void add_sampling_options(OptionList& options, HighlightOptions& set);
 
 // What the model's head says. Error where it is for another task, and for models that do not see the whole picture (resize: crop).
@@ -62,7 +67,7 @@ const HighlightHead& highlight_head(const Model& model);
 // Several threads may use one.
 class Highlighter {
  public:
-  // Error where the options ask for what the model cannot give: samples without dropout, maps that it has not.
+  // Error where the options ask for what the model cannot give: samples without dropout, flips where its training had none, maps that it has not.
   Highlighter(Model model, HighlightOptions options);
   // values: f32 in 0..1 as unit_range() gives them. Error; NotFinite where the network's answer is not.
   Highlights operator()(const cv::Mat& values) const { return (*this)(values, maps()); }
@@ -81,7 +86,8 @@ class Highlighter {
 
   Model model_;
   HighlightOptions options_;
-  int stride_;  // that windows begin at multiples of
+  int stride_;                       // that windows begin at multiples of
+  std::vector<Mirror> mirrors_{{}};  // that a picture is looked at in
   mutable std::mutex mutex_;
   mutable std::map<std::pair<int, int>, std::vector<explain::Layer>> layers_;  // by the size of windows
 };

@@ -77,7 +77,9 @@ struct Settings {
             "files: segmentations, overlays as secondary captures, measurements as structured reports); overlay, mask and "
             "probability unless said");
     o.flag("--flips", run.flips,
-           "Look at each picture mirrored, too: better, four times slower, and the spread is a map of uncertainty");
+           "Look at each picture mirrored, too, as the model's training did: better, two or four times slower, and the spread is "
+           "a map "
+           "of uncertainty");
     add_sampling_options(o, run);
     o.word("--maps", maps,
            "Maps to look at, with commas between them: gates (all of the network's spatial gates), gradcam (what each class was "
@@ -108,7 +110,8 @@ struct Settings {
   }
   // Those that mean something for pictures one after another.
   void add_stream_options(OptionList& o) {
-    o.flag("--flips", run.flips, "Look at each picture mirrored, too: better, four times slower");
+    o.flag("--flips", run.flips,
+           "Look at each picture mirrored, too, as the model's training did: better, two or four times slower");
     o.number("--threshold", threshold, 0, 1,
              "Probability from which a pixel belongs to a class, of every class (default: the model's own)");
     o.hide_default();

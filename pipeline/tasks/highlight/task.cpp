@@ -19,7 +19,7 @@ Research use only, not for diagnosis.
 
 Example:
   fovea highlight eyes/ --model vessels -o out --report
-  fovea highlight study/ --model chest -o out --flips --maps gates,gradcam,uncertainty --write overlay mask
+  fovea highlight eyes/ --model vessels -o out --flips --maps gates,gradcam,uncertainty --write overlay mask
   fovea highlight study/ --model chest -o out --samples 20          # a model with dropout in its head
   fovea highlight plate.tif --model nuclei -o out --spacing 0.00065
   fovea fit-normal good/ -o normal.safetensors && fovea highlight new/ --model normal.safetensors -o out   # anomalies

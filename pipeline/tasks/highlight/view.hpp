@@ -12,9 +12,10 @@ int stride_of(const Model& model);
 int up_to_multiple(int v, int of);
 
 struct NetworkView {
-  WindowedInput input;  // what `geometry` says, and around it what is mirrored: a margin, and up to a stride; one window where it is small
-  Geometry geometry;    // without what was mirrored
-  int margin = 0;       // the pixel at which that begins
+  WindowedInput
+      input;  // what `geometry` says, and around it what is mirrored: a margin, and up to a stride; one window where it is small
+  Geometry geometry;  // without what was mirrored
+  int margin = 0;     // the pixel at which that begins
 
   // values: f32 in 0..1 as unit_range() gives them. `window`: a side; 0: as HighlightOptions::window says.
   NetworkView(const cv::Mat& values, const Preprocess& p, int stride, int margin, int window, double overlap);

@@ -130,7 +130,9 @@ TEST_CASE("soft_dice_loss") {
            {in_unit_interval({2, 3, 9, 7}, 3), in_unit_interval({2, 3, 9, 7}, 4)},
            {.batch_mixing = true, .bad = {{{{2, 4, 3, 3}, {2, 4, 3, 3}}, "soft_dice_loss: expected 4 class weights, got 3"}}});
   const Var a(in_unit_interval({1, 3, 4, 4}, 5)), b(in_unit_interval({1, 3, 4, 4}, 6));
-  const auto of_class = [&](std::int64_t c) { return soft_dice_loss(slice(a, 1, c, c + 1), slice(b, 1, c, c + 1)).value().item(); };
+  const auto of_class = [&](std::int64_t c) {
+    return soft_dice_loss(slice(a, 1, c, c + 1), slice(b, 1, c, c + 1)).value().item();
+  };
   CHECK(soft_dice_loss(a, b, {.class_weights = weights}).value().item() == Approx((3 * of_class(0) + of_class(2)) / 4));
   CHECK_THROWS_AS(soft_dice_loss(a, b, {.class_weights = Tensor::full({3}, 0)}), Error);
   CHECK_THROWS_AS(soft_dice_loss(a, b, {.class_weights = Tensor::full({3}, -1)}), Error);

@@ -104,3 +104,25 @@ TEST_CASE("highlight: mirrored looks have a spread; maps lie on the picture") {
   CHECK(fails_with([&] { Highlighter(model, {.overlap = 1}); }, "overlap from 0 to 0.9"));
   CHECK(fails_with([&] { Highlighter(model, {.keep = "nothing"})(picture); }, "highlight"));
 }
+
+TEST_CASE("highlight: a picture is mirrored as the network's training mirrored") {
+  const auto trained = [](const std::string& augment) {
+    return Model::from_recipe(
+        "fovea: 1\nmodel: {backbone: {type: unet, widths: [4, 8], features: [Up_conv2]}, head: {type: highlight, "
+        "classes: [a]}}\npreprocess: {channels: 1, resize: none}\ntrain: {task: highlight" +
+            augment + "}\n",
+        3);
+  };
+  const cv::Mat picture = noise({60, 44}, 11);
+  cv::Mat upside_down, mirrored;
+  cv::flip(picture, upside_down, 0), cv::flip(picture, mirrored, 1);
+  const Highlighter one_way(trained(", augment: {flip: 0.5}"), {.flips = true});
+  const cv::Mat seen = one_way(picture).probabilities[0];
+  // Two looks: the mirrored picture has the same two, the one upside down has others.
+  cv::Mat back = one_way(mirrored).probabilities[0], turned = one_way(upside_down).probabilities[0];
+  cv::flip(back, back, 1), cv::flip(turned, turned, 0);
+  CHECK(furthest(back, seen) < 2e-5);
+  CHECK(furthest(turned, seen) > 1e-4);
+  for (const char* never : {"", ", augment: {rotate: 12}"})
+    CHECK(fails_with([&] { Highlighter(trained(never), {.flips = true}); }, "never mirrored"));
+}
