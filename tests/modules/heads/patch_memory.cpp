@@ -188,14 +188,15 @@ TEST_CASE("patch_memory: stored in f16, and refused where the file is damaged") 
     return std::vector<std::uint8_t>(text.begin(), text.end());
   };
   CHECK(refused(replaced("vectors: 40", "vectors: 41"), "head.memory: expected shape 41x20x1x1, got 40x20x1x1"));
-  CHECK(refused(replaced("smooth: 0", "smooth: 9"), "smooth: expected 0 to 8, got 9"));
+  CHECK(refused(replaced("smooth: 0", "smooth: 9"), "smooth: expected a number from 0 to 8, got 9"));
 }
 
 TEST_CASE("patch_memory: what a recipe may say") {
   CHECK(fails_with([] { model_of(", vectors: 0"); }, "vectors"));
   CHECK(fails_with([] { model_of(", spread: 0"); }, "spread"));
   CHECK(fails_with([] { model_of(", classes: [a]"); }, "classes"));
-  const auto& rules = dynamic_cast<const HighlightHead&>(model_of(", threshold: 0.7, least_area: 9").head()).rules();
+  const Model model = model_of(", threshold: 0.7, least_area: 9");
+  const RegionRules& rules = dynamic_cast<const HighlightHead&>(model.head()).rules();
   CHECK(rules.scored);
   CHECK(rules.thresholds == std::vector<double>{0.7});
   CHECK(rules.least_area == std::vector<double>{9});
