@@ -99,8 +99,28 @@ def check(fovea, folder, data, *options):
     assert f"CIDEr-D   {figures['CIDEr_D']:.4f}" in text and f"BLEU-4    {figures['BLEU'][3]:.4f}" in text, text
 
 
+def check_data(fovea, folder):
+    """`fovea data check --captions`."""
+    (folder / "images").mkdir()
+    for name, seed in (("a", 1), ("b", 2)):
+        (folder / "images" / f"{name}.png").write_bytes(program.noisy_png(64, 48, seed))
+    (folder / "captions.txt").write_text("a.png#0\tA dog's bed .\nb.png#0\tTwo cats .\n")
+    (folder / "train.txt").write_text("a.png\n")
+    findings = folder / "findings.json"
+    fovea.said("data", "check", "--captions", folder, "--json", findings)
+    said = json.loads(findings.read_text())
+    assert said["errors"] == 0 and [s["split"] for s in said["splits"]] == ["train", "no split"], said
+    assert said["splits"][0]["mean_length"] == 4, said
+    (folder / "images" / "b.png").unlink()
+    text = fovea.run("data", "check", "--captions", folder, "--json", findings, code=program.QUARANTINED).stdout
+    assert "error: missing file (1)" in text and json.loads(findings.read_text())["kinds"]["missing file"] == 1, text
+    fovea.run("data", "check", "--captions", folder, "--split", "train", code=program.USAGE)
+    fovea.run("data", "check", folder, "--images", folder, code=program.USAGE)
+
+
 def test(fovea):
     with program.scratch("captions") as folder:
+        check_data(fovea, folder)
         for seed in range(6):
             choose = random.Random(seed)
             names = [f"{i} <b>.jpg" for i in range(choose.choice((1, 2, 30)))]
