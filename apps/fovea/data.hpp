@@ -16,6 +16,13 @@ struct BoxSources {
   void add_options(OptionList& options);  // all but the sources
 };
 
+struct CaptionsSources {
+  bool wanted = false;
+  std::string images;
+};
+// Of each source of captions; prints what is wrong, and gives the exit code.
+int check_captions(const std::vector<std::string>& sources, const CaptionsSources& from, const std::string& json);
+
 // Each split of each source; without splits the usual ones that a source names, else all of it. A part is called as its split,
 // with several sources as source and split. `same_classes`: labels of all parts count all classes; without it only those of
 // Pascal VOC do, whose files say no classes themselves. UsageError where --one-based does not fit.

@@ -37,7 +37,7 @@ bool is_missing(const fs::path& file) {
 
 // What one picture has to say, gathered on any thread.
 struct Looked {
-  std::vector<BoxFinding> findings;
+  std::vector<Finding> findings;
   std::optional<PictureSketch> sketch;
   std::exception_ptr failure;
 };
@@ -210,17 +210,12 @@ class Checker {
   void find_near(const BoxPart& part) {
     const auto& sketches = sketches_.back();
     for (std::size_t before = 0; before + 1 < sketches_.size(); ++before) {
-      std::vector<std::optional<NearDuplicate>> found(sketches.size());
-      parallel_blocks(std::ssize(found), [&](std::int64_t i) {
-        found[static_cast<std::size_t>(i)] = near_duplicate(sketches[static_cast<std::size_t>(i)], sketches_[before]);
-      });
+      const auto found = near_duplicates(sketches, sketches_[before]);
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (!found[i]) continue;
         const fs::path &file = files_.back()[i], &other = files_[before][found[i]->index];
         if (identity(file) == identity(other)) continue;
-        add(Severity::warning, "near duplicate", part, file,
-            fmt::format("shows {:.0f} % of {} in '{}', correlation {:.3f}", 100 * found[i]->shared, other.string(),
-                        parts_[before].name, found[i]->correlation));
+        add(Severity::warning, "near duplicate", part, file, near_duplicate_text(*found[i], other, parts_[before].name));
       }
     }
   }
@@ -234,11 +229,6 @@ class Checker {
 };
 
 }  // namespace
-
-std::size_t BoxCheck::count(Severity severity) const {
-  return static_cast<std::size_t>(
-      std::count_if(findings.begin(), findings.end(), [&](const BoxFinding& f) { return f.severity == severity; }));
-}
 
 BoxCheck check_boxes(const std::vector<BoxPart>& parts) { return Checker(parts).run(); }
 

@@ -2,26 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "datasets/boxes/annotations.hpp"
+#include "datasets/finding.hpp"
 
 namespace fovea {
-
-enum class Severity : std::uint8_t { warning, error };
-
-struct BoxFinding {
-  Severity severity = Severity::error;
-  // Errors: "unreadable file", "missing file", "unreadable annotation", "degenerate box", "box outside", "unknown class",
-  // "other size", "listed twice". Warnings: "skipped file", "box over the edge", "duplicate box", "class without objects",
-  // "other classes", "near duplicate".
-  std::string kind;
-  std::string part;
-  std::filesystem::path file;  // empty where it is about all of them
-  std::string text;
-};
 
 struct BoxCheck {
   struct Part {
@@ -31,9 +18,12 @@ struct BoxCheck {
   };
   std::vector<std::string> classes;  // of all parts
   std::vector<Part> parts;
-  std::vector<BoxFinding> findings;  // by part, then in the order of the data
+  // By part, then in the order of the data. Errors: "unreadable file", "missing file", "unreadable annotation", "degenerate box",
+  // "box outside", "unknown class", "other size", "listed twice". Warnings: "skipped file", "box over the edge", "duplicate box",
+  // "class without objects", "other classes", "near duplicate".
+  std::vector<Finding> findings;
 
-  std::size_t count(Severity severity) const;
+  std::size_t count(Severity severity) const { return count_of(findings, severity); }
 };
 
 // Every picture is decoded once, on all threads of the caller's width. A box is over the edge where it reaches further than

@@ -1,11 +1,14 @@
 #include "datasets/boxes/near_duplicates.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
 #include "modules/core/error.hpp"
+#include "modules/core/threads.hpp"
 
 namespace fovea {
 namespace {
@@ -122,6 +125,20 @@ std::optional<NearDuplicate> near_duplicate(const PictureSketch& picture, const 
   for (std::size_t i = 0; i < tried; ++i)
     if (const auto found = confirm(picture, others[candidates[i].index], candidates[i])) return found;
   return std::nullopt;
+}
+
+std::vector<std::optional<NearDuplicate>> near_duplicates(const std::vector<PictureSketch>& pictures,
+                                                          const std::vector<PictureSketch>& others) {
+  std::vector<std::optional<NearDuplicate>> found(pictures.size());
+  parallel_blocks(std::ssize(found), [&](std::int64_t i) {
+    found[static_cast<std::size_t>(i)] = near_duplicate(pictures[static_cast<std::size_t>(i)], others);
+  });
+  return found;
+}
+
+std::string near_duplicate_text(const NearDuplicate& found, const std::filesystem::path& other, const std::string& part) {
+  return fmt::format("shows {:.0f} % of {} in '{}', correlation {:.3f}", 100 * found.shared, other.string(), part,
+                     found.correlation);
 }
 
 }  // namespace fovea

@@ -9,8 +9,10 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <opencv2/core.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace fovea {
@@ -43,5 +45,10 @@ struct NearDuplicate {
 
 // The one of `others` that the picture nearly equals, if there is one; of several the most alike by hash.
 std::optional<NearDuplicate> near_duplicate(const PictureSketch& picture, const std::vector<PictureSketch>& others);
+// Likewise for each of several pictures, on all threads of the caller's width.
+std::vector<std::optional<NearDuplicate>> near_duplicates(const std::vector<PictureSketch>& pictures,
+                                                          const std::vector<PictureSketch>& others);
+// For people: what a picture has in common with `other`, which is in `part`.
+std::string near_duplicate_text(const NearDuplicate& found, const std::filesystem::path& other, const std::string& part);
 
 }  // namespace fovea

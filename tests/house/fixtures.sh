@@ -74,10 +74,12 @@ clean_tree
 echo 'const char* name() { return "one"; }' >"$tree/pipeline/tasks/one/task.cpp"
 echo 'HeadInfo info{"one"};  // "two" is another' >"$tree/modules/heads/one.cpp"
 echo '// "one", for example' >"$tree/apps/main.cpp"
-expect pass tasks.sh "a task that names itself, a head that says its task, a comment"
+echo 'read(json.at("one"));' >"$tree/datasets/coco.cpp"
+expect pass tasks.sh "a task that names itself, a head that says its task, a key of a file, a comment"
 name_task apps/main.cpp 'if (task == "one") run();'
 name_task pipeline/frame.cpp 'void f(OneStage& s);'
 name_task pipeline/tasks/two/task.cpp '#include "pipeline/tasks/one/stages.hpp"'
 name_task datasets/image.cpp 'auto o = one_operation();'
+name_task apps/main.cpp 'run(tasks.at("one"));'
 
 exit "$failed"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fails where something outside a task's own folder names the task: by a quoted name, by its classes or by its files. A head says which task
-# its outputs are for, a zoo and recipes are data: they may. Tests and examples may, too.
+# its outputs are for, a zoo and recipes are data: they may. Tests and examples may, too. A key of a file that datasets/ reads may be called
+# as a task is: `.at("caption")`.
 # usage: tasks.sh SOURCE_FOLDER
 set -euo pipefail
 cd "$1"
@@ -21,7 +22,7 @@ find modules datasets pipeline apps -type f \( -name '*.cpp' -o -name '*.hpp' -o
 bad=0
 for task in "${tasks[@]}"; do
   camel=${task^}
-  if found=$(grep -vE "^pipeline/tasks/$task/" "$lines" |
+  if found=$(grep -vE "^(pipeline/tasks/$task/|datasets/[^:]*:[0-9]+:.*\.(at|has)\(\"$task\"\))" "$lines" |
                grep -E "^[^:]*:[0-9]+:.*(\"$task\"|pipeline/tasks/$task/|\b$camel([A-Z][A-Za-z]*)?\b|\b${task}_(task|operation|training|evaluator)\b)"); then
     echo "named outside pipeline/tasks/$task/:"
     echo "$found" | sed 's/^/  /'

@@ -1,4 +1,6 @@
 // Terms of models: what recipes and files say, what is inherited, what a policy refuses, and texts that are no licence at all.
+#include <set>
+
 #include "modules/license.hpp"
 
 #include "modules/io/safetensors.hpp"
@@ -162,12 +164,13 @@ TEST_CASE("license: a text of a megabyte counts as unknown, whatever it says") {
 }
 
 TEST_CASE("license: every shipped model says its terms") {
+  const std::set<std::string> open{"cells", "chest", "nuclei"};  // the others learned from pictures that are for research only
   for (const std::string& name : Model::zoo()) {
     INFO(name);
     const License license = license_of(Model::load(name));
     CHECK(refusal({license.weights, "MIT"}, LicensePolicy::open).empty());
     CHECK(!license.data.empty());
-    CHECK(refusal(license, LicensePolicy::open).empty() == (name == "cells"));
+    CHECK(refusal(license, LicensePolicy::open).empty() == (open.count(name) == 1));
   }
 }
 

@@ -50,13 +50,12 @@ BoxPart part(const std::string& name, std::vector<AnnotatedImage> images, std::v
 
 std::multiset<std::string> kinds(const BoxCheck& check) {
   std::multiset<std::string> all;
-  for (const BoxFinding& f : check.findings) all.insert(f.kind);
+  for (const Finding& f : check.findings) all.insert(f.kind);
   return all;
 }
 
-const BoxFinding& the(const BoxCheck& check, const std::string& kind) {
-  const auto found =
-      std::find_if(check.findings.begin(), check.findings.end(), [&](const BoxFinding& f) { return f.kind == kind; });
+const Finding& the(const BoxCheck& check, const std::string& kind) {
+  const auto found = std::find_if(check.findings.begin(), check.findings.end(), [&](const Finding& f) { return f.kind == kind; });
   REQUIRE(found != check.findings.end());
   return *found;
 }
@@ -205,7 +204,7 @@ TEST_CASE("check: blood cells, three pictures of which are in both parts") {
   CHECK(kinds(check) ==
         std::multiset<std::string>{"degenerate box", "degenerate box", "near duplicate", "near duplicate", "near duplicate"});
   std::set<std::pair<std::string, bool>> pairs;
-  for (const BoxFinding& f : check.findings)
+  for (const Finding& f : check.findings)
     for (const auto& [val, train] : {std::pair("00230", "00257"), std::pair("00277", "00204"), std::pair("00037", "00038")})
       if (f.file.string().find(val) != std::string::npos) pairs.emplace(val, f.text.find(train) != std::string::npos);
   CHECK(pairs == std::set<std::pair<std::string, bool>>{{"00037", true}, {"00230", true}, {"00277", true}});
