@@ -1,7 +1,7 @@
 // Terms of models: what recipes and files say, what is inherited, what a policy refuses, and texts that are no licence at all.
-#include <set>
-
 #include "modules/license.hpp"
+
+#include <set>
 
 #include "modules/io/safetensors.hpp"
 #include "modules/io/yaml.hpp"
