@@ -1,4 +1,5 @@
 // Maps of a run: what classes were recognised by, where the network's gates looked, how unsure it is.
+#include <numeric>
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/image.hpp"
@@ -26,6 +27,16 @@ Model gated_model(const std::string& more = "resize: none") {
           more + "}\n",
       3);
   scatter(m, 5);
+  // Untrained it may say the same everywhere: each class on about half of a noisy picture.
+  Tensor noisy = Tensor::empty({1, 1, 40, 48}, DType::f32);
+  Random(7).fill_uniform(noisy, -2, 2);
+  const std::vector<double> bias = m.params()->values().at("head.conv.bias").values(), logits = m.run(noisy).values();
+  std::vector<float> middle;
+  for (std::size_t c = 0; c < 2; ++c) {
+    const auto first = logits.begin() + static_cast<std::ptrdiff_t>(c * logits.size() / 2);
+    middle.push_back(static_cast<float>(bias[c] - std::accumulate(first, first + 40 * 48, 0.0) / (40 * 48)));
+  }
+  m.params()->load({{"head.conv.bias", Tensor::from(middle, {2})}}, false);
   return m;
 }
 
@@ -46,6 +57,7 @@ TEST_CASE("highlight: the map of a class is what an explanation of it says, on t
     image.pixels.convertTo(values, CV_32F, 1 / 255.0);
     const Highlights found = Highlighter(model, {.grad_cam = true, .thresholds = {0.5, 0.5}})(values);
     REQUIRE(found.maps.size() == 2);
+    int speak_for = 0;
     for (const std::string name : {"a", "b"}) {
       INFO(name);
       ExplainOptions options;
@@ -57,11 +69,12 @@ TEST_CASE("highlight: the map of a class is what an explanation of it says, on t
       CHECK(explained.maps.front().name.find("logits") == std::string::npos);
       double most = 0;
       cv::minMaxLoc(heat, nullptr, &most);
-      REQUIRE(most > 0);
+      speak_for += most > 0;  // where every channel speaks against a class, its map is empty
       // OpenCV lays a map on a resized picture in steps of 1/32 pixel: half a step off in each direction, of at most the whole range.
       const bool resized = std::string(preprocess) != "resize: none";
-      CHECK(cv::norm(map, heat, cv::NORM_INF) < most * (resized ? 1.0 / 32 : 1e-4));
+      CHECK(cv::norm(map, heat, cv::NORM_INF) <= most * (resized ? 1.0 / 32 : 1e-4));
     }
+    CHECK(speak_for > 0);
   }
 }
 
@@ -131,7 +144,7 @@ TEST_CASE("highlight: maps as files", "[pipeline]") {
   CHECK(on[2] > on[0]);
   CHECK(off[0] > off[2]);
 
-  REQUIRE(run(gated_model(), "gates,uncertainty,backbone.{Conv1,Conv2}*", "all") == 2);
+  REQUIRE(run(gated_model(), "gates,uncertainty,backbone.{Att2,Att3}.*", "all") == 2);
   int maps = 0;
   for (const auto& entry : fs::directory_iterator(folder / "all")) maps += entry.path().extension() == ".npy";
   CHECK(maps >= 2);
