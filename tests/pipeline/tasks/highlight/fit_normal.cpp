@@ -29,16 +29,19 @@ cv::Mat texture(std::uint64_t seed, int width = 128, int height = 96, int type =
   return m;
 }
 
-const cv::Rect kPatch(72, 32, 24, 24);
+// Large beside what a feature of the backbone sees, some 100 pixels.
+const cv::Size kLarge(384, 288);
+const cv::Rect kPatch(200, 120, 24, 24);
 
 cv::Mat with_patch(cv::Mat m) {
   m(kPatch).setTo(cv::Scalar::all(250));
   return m;
 }
 
-void write_textures(const fs::path& folder, int count, std::uint64_t seed = 1) {
+void write_textures(const fs::path& folder, int count, std::uint64_t seed = 1, cv::Size size = {128, 96}) {
   for (int i = 0; i < count; ++i)
-    write_png(folder / ("t" + std::to_string(i) + ".png"), texture(seed + static_cast<std::uint64_t>(i)));
+    write_png(folder / ("t" + std::to_string(i) + ".png"),
+              texture(seed + static_cast<std::uint64_t>(i), size.width, size.height));
 }
 
 // A backbone that takes no time: random weights see textures, too.
@@ -96,16 +99,16 @@ std::vector<std::uint8_t> bytes_of(const fs::path& file) { return read_file(file
 
 TEST_CASE("fit-normal: a patch in a texture is found where it lies", "[pipeline]") {
   const Folder folder;
-  write_textures(folder / "good", 12);
-  write_textures(folder / "judge/normal", 6, 100);
+  write_textures(folder / "good", 8, 1, kLarge);
+  write_textures(folder / "judge/normal", 6, 100, kLarge);
   for (int i = 0; i < 5; ++i)
     write_png(folder / ("judge/scratch/s" + std::to_string(i) + ".png"),
-              with_patch(texture(200 + static_cast<std::uint64_t>(i))));
+              with_patch(texture(200 + static_cast<std::uint64_t>(i), kLarge.width, kLarge.height)));
   const fs::path file = folder / "m.safetensors";
   const Fitted fitted = fit({(folder / "good").string()}, file, {{"vectors", "400"}});
   REQUIRE(fitted.finished);
-  CHECK(fitted.told.at("pictures") == 12);
-  CHECK(fitted.told.at("patches") == 12 * (128 / 8) * (96 / 8));
+  CHECK(fitted.told.at("pictures") == 8);
+  CHECK(fitted.told.at("patches") == 8 * (384 / 8) * (288 / 8));
   CHECK(fitted.told.at("vectors") == 400);
   const Model model = Model::load(file.string());
   REQUIRE(model.classes() == std::vector<std::string>{"anomaly"});
@@ -114,10 +117,10 @@ TEST_CASE("fit-normal: a patch in a texture is found where it lies", "[pipeline]
   const JsonValue total = bad.at("classes").items().at(0);
   CHECK(total.at("score").number() >= 0.5);
   REQUIRE(total.at("regions").number() >= 1);
-  // Its features reach a few cells beyond it.
+  // Features see it from some 50 pixels away.
   const auto box = bad.at("pictures").items().at(0).at("classes").items().at(0).at("regions").items().at(0).at("box").items();
   const cv::Rect found(box[0].whole<int>(), box[1].whole<int>(), box[2].whole<int>(), box[3].whole<int>());
-  const cv::Rect around(kPatch.x - 32, kPatch.y - 32, kPatch.width + 64, kPatch.height + 64);
+  const cv::Rect around(kPatch.x - 64, kPatch.y - 64, kPatch.width + 128, kPatch.height + 128);
   CHECK((found & around) == found);
   CHECK((found & kPatch).area() >= kPatch.area() / 2);
   std::ifstream scores(folder / "out/scores.csv");
@@ -140,10 +143,10 @@ TEST_CASE("fit-normal: a patch in a texture is found where it lies", "[pipeline]
 
 TEST_CASE("fit-normal: pixels are measured where there are masks", "[pipeline]") {
   const Folder folder;
-  write_textures(folder / "good", 8);
-  cv::Mat mask = cv::Mat::zeros(96, 128, CV_8U);
+  write_textures(folder / "good", 8, 1, kLarge);
+  cv::Mat mask = cv::Mat::zeros(kLarge, CV_8U);
   mask(kPatch).setTo(255);
-  write_png(folder / "judge/images/a.png", with_patch(texture(300)));
+  write_png(folder / "judge/images/a.png", with_patch(texture(300, kLarge.width, kLarge.height)));
   write_png(folder / "judge/masks/anomaly/a.png", mask);
   REQUIRE(fit({(folder / "good").string()}, folder / "m.safetensors", {{"vectors", "300"}}).finished);
   const Model model = Model::load((folder / "m.safetensors").string());
