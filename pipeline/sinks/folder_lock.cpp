@@ -51,8 +51,10 @@ FolderLock::~FolderLock() { ::close(fd_); }
 int remove_stale_temporaries(const fs::path& folder) {
   int removed = 0;
   std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+  for (fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied, error), end;
+       !error && at != end; at.increment(error)) {
     std::error_code ignored;
+    if (at.depth() > 0) at.disable_recursion_pending();  // deeper ones are other outputs' own
     if (is_temporary(at->path().filename().string()) && at->is_regular_file(ignored) && fs::remove(at->path(), ignored))
       ++removed;
   }

@@ -28,7 +28,8 @@ class FolderLock {
   int fd_;
 };
 
-// Removes the temporary files that a killed run left in a folder (write_file_atomically's names, and nothing else).
+// Removes the temporary files that a killed run left in a folder, and in the folders in it, such as one output's overlays
+// (write_file_atomically's names, and nothing else).
 // Gives how many. Only for who holds the lock.
 int remove_stale_temporaries(const std::filesystem::path& folder);
 

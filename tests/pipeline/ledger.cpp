@@ -184,7 +184,13 @@ TEST_CASE("only our own temporary files are removed", "[pipeline]") {
   for (const char* name : {".fovea-123-4.tmp", ".fovea-1-0.tmp", ".fovea-notes.tmp", "fovea-1-1.tmp", ".fovea-.tmp", "a.tmp"})
     std::ofstream(dir / name) << "x";
   fs::create_directory(dir / ".fovea-9-9.tmp");
-  CHECK(remove_stale_temporaries(dir.path()) == 2);
-  CHECK(dir.entries() == 5);
+  // What one output has several files in, and somebody else's folders in there.
+  fs::create_directories(dir / "a.overlays/deep");
+  for (const char* name : {"a.overlays/.fovea-7-7.tmp", "a.overlays/0001.png", "a.overlays/deep/.fovea-8-8.tmp"})
+    std::ofstream(dir / name) << "x";
+  CHECK(remove_stale_temporaries(dir.path()) == 3);
+  CHECK(dir.entries() == 6);
+  CHECK_FALSE(fs::exists(dir / "a.overlays/.fovea-7-7.tmp"));
+  CHECK(fs::exists(dir / "a.overlays/deep/.fovea-8-8.tmp"));
   CHECK(remove_stale_temporaries(dir / "missing") == 0);
 }
