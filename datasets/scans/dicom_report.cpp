@@ -111,7 +111,7 @@ class Report {
   }
   void put_image(Relation relation, const DSRCodedEntryValue& concept_name, const DSRImageReferenceValue& image) {
     enter(relation, DSRTypes::VT_Image, concept_name);
-    must(tree().getCurrentContentItem().setImageReference(image), "a reference of the report");
+    must(tree().getCurrentContentItem().setImageReference(image, OFFalse), "a reference of the report");
     leave();
   }
 
@@ -168,7 +168,8 @@ class Report {
   DSRImageReferenceValue image(const SourceFrame& source) {
     DcmDataset& data = *headers_.at(source.header);
     const std::string sop_class = text_of(data, DCM_SOPClassUID);
-    DSRImageReferenceValue reference(sop_class.c_str(), text_of(data, DCM_SOPInstanceUID).c_str());
+    // Unchecked: dcmtk does not count doses of radiotherapy among the images.
+    DSRImageReferenceValue reference(sop_class.c_str(), text_of(data, DCM_SOPInstanceUID).c_str(), OFFalse);
     if (dicom::is_multi_frame(sop_class)) reference.getFrameList().addItem(source.frame + 1);
     return reference;
   }

@@ -209,7 +209,8 @@ std::vector<std::string> SaveHighlights::showing_pixels(const HighlightAnswer& a
   std::vector<std::string> outputs;
   if (options_.overlay) outputs.emplace_back("overlay");
   if (options_.capture) outputs.emplace_back("sc");
-  if (!answer.pictures[0].maps.empty()) outputs.emplace_back("maps over the picture");
+  if (std::any_of(answer.pictures.begin(), answer.pictures.end(), [](const FoundPicture& p) { return !p.maps.empty(); }))
+    outputs.emplace_back("maps over the picture");
   return outputs;
 }
 

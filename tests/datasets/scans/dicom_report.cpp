@@ -98,6 +98,20 @@ TEST_CASE("scans: report: of one picture to its frame, without a segmentation to
   CHECK_FALSE(plain.says("1.2.8"));
 }
 
+TEST_CASE("scans: report: of doses of radiotherapy, too", "[scans]") {
+  const Folder folder;
+  DicomFile file(4, 6, counting(24));
+  file.put(DCM_Modality, "RTDOSE").put(DCM_SOPClassUID, UID_RTDoseStorage).put(DCM_SOPInstanceUID, "1.2.3.4.1");
+  file.put(DCM_StudyInstanceUID, "1.2.3").put(DCM_SeriesInstanceUID, "1.2.3.4").save(folder / "d.dcm");
+  const std::string header = read_header(folder / "d.dcm");
+  write_measurement_report(folder / "r.dcm", {{header, 0, {}}, {header, 1, {}}}, {{"v", kVessel, {kVolume}, {1}}}, options());
+  DcmFileFormat content;
+  REQUIRE(content.loadFile((folder / "r.dcm").c_str()).good());
+  OFString frame;
+  REQUIRE(content.getDataset()->findAndGetOFString(DCM_ReferencedFrameNumber, frame, 0, OFTrue).good());
+  CHECK(frame == "2");
+}
+
 TEST_CASE("scans: report: with a seed it has the same identifiers each time", "[scans]") {
   const Folder folder;
   const auto sources = make_sources(folder, 1);

@@ -35,7 +35,8 @@ Sources make_sources(const Folder& folder, int count, bool placed, bool spaced =
         .put(DCM_PatientName, "Some^Body")
         .put(DCM_PatientID, "P1")
         .put(DCM_StudyDate, "1997.04.24")
-        .put(DCM_StudyTime, "14:04:38");
+        .put(DCM_StudyTime, "14:04:38")
+        .put(DCM_Laterality, "");
     if (spaced) file.put(DCM_PixelSpacing, "0.75\\0.625").put(DCM_SliceThickness, "2.5");
     if (placed) file.put(DCM_FrameOfReferenceUID, "1.2.9").place(-20.1234567 - 1.5 * i, 30.7654321 + 2.0 * i, 100.5, kOblique);
     s.files.push_back(folder / ("s" + std::to_string(i) + ".dcm"));
@@ -98,6 +99,7 @@ TEST_CASE("scans: segmentation: geometry, pixels, sources and study come back", 
   CHECK(text(data, DCM_StudyTime) == "140438");
   CHECK(text(data, DCM_SeriesInstanceUID) != "1.2.3.4");
   CHECK(text(data, DCM_SegmentationType) == "BINARY");
+  CHECK_FALSE(data.tagExists(DCM_Laterality));  // an empty one is an error in objects without paired parts
   DcmItem *segment = nullptr, *item = nullptr, *frame = nullptr, *derivation = nullptr, *source = nullptr;
   REQUIRE(data.findAndGetSequenceItem(DCM_SegmentSequence, segment, 0).good());
   REQUIRE(segment->findAndGetSequenceItem(DCM_SegmentedPropertyTypeCodeSequence, item).good());
