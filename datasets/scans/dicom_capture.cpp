@@ -1,6 +1,8 @@
 #include "datasets/scans/dicom_capture.hpp"
 
+#include <algorithm>
 #include <opencv2/imgproc.hpp>
+#include <string_view>
 
 #include "datasets/scans/burned_in.hpp"
 #include "datasets/scans/dicom_frames.hpp"
@@ -15,6 +17,15 @@ namespace {
 using dicom::must;
 using dicom::text_of;
 
+// Body parts of PS3.16, Annex L, that have no other side.
+constexpr std::string_view kUnpaired[] = {
+    "ABDOMEN", "ABDOMENPELVIS", "AORTA",     "BACK",     "BLADDER",        "BRAIN",       "CEREBELLUM",  "CSPINE",   "CHEST",
+    "COCCYX",  "COLON",         "ESOPHAGUS", "FACE",     "CORONARYARTERY", "GALLBLADDER", "HEAD",        "HEADNECK", "HEART",
+    "ILEUM",   "JAW",           "LARYNX",    "LIVER",    "LSPINE",         "MAXILLA",     "MEDIASTINUM", "MOUTH",    "NECK",
+    "NOSE",    "PANCREAS",      "PELVIS",    "PENIS",    "PHARYNX",        "PROSTATE",    "RECTUM",      "SSPINE",   "SCALP",
+    "SKULL",   "SPINE",         "SPLEEN",    "STERNUM",  "STOMACH",        "THYROID",     "TONGUE",      "TRACHEA",  "TSPINE",
+    "UTERUS",  "VAGINA",        "VULVA",     "WHOLEBODY"};
+
 class Capture {
  public:
   Capture(const std::string& header) : source_(dicom::parse_header(header)) {
@@ -22,8 +33,8 @@ class Capture {
           "DICOM: nothing can refer to a source without unique identifiers");
     dicom::copy_subject(*source_, data());
     dicom::copy_body_part(*source_, data());
-    for (const DcmTagKey& tag : {DCM_Laterality, DCM_PatientOrientation})
-      if (!data().tagExists(tag)) must(data().insertEmptyElement(tag), "an empty attribute");
+    put_laterality();
+    must(data().insertEmptyElement(DCM_PatientOrientation), "an empty attribute");
   }
 
   void put(const DcmTagKey& tag, const std::string& value) {
@@ -57,6 +68,13 @@ class Capture {
   void put_dates() {
     dicom::put_times(*source_, data(), dicom::ContentTime::may_be_empty, {DCM_DateOfSecondaryCapture},
                      {DCM_TimeOfSecondaryCapture});
+  }
+
+  // It must be there, if empty, unless the part of the body is known to be no one of a pair: then it must not.
+  void put_laterality() {
+    const std::string part = text_of(*source_, DCM_BodyPartExamined);
+    if (std::find(std::begin(kUnpaired), std::end(kUnpaired), part) == std::end(kUnpaired))
+      put(DCM_Laterality, text_of(*source_, DCM_Laterality));
   }
 
   void put_burned_in() {

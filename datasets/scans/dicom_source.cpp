@@ -106,9 +106,8 @@ void copy_subject(DcmItem& source, DcmItem& object) {
 }
 
 void copy_body_part(DcmItem& source, DcmItem& object) {
-  for (const DcmTagKey& tag : {DCM_BodyPartExamined, DCM_Laterality})
-    if (const std::string said = text_of(source, tag); !said.empty())
-      must(object.putAndInsertString(tag, said.c_str()), "the body part");
+  if (const std::string said = text_of(source, DCM_BodyPartExamined); !said.empty())
+    must(object.putAndInsertString(DCM_BodyPartExamined, said.c_str()), "the body part");
 }
 
 void put_times(DcmItem& source, DcmItem& object, ContentTime content, const std::vector<DcmTagKey>& dates,

@@ -21,7 +21,7 @@ std::string new_uid(const std::string& seed = {}, const char* purpose = "");
 
 // Patient and General Study modules, as another object of the same study has them; what must be there is empty where the source lacks it.
 void copy_subject(DcmItem& source, DcmItem& object);
-// What of it an image shows.
+// What of it an image shows. On which side is not for objects of several frames.
 void copy_body_part(DcmItem& source, DcmItem& object);
 
 inline constexpr const char* kTimesRemoved = "REMOVED";  // of Longitudinal Temporal Information Modified
