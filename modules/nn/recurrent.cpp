@@ -130,18 +130,22 @@ Var through_layers(const RecurrentOptions& o, Var x, const Direction& direction)
 
 }  // namespace
 
-LstmCell::LstmCell(const Scope& s, std::int64_t in, std::int64_t hidden, bool bias, const std::string& suffix)
-    : weight_ih(parameter(s, "weight_ih" + suffix, {4 * hidden, in}, hidden)),
-      weight_hh(parameter(s, "weight_hh" + suffix, {4 * hidden, hidden}, hidden)),
-      bias_ih(bias ? parameter(s, "bias_ih" + suffix, {4 * hidden}, hidden) : Var()),
-      bias_hh(bias ? parameter(s, "bias_hh" + suffix, {4 * hidden}, hidden) : Var()),
+RecurrentCell::RecurrentCell(const Scope& s, std::int64_t gates, std::int64_t in, std::int64_t hidden, bool bias,
+                             const std::string& suffix)
+    : weight_ih(parameter(s, "weight_ih" + suffix, {gates * hidden, in}, hidden)),
+      weight_hh(parameter(s, "weight_hh" + suffix, {gates * hidden, hidden}, hidden)),
+      bias_ih(bias ? parameter(s, "bias_ih" + suffix, {gates * hidden}, hidden) : Var()),
+      bias_hh(bias ? parameter(s, "bias_hh" + suffix, {gates * hidden}, hidden) : Var()),
       path_(s.path()),
       hidden_(hidden) {}
 
-Var LstmCell::projected(const Var& x) const {
+Var RecurrentCell::projected(const Var& x) const {
   PathScope where(path_);
   return linear(x, weight_ih, bias_ih);
 }
+
+LstmCell::LstmCell(const Scope& s, std::int64_t in, std::int64_t hidden, bool bias, const std::string& suffix)
+    : RecurrentCell(s, 4, in, hidden, bias, suffix) {}
 
 LstmState LstmCell::step(const Var& projected, const LstmState& state) const {
   PathScope where(path_);
@@ -155,17 +159,7 @@ LstmState LstmCell::start(std::int64_t batch) const {
 }
 
 GruCell::GruCell(const Scope& s, std::int64_t in, std::int64_t hidden, bool bias, const std::string& suffix)
-    : weight_ih(parameter(s, "weight_ih" + suffix, {3 * hidden, in}, hidden)),
-      weight_hh(parameter(s, "weight_hh" + suffix, {3 * hidden, hidden}, hidden)),
-      bias_ih(bias ? parameter(s, "bias_ih" + suffix, {3 * hidden}, hidden) : Var()),
-      bias_hh(bias ? parameter(s, "bias_hh" + suffix, {3 * hidden}, hidden) : Var()),
-      path_(s.path()),
-      hidden_(hidden) {}
-
-Var GruCell::projected(const Var& x) const {
-  PathScope where(path_);
-  return linear(x, weight_ih, bias_ih);
-}
+    : RecurrentCell(s, 3, in, hidden, bias, suffix) {}
 
 Var GruCell::step(const Var& projected, const Var& h) const {
   PathScope where(path_);

@@ -13,39 +13,38 @@ struct LstmState {
   Var h, c;  // N x hidden
 };
 
-// Hochreiter & Schmidhuber 1997, gates i, f, g, o: c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c).
-// Parameters weight_ih (4H x I), weight_hh (4H x H), bias_ih, bias_hh (4H).
-class LstmCell {
+// What cells have in common: parameters weight_ih (G H x I), weight_hh (G H x H), bias_ih, bias_hh (G H) of G gates.
+class RecurrentCell {
  public:
-  // `suffix` follows the parameters' names, as in "_l0_reverse".
-  LstmCell(const Scope& scope, std::int64_t in, std::int64_t hidden, bool bias = true, const std::string& suffix = "");
-  LstmState operator()(const Var& x, const LstmState& state) const { return step(projected(x), state); }
-  Var projected(const Var& x) const;  // what x (... x I) adds to the gates: ... x 4H, for many steps at once
-  LstmState step(const Var& projected, const LstmState& state) const;
-  LstmState start(std::int64_t batch) const;  // zeros
+  Var projected(const Var& x) const;  // what x (... x I) adds to the gates: ... x G H, for many steps at once
 
   Var weight_ih, weight_hh, bias_ih, bias_hh;
 
- private:
+ protected:
+  // `suffix` follows the parameters' names, as in "_l0_reverse".
+  RecurrentCell(const Scope& scope, std::int64_t gates, std::int64_t in, std::int64_t hidden, bool bias,
+                const std::string& suffix);
+
   std::string path_;
   std::int64_t hidden_;
 };
 
+// Hochreiter & Schmidhuber 1997, gates i, f, g, o: c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c).
+class LstmCell : public RecurrentCell {
+ public:
+  LstmCell(const Scope& scope, std::int64_t in, std::int64_t hidden, bool bias = true, const std::string& suffix = "");
+  LstmState operator()(const Var& x, const LstmState& state) const { return step(projected(x), state); }
+  LstmState step(const Var& projected, const LstmState& state) const;
+  LstmState start(std::int64_t batch) const;  // zeros
+};
+
 // Cho et al. 2014, arXiv:1406.1078, gates r, z, n: n = tanh(W x + b + r (U h + d)), h = (1 - z) n + z h.
-// Parameters as LstmCell's with 3H rows.
-class GruCell {
+class GruCell : public RecurrentCell {
  public:
   GruCell(const Scope& scope, std::int64_t in, std::int64_t hidden, bool bias = true, const std::string& suffix = "");
   Var operator()(const Var& x, const Var& h) const { return step(projected(x), h); }
-  Var projected(const Var& x) const;
   Var step(const Var& projected, const Var& h) const;
   Var start(std::int64_t batch) const;
-
-  Var weight_ih, weight_hh, bias_ih, bias_hh;
-
- private:
-  std::string path_;
-  std::int64_t hidden_;
 };
 
 struct RecurrentOptions {

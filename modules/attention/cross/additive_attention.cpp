@@ -30,8 +30,7 @@ class AdditiveAttention final : public VectorAttention {
 FOVEA_SEQUENCES(additive_attention, "a small network scores the rows of a matrix against a vector",
                 "Bahdanau et al. 2014, arXiv:1409.0473") {
   const bool normalize = normalize_option(args);
-  const int rows = args.get("matrix_channels", static_cast<int>(channels), "width of the matrix's rows");
-  check(rows > 0, "additive_attention: expected matrix_channels >= 1, got ", rows);
+  const int rows = matrix_channels_option(args, channels, "additive_attention");
   return std::make_unique<AdditiveAttention>(scope, normalize, channels, rows);
 }
 

@@ -30,8 +30,7 @@ class BilinearAttention final : public VectorAttention {
 FOVEA_SEQUENCES(bilinear_attention, "a matrix scores the rows of a matrix against a vector",
                 "Luong et al. 2015, arXiv:1508.04025") {
   const bool normalize = normalize_option(args);
-  const int rows = args.get("matrix_channels", static_cast<int>(channels), "width of the matrix's rows");
-  check(rows > 0, "bilinear_attention: expected matrix_channels >= 1, got ", rows);
+  const int rows = matrix_channels_option(args, channels, "bilinear_attention");
   const Pointwise f = activation(args.get("activation", "none", "of the scores"), "bilinear_attention");
   return std::make_unique<BilinearAttention>(scope, normalize, channels, rows, f);
 }

@@ -25,8 +25,7 @@ class CombinationAttention final : public VectorAttention {
 FOVEA_SEQUENCES(combination_attention, "weights over both and their product score the rows of a matrix against a vector",
                 "as allennlp's LinearAttention") {
   const bool normalize = normalize_option(args);
-  const int rows = args.get("matrix_channels", static_cast<int>(channels), "width of the matrix's rows");
-  check(rows > 0, "combination_attention: expected matrix_channels >= 1, got ", rows);
+  const int rows = matrix_channels_option(args, channels, "combination_attention");
   const std::string text = args.get("combination", "x,y", "pieces x, y, x*y, x+y, x-y, x/y");
   const Pointwise f = activation(args.get("activation", "none", "of the scores"), "combination_attention");
   return std::make_unique<CombinationAttention>(scope, normalize, Combination(scope, text, channels, rows), f);

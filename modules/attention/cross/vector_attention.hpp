@@ -36,6 +36,13 @@ class VectorAttention : public Block {
   bool normalize_;
 };
 
+// The width E of the matrix's rows, that of the vector unless the recipe says another. Error that names `block`.
+inline int matrix_channels_option(Args& args, std::int64_t channels, const char* block) {
+  const int rows = args.get("matrix_channels", static_cast<int>(channels), "width of the matrix's rows");
+  check(rows > 0, block, ": expected matrix_channels >= 1, got ", rows);
+  return rows;
+}
+
 inline bool normalize_option(Args& args) { return args.get("normalize", true, "weights instead of scores"); }
 
 }  // namespace fovea
