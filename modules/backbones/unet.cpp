@@ -16,11 +16,13 @@ namespace {
 
 class UNet final : public Backbone {
  public:
-  UNet(const Scope& s, std::int64_t channels, const std::vector<int>& widths, const std::string& gate) : Backbone(s) {
+  UNet(const Scope& s, std::int64_t channels, const std::vector<int>& widths, const std::string& gate,
+       const DropBlock::Options& drop)
+      : Backbone(s) {
     std::int64_t in = channels;
     for (std::size_t i = 0; i < widths.size(); in = widths[i++]) {
       const std::string name = "Conv" + std::to_string(i + 1);
-      down_.emplace_back(s / name, in, widths[i]);
+      down_.emplace_back(s / name, in, widths[i], drop);
       offer(name, widths[i], 1 << i);
     }
     for (std::size_t i = widths.size() - 1; i > 0; --i) {
@@ -30,7 +32,8 @@ class UNet final : public Backbone {
                                           .skip = widths[i - 1],
                                           .out = widths[i - 1],
                                           .gate_inner = std::max(1, widths[i - 1] / 2),
-                                          .gate = gate});
+                                          .gate = gate,
+                                          .drop = drop});
       offer("Up_conv" + std::to_string(level), widths[i - 1], 1 << (i - 1));
     }
   }
@@ -52,9 +55,12 @@ class UNet final : public Backbone {
 std::unique_ptr<Block> make_unet_of(const Scope& scope, std::int64_t channels, Args& args, const char* gate) {
   const auto widths = args.list("widths", std::vector<int>{64, 128, 256, 512, 1024}, "channels of each level", {1, 65536});
   const std::string kind = args.get("gate", gate, "which block gates what is joined: none, attention_gate or another");
+  const DropBlock::Options drop{
+      .probability = args.get("drop_block", 0.0, "share of each convolution's values that training drops, in squares", {0, 0.9}),
+      .block = args.get("drop_size", 7, "side of those squares", {1, 1024})};
   check(widths.size() >= 2 && widths.size() <= 8 && *std::min_element(widths.begin(), widths.end()) > 0, args.where(),
         ": widths: expected 2 to 8 positive numbers");
-  return std::make_unique<UNet>(scope, channels, widths, kind);
+  return std::make_unique<UNet>(scope, channels, widths, kind, drop);
 }
 
 }  // namespace

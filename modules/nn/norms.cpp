@@ -80,4 +80,14 @@ Var Dropout::operator()(const Var& x) const {
   return random && probability_ > 0 ? dropout(x, probability_, true, *random) : x;
 }
 
+DropBlock::DropBlock(const Options& options) : options_(options) {
+  check(options.probability >= 0 && options.probability < 1, "drop_block: expected a probability in [0, 1), got ",
+        options.probability);
+}
+
+Var DropBlock::operator()(const Var& x) const {
+  Random* random = Dropping::random();
+  return random && options_.probability > 0 ? drop_block(x, options_.probability, options_.block, true, *random) : x;
+}
+
 }  // namespace fovea

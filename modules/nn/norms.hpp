@@ -68,4 +68,18 @@ class Dropout {
   double probability_;
 };
 
+// Ghiasi et al. 2018, arXiv:1810.12890: squares of maps (N, C, H, W) instead of single values.
+class DropBlock {
+ public:
+  struct Options {
+    double probability = 0;
+    int block = 7;  // side of the squares
+  };
+  explicit DropBlock(const Options& options);
+  Var operator()(const Var& x) const;
+
+ private:
+  Options options_;
+};
+
 }  // namespace fovea

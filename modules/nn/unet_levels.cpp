@@ -14,20 +14,24 @@ std::string named(const char* what, int level) { return what + std::to_string(le
 
 }  // namespace
 
-UNetLevel::UNetLevel(const Scope& s, std::int64_t in, std::int64_t out)
+UNetLevel::UNetLevel(const Scope& s, std::int64_t in, std::int64_t out, const DropBlock::Options& drop)
     : conv0_(s / "conv", "0", conv3x3(in, out)),
       bn1_(s / "conv" / 1, out),
       conv3_(s / "conv", "3", conv3x3(out, out)),
       bn4_(s / "conv" / 4, out),
+      drop_(drop),
       after_(s, "after_stage", out) {}
 
-Var UNetLevel::operator()(const Var& x) const { return after_(relu(bn4_(conv3_(relu(bn1_(conv0_(x))))))); }
+Var UNetLevel::operator()(const Var& x) const {
+  const Var first = relu(bn1_(drop_(conv0_(x))));
+  return after_(relu(bn4_(drop_(conv3_(first)))));
+}
 
 UNetJoin::UNetJoin(const Scope& s, const UNetJoinOptions& o)
     : conv_(s / named("Up", o.level) / "up", "1", conv3x3(o.in, o.out)),
       bn_(s / named("Up", o.level) / "up" / 2, o.out),
       skip_(o.skip > 0 ? std::optional<Slot>(std::in_place, s / named("Up_conv", o.level), "skip", o.skip) : std::nullopt),
-      level_(s / named("Up_conv", o.level), o.out + o.skip, o.out) {
+      level_(s / named("Up_conv", o.level), o.out + o.skip, o.out, o.drop) {
   if (o.gate == "none" || o.skip == 0) return;
   Args args("", {});
   args.suggest("gate_channels", std::to_string(o.out));

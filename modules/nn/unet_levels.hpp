@@ -12,10 +12,10 @@
 
 namespace fovea {
 
-// relu(norm(conv3x3)) twice. Parameters conv.{0, 1, 3, 4}; slots conv.0, conv.3, after_stage.
+// relu(norm(conv3x3)) twice, DropBlock in front of both norms (as SA-UNet, Guo et al. 2020, arXiv:2004.03696). Parameters conv.{0, 1, 3, 4}; slots conv.0, conv.3, after_stage.
 class UNetLevel {
  public:
-  UNetLevel(const Scope& s, std::int64_t in, std::int64_t out);
+  UNetLevel(const Scope& s, std::int64_t in, std::int64_t out, const DropBlock::Options& drop = {});
   Var operator()(const Var& x) const;
 
  private:
@@ -23,6 +23,7 @@ class UNetLevel {
   BatchNorm2d bn1_;
   ConvSlot conv3_;
   BatchNorm2d bn4_;
+  DropBlock drop_;
   Slot after_;
 };
 
@@ -31,8 +32,9 @@ struct UNetJoinOptions {
   std::int64_t in = 0;    // channels of the coarser map
   std::int64_t skip = 0;  // of the encoder's; 0: there is none at this level
   std::int64_t out = 0;
-  std::int64_t gate_inner = 0;  // channels inside a gate
-  std::string gate = "none";    // which block gates what is joined
+  std::int64_t gate_inner = 0;   // channels inside a gate
+  std::string gate = "none";     // which block gates what is joined
+  DropBlock::Options drop = {};  // of the level behind the joint
 };
 
 // The coarser map enlarged to the skip's size (without a skip: doubled), the skip gated by it, both joined by a level. Parameters Up<level>.up.{1, 2}, Att<level>.*,

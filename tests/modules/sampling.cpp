@@ -45,6 +45,8 @@ TEST_CASE("sampling: dropout alone is as in training") {
   const Model plain = region_model("", kUnet), dropping = region_model(", dropout: 0.5, objects: true", kUnet);
   CHECK_FALSE(has_dropout(plain, {1, 1, 64, 64}));
   CHECK(has_dropout(dropping, {1, 1, 64, 64}));
+  CHECK(
+      has_dropout(region_model("", "  backbone: {type: unet, widths: [4, 8], drop_block: 0.1, drop_size: 3}\n"), {1, 1, 64, 64}));
   for (const char* block : {"pam_cam, dropout: 0.1", "linformer, dropout: 0.1", "multi_head, dropout: 0.1"}) {
     INFO(block);
     const std::string slot = "  attention: [{at: \"backbone.Conv2.after_stage\", type: " + std::string(block) + "}]\n";

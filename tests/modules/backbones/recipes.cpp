@@ -82,5 +82,6 @@ TEST_CASE("recipes: options that make no sense are refused with their name") {
   CHECK(refused("{type: swin_tiny, window: 0}", "window"));
   CHECK(refused("{type: unet, widths: [8]}", "2 to 8 positive numbers"));
   CHECK(refused("{type: unet, widths: [8, 8], gate: attention_gat}", "did you mean 'attention_gate'?"));
+  CHECK(refused("{type: unet, widths: [8, 8], drop_block: 1}", "drop_block"));
   CHECK(refused("{type: maresunet, layers: [1, 1]}", "four numbers"));
 }

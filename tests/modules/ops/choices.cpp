@@ -99,3 +99,47 @@ TEST_CASE("dropout") {
   CHECK(dropout(ones, 0.25, false, random).value().shares_storage(ones.value()));
   CHECK_THROWS_AS(dropout(ones, 1, true, random), Error);
 }
+
+TEST_CASE("drop_block drops squares, as many values as asked, and keeps the mean") {
+  auto drop = [](const Vars& v) {
+    Random random(7);
+    return Vars{drop_block(v[0], 0.3, 3, true, random)};
+  };
+  check_op("drop_block", drop, {random_tensor({2, 5, 9, 8}, 1)}, {.batch_mixing = true, .training = true});
+  check_op("drop_block", drop, {random_tensor({2, 40, 2, 2}, 1)},
+           {.batch_mixing = true, .training = true});  // maps smaller than a block
+
+  Random random(1);
+  const Var ones(Tensor::full({4, 10, 64, 48}, 1));
+  const Tensor y = drop_block(ones, 0.1, 5, true, random).value();
+  const auto values = y.values();
+  const auto dropped = [&](std::int64_t plane, std::int64_t row, std::int64_t column) {
+    return row >= 0 && row < 64 && column >= 0 && column < 48 &&
+           values[static_cast<std::size_t>((plane * 64 + row) * 48 + column)] == 0;
+  };
+  double zeros = 0, sum = 0;
+  for (const double v : values) zeros += v == 0, sum += v;
+  const double share = zeros / static_cast<double>(values.size());
+  CHECK(share ==
+        Approx(0.1).margin(0.01));  // 0.095 where squares overlap at random; 3 sigma of 490 squares in 122,880 values: 0.013
+  CHECK(sum / static_cast<double>(values.size()) == Approx(1).margin(1e-5));
+  // Whatever is dropped lies in a square of dropped values.
+  int lonely = 0;
+  for (std::int64_t plane = 0; plane < 40; ++plane)
+    for (std::int64_t row = 0; row < 64; ++row)
+      for (std::int64_t column = 0; column < 48; ++column) {
+        if (!dropped(plane, row, column)) continue;
+        bool found = false;
+        for (std::int64_t top = row - 4; top <= row && !found; ++top)
+          for (std::int64_t left = column - 4; left <= column && !found; ++left) {
+            found = true;
+            for (std::int64_t i = 0; i < 25 && found; ++i) found = dropped(plane, top + i / 5, left + i % 5);
+          }
+        lonely += !found;
+      }
+  CHECK(lonely == 0);
+  CHECK(drop_block(ones, 0.1, 5, false, random).value().shares_storage(ones.value()));
+  CHECK_THROWS_AS(drop_block(ones, 1, 5, true, random), Error);
+  CHECK_THROWS_AS(drop_block(ones, 0.1, 0, true, random), Error);
+  CHECK_THROWS_AS(drop_block(Var(Tensor::full({4, 4}, 1)), 0.1, 5, true, random), Error);
+}
