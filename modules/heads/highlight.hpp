@@ -19,8 +19,8 @@ struct RegionRules {
 };
 
 // Output "logits": N x classes x H x W, whose sigmoids are the probabilities. With objects "distance", of the same shape: how far a pixel is from the
-// edge of its object, 1 where that is farthest, 0 outside. Of scored heads "distance" is how far a pixel is from what is normal, in standard deviations
-// of normal ones from their mean.
+// edge of its object, 1 where that is farthest, 0 outside. Of scored heads "distance" is the logarithm of how far a pixel is from what is normal, in
+// standard deviations of normal ones from their mean.
 class HighlightHead : public Head {
  public:
   const RegionRules& rules() const { return rules_; }

@@ -2,7 +2,8 @@
 //   x = W (p - mean)                  p: means of 3x3 cells of each feature, enlarged to the finest one, side by side; W whitens them, so that distances
 //                                     are Mahalanobis's, as PaDiM's (Defard et al. 2020, arXiv:2011.08785), of one covariance for all places
 //   d = min over m of |x - m|         m: the memory's vectors; |x - m|^2 = |x|^2 - 2 (x.m - |m|^2 / 2), a 1x1 convolution and a maximum
-//   y = (G * d - limit) / spread      G: a Gaussian of `smooth` cells; y is the logit of an anomaly
+//   y = (ln(G * d) - ln limit) / spread    G: a Gaussian of `smooth` cells; y is the logit of an anomaly: 0.5 at the limit, and in logarithms so that
+//                                          what is far and what is very far stay apart
 // What fits it (`fovea fit-normal`) fills the buffers memory (vectors x C x 1 x 1), mean (C) and whiten (C x C x 1 x 1). Taps: features (p, N x C x h x w),
 // patches (x), nearest (d).
 #include <algorithm>
@@ -26,6 +27,7 @@ namespace {
 
 constexpr std::int64_t kTogether = 512;  // vectors whose products are there at once
 constexpr double kReach = 3;             // of the Gaussian, in deviations
+constexpr double kLeast = 1e-6;          // added to distances, which then have logarithms
 
 struct Options {
   int vectors = 1;
@@ -81,8 +83,9 @@ class PatchMemory final : public HighlightHead {
   Vars forward(const Vars& in) const override {
     const Var d = smoothed(tap("nearest", nearest(tap("patches", whitened(tap("features", neighbourhoods(in)))))));
     const Var full = resize(d, d.dim(2) * stride_, d.dim(3) * stride_, Resize::bilinear);
-    return {tap("logits", scale(full, 1 / o_.spread, -o_.limit / o_.spread)),
-            tap("distance", scale(full, 1 / o_.spread, -o_.mean / o_.spread))};
+    const Var far = log(scale(full, 1, kLeast));
+    return {tap("logits", scale(far, 1 / o_.spread, -std::log(o_.limit) / o_.spread)),
+            tap("distance", scale(far, 1 / o_.spread, -o_.mean / o_.spread))};
   }
 
  private:
@@ -131,9 +134,9 @@ FOVEA_HEAD(patch_memory, "anomalies: distance to the nearest of many features of
   Options o;
   o.vectors = args.get("vectors", 2000, "in the memory", {1, 65536});
   o.smooth = args.get("smooth", 0.5, "deviation of the Gaussian over the distances, in cells of the finest feature", {0, 8});
-  o.mean = args.get("mean", 0.0, "distance of normal places", {0, 1e9});
-  o.spread = args.get("spread", 1.0, "standard deviation of normal places' distances", {1e-9, 1e9});
-  o.limit = args.get("limit", 1.0, "distance of which the probability is 0.5", {0, 1e9});
+  o.mean = args.get("mean", 0.0, "of the logarithms of normal places' distances", {-20, 20});
+  o.spread = args.get("spread", 1.0, "standard deviation of those logarithms", {1e-3, 1e3});
+  o.limit = args.get("limit", 1.0, "distance of which the probability is 0.5", {1e-6, 1e9});
   RegionRules rules;
   rules.thresholds = {args.get("threshold", 0.5, "probability from which a pixel belongs to an anomaly", {0, 1})};
   rules.least_area = {args.get("least_area", 0.0, "of an anomaly, in pixels of the input", {0, 1e9})};

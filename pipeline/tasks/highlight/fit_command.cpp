@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "modules/license.hpp"
 #include "pipeline/errors.hpp"
 #include "pipeline/tasks/highlight/answer.hpp"
@@ -72,10 +74,9 @@ class FitCommand final : public TaskCommand {
   }
   std::string table() const override {
     return fmt::format(
-        "{}: {} vectors of {} patches on {} pictures; {} bytes\nnormal: distance {:.4g} +- {:.4g}, anomalous from {:.4g}\n{}\n",
+        "{}: {} vectors of {} patches on {} pictures; {} bytes\nnormal: distances around {:.4g}, anomalous from {:.4g}\n{}\n",
         out_, json_["vectors"].get<std::int64_t>(), json_["patches"].get<std::int64_t>(), json_["pictures"].get<int>(),
-        json_["bytes"].get<std::uintmax_t>(), json_["mean"].get<double>(), json_["spread"].get<double>(),
-        json_["limit"].get<double>(), kResearchOnly);
+        json_["bytes"].get<std::uintmax_t>(), std::exp(json_["mean"].get<double>()), json_["limit"].get<double>(), kResearchOnly);
   }
   nlohmann::ordered_json json() const override { return json_; }
   std::vector<BadFile> left_out() const override { return left_out_; }

@@ -26,7 +26,8 @@ namespace {
 constexpr std::int64_t kProjected = 128;  // values of a vector while the memory is chosen
 constexpr std::int64_t kMostValues = std::int64_t{64}
                                      << 20;  // of all patches that are kept: 256 MiB, of which there are a few copies
-constexpr double kLeastSpread = 1e-3;        // of a distance, a channel: what f32 leaves of equal vectors
+constexpr double kRounding = 1e-3;           // what f32 leaves of the distance of equal vectors, a channel
+constexpr double kLeastSpread = 0.01;        // of logarithms
 constexpr const char *kFeatures = "head.features", *kMemory = "head.memory";
 
 // What is known of an input that can be used.
@@ -99,6 +100,7 @@ class Fitting {
     recipe_.vectors = memory_.dim(0);
     return true;
   }
+  // By a head whose mean is 0 and spread 1: its second output is the logarithm itself.
   bool calibrate() {
     model_.emplace(with_backbone(buffers_));
     const Highlighter highlighter(*model_, {});
@@ -111,19 +113,19 @@ class Fitting {
       StackReader reader(stack, model_->preprocess());
       for (int k = 0; k < stack->size(); ++k) {
         if (stop_) return false;
-        const cv::Mat distance = highlighter(reader.values(k)).distances.at(0);
+        const cv::Mat logs = highlighter(reader.values(k)).distances.at(0);
         double largest = 0;
-        cv::minMaxLoc(distance, nullptr, &largest);
+        cv::minMaxLoc(logs, nullptr, &largest);
         most.push_back(largest);
-        count += static_cast<double>(distance.total()), sum += cv::sum(distance)[0], squares += distance.dot(distance);
+        count += static_cast<double>(logs.total()), sum += cv::sum(logs)[0], squares += logs.dot(logs);
       }
     }
     check(!most.empty(), "fit-normal: the pictures are all alike: nothing says how far apart normal ones may be");
     std::sort(most.begin(), most.end());
-    const double least = kLeastSpread * std::sqrt(static_cast<double>(memory_.dim(1)));
     recipe_.mean = sum / count;
-    recipe_.spread = std::max(least, std::sqrt(std::max(0.0, squares / count - recipe_.mean * recipe_.mean)));
-    recipe_.limit = std::max(recipe_.mean + recipe_.spread, quantile(most, 1 - options_.false_alarms));
+    recipe_.spread = std::max(kLeastSpread, std::sqrt(std::max(0.0, squares / count - recipe_.mean * recipe_.mean)));
+    const double least = kRounding * std::sqrt(static_cast<double>(memory_.dim(1)));
+    recipe_.limit = std::max(least, std::exp(std::max(recipe_.mean + recipe_.spread, quantile(most, 1 - options_.false_alarms))));
     return true;
   }
   NormalFit result() {

@@ -2,8 +2,8 @@
 //   1. Every picture goes through the backbone; of the features of its places (modules/heads/patch_memory.cpp) at most `patches` are kept, and
 //      whitened: their covariance becomes that of unit noise, so that no direction in which normal ones vary much hides another.
 //   2. Greedy k-center chooses the memory's vectors from them, on random projections where they are long.
-//   3. Every picture is looked at once more, by the memory without the vectors that came from that picture, as a new one would be. Mean and spread of the
-//      distances are those of all its pixels; the limit, of which the probability is 0.5, is what a share `false_alarms` of the pictures exceed somewhere.
+//   3. Every picture is looked at once more, by the memory without the vectors that came from that picture, as a new one would be. Mean and spread are
+//      those of the logarithms of all its pixels' distances; the limit, of which the probability is 0.5, is what a share `false_alarms` of the pictures exceed somewhere.
 // Features are taken behind the backbone's attention: what its gates do to a place is part of what the place looks like.
 #pragma once
 
@@ -29,10 +29,11 @@ struct FitNormalOptions {
 
 struct NormalFit {
   Model model;
-  int pictures = 0;          // of all inputs
-  std::int64_t patches = 0;  // that were seen
-  std::int64_t vectors = 0;  // of the memory
-  double mean = 0, spread = 0, limit = 0;
+  int pictures = 0;             // of all inputs
+  std::int64_t patches = 0;     // that were seen
+  std::int64_t vectors = 0;     // of the memory
+  double mean = 0, spread = 0;  // of the logarithms of normal distances
+  double limit = 0;             // distance
 };
 
 // Inputs that are one: a picture, a scan, or the files of a series.

@@ -10,7 +10,7 @@
 namespace fovea {
 namespace {
 
-constexpr double kShrink = 1e-3;       // of the mean variance, added to each
+constexpr double kShrink = 1e-2;       // of the mean variance, added to each
 constexpr std::int64_t kBlock = 4096;  // rows whose products are summed in f32; blocks in f64
 
 using Square = std::vector<double>;  // C x C, row-major

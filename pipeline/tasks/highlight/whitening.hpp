@@ -5,7 +5,7 @@
 
 namespace fovea {
 
-// y = weights (x - mean): weights C x C is the inverse of a Cholesky factor of the covariance, to whose diagonal a thousandth of the channels' mean variance is added.
+// y = weights (x - mean): weights C x C is the inverse of a Cholesky factor of the covariance, to whose diagonal a hundredth of the channels' mean variance is added.
 struct Whitening {
   Tensor mean, weights;
   // rows: n x C, f32; likewise.

@@ -137,19 +137,21 @@ TEST_CASE("patch_memory: features are means of 3x3 cells, patches are whitened")
 }
 
 TEST_CASE("patch_memory: both outputs follow from the smoothed distance") {
-  const Model m = filled(", vectors: 5, smooth: 1.5, mean: 2, spread: 0.25, limit: 3", "layer2");
+  const Model m = filled(", vectors: 5, smooth: 1.5, mean: 1.25, spread: 0.25, limit: 3", "layer2");
   const Model::Result r = m.run(picture(), {});
   REQUIRE(r.outputs.at("logits").shape() == Shape{2, 1, 20, 28});
   const auto logits = r.outputs.at("logits").values(), distance = r.outputs.at("distance").values();
-  for (std::size_t i = 0; i < logits.size(); ++i) CHECK(logits[i] == Approx(distance[i] - (3 - 2) / 0.25).margin(1e-4));
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    CHECK(logits[i] == Approx(distance[i] - (std::log(3) - 1.25) / 0.25).margin(1e-4));
   // Where the distance is the same everywhere, it stays so up to the edge.
   m.params()->load({{"head.whiten", Tensor::zeros({12, 12, 1, 1})}}, false);
   const double same = tap_of(m.run(picture(), {.keep = "head.nearest"}), "head.nearest").values().front();
-  for (const double v : m.run(picture(), {}).outputs.at("distance").values()) CHECK(v == Approx((same - 2) / 0.25).epsilon(1e-5));
+  for (const double v : m.run(picture(), {}).outputs.at("distance").values())
+    CHECK(v == Approx((std::log(same) - 1.25) / 0.25).epsilon(1e-4));
 }
 
 TEST_CASE("patch_memory: a plan gives what the eager forward gives") {
-  const Model m = filled(", vectors: 600, mean: 2, spread: 0.5, limit: 3");
+  const Model m = filled(", vectors: 600, mean: 1, spread: 0.5, limit: 3");
   const Tensor x = picture();
   const auto eager = [&] {
     NoGrad no_grad;
@@ -195,8 +197,8 @@ TEST_CASE("patch_memory: what a recipe may say") {
   CHECK(fails_with([] { model_of(", vectors: 0"); }, "vectors"));
   CHECK(fails_with([] { model_of(", spread: 0"); }, "spread"));
   CHECK(fails_with([] { model_of(", classes: [a]"); }, "classes"));
-  const Model model = model_of(", threshold: 0.7, least_area: 9");
-  const RegionRules& rules = dynamic_cast<const HighlightHead&>(model.head()).rules();
+  const Model m = model_of(", threshold: 0.7, least_area: 9");
+  const RegionRules& rules = dynamic_cast<const HighlightHead&>(m.head()).rules();
   CHECK(rules.scored);
   CHECK(rules.thresholds == std::vector<double>{0.7});
   CHECK(rules.least_area == std::vector<double>{9});
