@@ -43,7 +43,7 @@ constexpr const char* kRecipeKey = "fovea.recipe";
 constexpr std::int64_t kAnySide = 64;  // of a picture to count with, where the network takes any
 
 void check_format(const Yaml& recipe) {
-  recipe.only({"fovea", "license", "accepts", "codes", "model", "preprocess", "fitted", "train"});
+  recipe.only({"fovea", "license", "accepts", "codes", "model", "preprocess", "text", "fitted", "train"});
   check(recipe.has("fovea") && recipe.at("fovea").scalar() == "1", recipe.where(), ": expected 'fovea: 1' (the recipe format)");
   read_license(recipe);
   read_accepts(recipe);
