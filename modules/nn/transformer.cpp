@@ -49,25 +49,45 @@ KeyValues KeptAttention::append(const KeyValues& before, const KeyValues& more) 
   return {concat({before.keys, more.keys}, 2), concat({before.values, more.values}, 2)};
 }
 
-Var KeptAttention::operator()(const Var& x, const KeyValues& kept, bool causal, const Var& given) const {
+Var KeptAttention::operator()(const Var& x, const KeyValues& kept, bool causal, const Var& given, Var* weights) const {
   PathScope where(path_);
   const std::int64_t n = x.dim(0), l = x.dim(1), s = kept.length();
   check(!given.defined() || given.shape() == Shape{n, s}, "attention: expected a mask ", Shape{n, s}, ", got ",
         given.defined() ? given.shape() : Shape{});
   check(!causal || !given.defined(), "attention: expected a mask or causal order, not both");
-  const Var q = heads_of(linear(x, slice(weight_, 0, 0, o_.width), slice(bias_, 0, 0, o_.width)));
   Var mask = given.defined() ? reshape(given, {n, 1, 1, s}) : Var();
   AttentionOptions options;
   options.causal = causal && l == s;
   if (causal && l > 1 && l < s) mask = causal_mask(l, s);
+  return look(x, kept, mask, options, weights);
+}
+
+Var KeptAttention::operator()(const Var& x, const KeyValues& kept, const Var& hidden) const {
+  PathScope where(path_);
+  return look(x, kept, hidden, {}, nullptr);
+}
+
+Var KeptAttention::look(const Var& x, const KeyValues& kept, const Var& mask, const AttentionOptions& options,
+                        Var* weights) const {
+  const Var q = heads_of(linear(x, slice(weight_, 0, 0, o_.width), slice(bias_, 0, 0, o_.width)));
   Var y;
-  if (wants_tap("attention")) {
-    y = matmul(Dropout(o_.dropout)(tap("attention", attention_weights(q, kept.keys, mask, {}, options))), kept.values);
+  if (weights || wants_tap("attention")) {
+    const Var seen = tap("attention", attention_weights(q, kept.keys, mask, {}, options));
+    if (weights) *weights = seen;
+    y = matmul(Dropout(o_.dropout)(seen), kept.values);
   } else {
     const auto dropout = Training::active() ? AttentionDropout{o_.dropout, &Training::random()} : AttentionDropout{};
     y = attention(q, kept.keys, kept.values, mask, {}, options, dropout);
   }
-  return out_(reshape(permute(y, {0, 2, 1, 3}), {n, l, o_.width}));
+  return out_(reshape(permute(y, {0, 2, 1, 3}), {x.dim(0), x.dim(1), o_.width}));
+}
+
+KeptRoom KeptRoom::of(std::int64_t at, std::int64_t room) {
+  check(at >= 0 && at < room, "transformer: expected a token before the ", room, "th, got number ", at);
+  Tensor place = Tensor::zeros({1, 1, room, 1}), hidden = Tensor::zeros({1, 1, 1, room});
+  place.slice(2, at, at + 1).fill(1);
+  if (at + 1 < room) hidden.slice(3, at + 1, room).fill(-1e9);
+  return {Var(place), Var(hidden)};
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(const Scope& s, const Options& o)
@@ -82,18 +102,30 @@ TransformerDecoderLayer::TransformerDecoderLayer(const Scope& s, const Options& 
       dropout_(o.dropout),
       activation_(activation(o.activation, s.path())) {}
 
-Var TransformerDecoderLayer::operator()(const Var& x, Cache& cache, const Var& memory_mask) const {
-  const auto look = [&](const Var& t) {
+Var TransformerDecoderLayer::operator()(const Var& x, Cache& cache, const Var& memory_mask, Var* weights) const {
+  const auto own = [&](const Var& t) {
     cache.own = KeptAttention::append(cache.own, own_.project(t));
-    return dropout_(own_(t, cache.own, true));
+    return own_(t, cache.own, true);
   };
-  const auto cross = [&](const Var& t) { return dropout_(cross_(t, cache.memory, false, memory_mask)); };
+  return through(x, own, [&](const Var& t) { return cross_(t, cache.memory, false, memory_mask, weights); });
+}
+
+Var TransformerDecoderLayer::operator()(const Var& x, Cache& cache, const KeptRoom& room, Var* weights) const {
+  const auto own = [&](const Var& t) {
+    const KeyValues next = own_.project(t);
+    cache.own = {cache.own.keys + next.keys * room.at, cache.own.values + next.values * room.at};
+    return own_(t, cache.own, room.hidden);
+  };
+  return through(x, own, [&](const Var& t) { return cross_(t, cache.memory, false, {}, weights); });
+}
+
+Var TransformerDecoderLayer::through(const Var& x, const Look& own, const Look& cross) const {
   const auto feed = [&](const Var& t) { return dropout_(linear2_(dropout_(activation_(linear1_(t))))); };
   if (o_.norm_first) {
-    const Var a = x + look(norm1_(x)), b = a + cross(norm2_(a));
+    const Var a = x + dropout_(own(norm1_(x))), b = a + dropout_(cross(norm2_(a)));
     return b + feed(norm3_(b));
   }
-  const Var a = norm1_(x + look(x)), b = norm2_(a + cross(a));
+  const Var a = norm1_(x + dropout_(own(x))), b = norm2_(a + dropout_(cross(a)));
   return norm3_(b + feed(b));
 }
 
@@ -110,10 +142,24 @@ TransformerDecoder::Cache TransformerDecoder::start(const Var& memory) const {
   return cache;
 }
 
-Var TransformerDecoder::step(const Var& x, Cache& cache, const Var& memory_mask) const {
+Var TransformerDecoder::step(const Var& x, Cache& cache, const Var& memory_mask, Vars* weights) const {
+  return through(x, cache, weights,
+                 [&](const auto& layer, const Var& y, auto& own, Var* seen) { return layer(y, own, memory_mask, seen); });
+}
+
+Var TransformerDecoder::step(const Var& x, Cache& cache, const KeptRoom& room, Vars* weights) const {
+  return through(x, cache, weights,
+                 [&](const auto& layer, const Var& y, auto& own, Var* seen) { return layer(y, own, room, seen); });
+}
+
+Var TransformerDecoder::through(const Var& x, Cache& cache, Vars* weights, const One& one) const {
   check(cache.size() == layers_.size(), "transformer: expected a cache of ", layers_.size(), " layers, got ", cache.size());
   Var y = x;
-  for (std::size_t i = 0; i < layers_.size(); ++i) y = layers_[i](y, cache[i], memory_mask);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    Var seen;
+    y = one(layers_[i], y, cache[i], weights ? &seen : nullptr);
+    if (weights) weights->push_back(seen);
+  }
   return norm_ ? (*norm_)(y) : y;
 }
 

@@ -3,8 +3,8 @@
 #include <numeric>
 #include <regex>
 
-#include "modules/attention/cross/hard_attention.hpp"
 #include "modules/autograd/tap.hpp"
+#include "modules/nn/hard_attention.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/reduce.hpp"
 #include "modules/ops/take.hpp"

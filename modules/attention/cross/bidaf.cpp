@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "modules/attention/cross/combination.hpp"
-#include "modules/attention/cross/masked_softmax.hpp"
+#include "modules/nn/masked_softmax.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/concat.hpp"
 #include "modules/ops/matmul.hpp"

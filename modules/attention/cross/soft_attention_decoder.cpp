@@ -6,11 +6,11 @@
 // number).
 // Parameters attention.{encoder_att,decoder_att,full_att}, init_h, init_c, f_beta, fc: weight, bias; embedding.weight;
 // decode_step: weight_ih, weight_hh, bias_ih, bias_hh. Tap "attention": N x 1 x T x L.
-#include "modules/attention/cross/soft_attention.hpp"
 #include "modules/nn/embedding.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/recurrent.hpp"
 #include "modules/nn/registry.hpp"
+#include "modules/nn/soft_attention.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/concat.hpp"
 #include "modules/ops/reduce.hpp"

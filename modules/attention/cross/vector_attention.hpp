@@ -4,7 +4,7 @@
 // 1 x L).
 #pragma once
 
-#include "modules/attention/cross/masked_softmax.hpp"
+#include "modules/nn/masked_softmax.hpp"
 #include "modules/nn/registry.hpp"
 #include "modules/ops/reshape.hpp"
 

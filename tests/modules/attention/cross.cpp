@@ -2,8 +2,8 @@
 // against the expectation over all places; decoders.
 #include <cmath>
 
-#include "modules/attention/cross/hard_attention.hpp"
-#include "modules/attention/cross/soft_attention.hpp"
+#include "modules/nn/hard_attention.hpp"
+#include "modules/nn/soft_attention.hpp"
 #include "modules/nn/training.hpp"
 #include "modules/ops/binary.hpp"
 #include "modules/ops/reduce.hpp"

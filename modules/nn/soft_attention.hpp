@@ -19,8 +19,10 @@ class SoftAttention {
   };
   SoftAttention(const Scope& scope, const Options& options);
   Var keys(const Var& features) const { return encoder_(features); }  // N x L x E -> N x L x width, once a picture
+  Var scores(const Var& keys, const Var& state) const;                // N x L, the softmax of which are the weights
+  static Var weights_of(const Var& scores, const Var& keep = {});
   // N x L: the weights. keep: booleans N x L (true: may attend), or undefined.
-  Var weights(const Var& keys, const Var& state, const Var& keep = {}) const;
+  Var weights(const Var& keys, const Var& state, const Var& keep = {}) const { return weights_of(scores(keys, state), keep); }
   static Var context(const Var& features, const Var& weights);  // N x E
 
  private:
