@@ -1,4 +1,4 @@
-#include "modules/caption_steps.hpp"
+#include "modules/text_decoder_steps.hpp"
 
 #include <algorithm>
 
@@ -22,23 +22,24 @@ Tensor rows_of(const Tensor& t, const std::vector<std::int64_t>& from) {
 
 }  // namespace
 
-struct CaptionSteps::Plans {
+struct TextDecoderSteps::Plans {
   plan::Cache cache;
 };
 
-CaptionSteps::CaptionSteps(Model model)
-    : model_(std::move(model)), head_(dynamic_cast<const CaptionHead*>(&model_.head())), plans_(std::make_shared<Plans>()) {
-  check(head_ != nullptr, model_.name(), " writes no captions: it is for the task '", model_.info().task, "'");
+TextDecoderSteps::TextDecoderSteps(Model model)
+    : model_(std::move(model)), head_(dynamic_cast<const TextDecoderHead*>(&model_.head())), plans_(std::make_shared<Plans>()) {
+  check(head_ != nullptr, model_.name(), " writes no text: it is for the task '", model_.info().task, "'");
 }
 
-void CaptionSteps::Sentences::keep(const std::vector<std::int64_t>& from) {
-  check(static_cast<std::int64_t>(from.size()) == rows_, "captions: expected ", rows_, " rows to go on from, got ", from.size());
-  for (const std::int64_t row : from) check(row >= 0 && row < rows_, "captions: expected a row below ", rows_, ", got ", row);
+void TextDecoderSteps::Sentences::keep(const std::vector<std::int64_t>& from) {
+  check(static_cast<std::int64_t>(from.size()) == rows_, "text decoder: expected ", rows_, " rows to go on from, got ",
+        from.size());
+  for (const std::int64_t row : from) check(row >= 0 && row < rows_, "text decoder: expected a row below ", rows_, ", got ", row);
   for (Tensor& t : state_) t = rows_of(t, from);
 }
 
-CaptionSteps::Sentences CaptionSteps::start(const Tensor& places, std::int64_t each) const {
-  check(each >= 1, "captions: expected at least one sentence for each picture, got ", each);
+TextDecoderSteps::Sentences TextDecoderSteps::start(const Tensor& places, std::int64_t each) const {
+  check(each >= 1, "text decoder: expected at least one sentence for each picture, got ", each);
   const NoGrad no_grad;
   const ThreadScope thread_scope;
   Sentences s;
@@ -50,8 +51,9 @@ CaptionSteps::Sentences CaptionSteps::start(const Tensor& places, std::int64_t e
   return s;
 }
 
-CaptionSteps::Step CaptionSteps::next(Sentences& s, const std::vector<std::int64_t>& words) const {
-  check(static_cast<std::int64_t>(words.size()) == s.rows_, "captions: expected a word for each of ", s.rows_, " sentences, got ", words.size());
+TextDecoderSteps::Step TextDecoderSteps::next(Sentences& s, const std::vector<std::int64_t>& words) const {
+  check(static_cast<std::int64_t>(words.size()) == s.rows_, "text decoder: expected a word for each of ", s.rows_,
+        " sentences, got ", words.size());
   const NoGrad no_grad;
   Tensors in = head_->heard(words, s.said_);
   in.insert(in.end(), s.fixed_.begin(), s.fixed_.end());

@@ -4,8 +4,8 @@
 //   soft  it sees the mean of all places, by the weights
 //   hard  it sees one place: drawn by the weights while it learns (nn/hard_attention.hpp), else the likeliest
 // Parameters project, attention.{encoder_att, decoder_att, full_att}, init_h, init_c, f_beta, fc: weight, bias; embedding.weight; decode_step: weight_ih,
-// weight_hh, bias_ih, bias_hh.
-#include "modules/heads/caption.hpp"
+// weight_hh, bias_ih, bias_hh; with hard the buffer baseline.
+#include "modules/heads/text_decoder.hpp"
 #include "modules/nn/constant.hpp"
 #include "modules/nn/embedding.hpp"
 #include "modules/nn/hard_attention.hpp"
@@ -25,22 +25,24 @@
 namespace fovea {
 namespace {
 
-class CaptionLstm final : public CaptionHead {
+class LstmTextDecoder final : public TextDecoderHead {
  public:
   struct Widths {
     std::int64_t hidden = 512, attention = 512, embedding = 512;
     bool hard = false;
   };
-  CaptionLstm(const Scope& s, const Feature& in, const Options& o, const Widths& w) : CaptionLstm(s, in, o, w, o.width > 0 ? o.width : in.channels) {}
+  LstmTextDecoder(const Scope& s, const Feature& in, const Options& o, const Widths& w)
+      : LstmTextDecoder(s, in, o, w, o.width > 0 ? o.width : in.channels) {}
 
   std::size_t fixed() const override { return 2; }  // places and their keys
+  Var baseline() const override { return baseline_; }
 
   Tensors heard(const std::vector<std::int64_t>& rows, std::int64_t) const override {
     return {embedding_(Var(Tensor::from(rows, {static_cast<std::int64_t>(rows.size())}))).value()};
   }
 
   Vars step(const Vars& in) const override {
-    check(in.size() == 5, "caption: expected a word, places, keys and a state, got ", in.size(), " values");
+    check(in.size() == 5, "text decoder: expected a word, places, keys and a state, got ", in.size(), " values");
     Looks looks;
     const LstmState next = follow(in[0], in[1], in[2], {in[3], in[4]}, looks);
     return {fc_(next.h), reshape(looks.alphas.front(), {in[1].dim(0), 1, in[1].dim(1)}), next.h, next.c};
@@ -49,7 +51,8 @@ class CaptionLstm final : public CaptionHead {
  protected:
   Written write_along(const Var& places, const Tensor& words) const override {
     const std::int64_t n = places.dim(0), steps = words.dim(1);
-    const Vars said_words = split(dropout_(embedding_(Var(words))), 1, std::vector<std::int64_t>(static_cast<std::size_t>(steps), 1));
+    const Vars said_words =
+        split(dropout_(embedding_(Var(words))), 1, std::vector<std::int64_t>(static_cast<std::size_t>(steps), 1));
     const Var keys = attention_.keys(places);
     LstmState state = start(places);
     Looks looks;
@@ -59,8 +62,8 @@ class CaptionLstm final : public CaptionHead {
       states.push_back(reshape(state.h, {n, 1, -1}));
     }
     const Var kept(said(words));
-    return {fc_(dropout_(concat(states, 1))), of_said(joined(looks.alphas), reshape(kept, {n, steps, 1})), total(looks.log_chosen, kept),
-            total(looks.entropies, kept)};
+    return {fc_(dropout_(concat(states, 1))), of_said(joined(looks.alphas), reshape(kept, {n, steps, 1})),
+            total(looks.log_chosen, kept), total(looks.entropies, kept)};
   }
 
   Vars begin_at(const Var& places) const override {
@@ -74,8 +77,8 @@ class CaptionLstm final : public CaptionHead {
     Vars alphas, log_chosen, entropies;
   };
 
-  CaptionLstm(const Scope& s, const Feature& in, const Options& o, const Widths& w, std::int64_t seen)
-      : CaptionHead(s, in, o),
+  LstmTextDecoder(const Scope& s, const Feature& in, const Options& o, const Widths& w, std::int64_t seen)
+      : TextDecoderHead(s, in, o),
         hard_(w.hard),
         attention_(s / "attention", {.features = seen, .state = w.hidden, .width = w.attention}),
         embedding_(s / "embedding", {.count = o.words, .width = w.embedding, .init = init::uniform(-0.1, 0.1)}),
@@ -84,7 +87,9 @@ class CaptionLstm final : public CaptionHead {
         init_c_(s / "init_c", {.in = seen, .out = w.hidden}),
         f_beta_(s / "f_beta", {.in = w.hidden, .out = seen}),
         fc_(s / "fc", {.in = w.hidden, .out = o.words, .init = init::uniform(-0.1, 0.1), .bias_init = init::zeros()}),
-        dropout_(o.dropout) {}
+        dropout_(o.dropout) {
+    if (w.hard) baseline_ = s.buffer("baseline", {}, 0);
+  }
 
   LstmState start(const Var& places) const {
     const Var average = mean(places, {1}, false);
@@ -134,16 +139,17 @@ class CaptionLstm final : public CaptionHead {
   LstmCell cell_;
   Linear init_h_, init_c_, f_beta_, fc_;
   Dropout dropout_;
+  Var baseline_;
 };
 
 std::unique_ptr<Block> make(const Scope& scope, Features features, Args& args, bool hard) {
-  CaptionHead::Options o = CaptionHead::read(args);
-  CaptionLstm::Widths w;
+  TextDecoderHead::Options o = TextDecoderHead::read(args);
+  LstmTextDecoder::Widths w;
   w.hard = hard;
   w.hidden = args.get("hidden", 512, "width of the LSTM's state", {1, 65536});
   w.attention = args.get("attention_width", 512, "of the network that scores places", {1, 65536});
   w.embedding = args.get("embedding", 512, "width of a word's vector", {1, 65536});
-  return std::make_unique<CaptionLstm>(scope, features.back(), o, w);
+  return std::make_unique<LstmTextDecoder>(scope, features.back(), o, w);
 }
 
 }  // namespace

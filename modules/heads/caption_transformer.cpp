@@ -3,7 +3,7 @@
 // Parameters project, fc: weight, bias; embedding.weight; layers.<i>: nn/transformer.hpp; norm: weight, bias where norms come first.
 #include <cmath>
 
-#include "modules/heads/caption.hpp"
+#include "modules/heads/text_decoder.hpp"
 #include "modules/nn/embedding.hpp"
 #include "modules/nn/norms.hpp"
 #include "modules/nn/registry.hpp"
@@ -18,20 +18,25 @@
 namespace fovea {
 namespace {
 
-class CaptionTransformer final : public CaptionHead {
+class TransformerTextDecoder final : public TextDecoderHead {
  public:
   struct Sizes {
     std::int64_t layers = 3, heads = 8, hidden = 2048;
     bool norm_first = true;
   };
-  CaptionTransformer(const Scope& s, const Feature& in, const Options& o, const Sizes& sizes)
-      : CaptionHead(s, in, o),
+  TransformerTextDecoder(const Scope& s, const Feature& in, const Options& o, const Sizes& sizes)
+      : TextDecoderHead(s, in, o),
         layers_(sizes.layers),
         heads_(sizes.heads),
         width_(o.width),
-        embedding_(s / "embedding", {.count = o.words, .width = o.width, .init = init::normal(0, 1 / std::sqrt(static_cast<double>(o.width)))}),
+        embedding_(s / "embedding",
+                   {.count = o.words, .width = o.width, .init = init::normal(0, 1 / std::sqrt(static_cast<double>(o.width)))}),
         decoder_(s, sizes.layers,
-                 {.width = o.width, .heads = sizes.heads, .hidden = sizes.hidden, .dropout = o.dropout, .norm_first = sizes.norm_first},
+                 {.width = o.width,
+                  .heads = sizes.heads,
+                  .hidden = sizes.hidden,
+                  .dropout = o.dropout,
+                  .norm_first = sizes.norm_first},
                  sizes.norm_first),
         fc_(s / "fc", {.in = o.width, .out = o.words, .init = init::xavier_uniform(), .bias_init = init::zeros()}),
         dropout_(o.dropout) {}
@@ -48,7 +53,7 @@ class CaptionTransformer final : public CaptionHead {
 
   Vars step(const Vars& in) const override {
     const auto layers = static_cast<std::size_t>(layers_);
-    check(in.size() == 3 + 4 * layers, "caption: expected ", 3 + 4 * layers, " values, got ", in.size());
+    check(in.size() == 3 + 4 * layers, "text decoder: expected ", 3 + 4 * layers, " values, got ", in.size());
     TransformerDecoder::Cache cache(layers);
     for (std::size_t i = 0; i < layers; ++i) {
       cache[i].memory = {in[3 + 2 * i], in[4 + 2 * i]};
@@ -99,15 +104,17 @@ class CaptionTransformer final : public CaptionHead {
 
 }  // namespace
 
-FOVEA_HEAD(caption_transformer, "a sentence, by a transformer decoder that looks at all places", "Vaswani et al. 2017, arXiv:1706.03762") {
-  const CaptionHead::Options o = CaptionHead::read(args);
-  CaptionTransformer::Sizes sizes;
+FOVEA_HEAD(caption_transformer, "a sentence, by a transformer decoder that looks at all places",
+           "Vaswani et al. 2017, arXiv:1706.03762") {
+  const TextDecoderHead::Options o = TextDecoderHead::read(args);
+  TransformerTextDecoder::Sizes sizes;
   sizes.layers = args.get("layers", 3, "of the decoder", {1, 64});
   sizes.heads = args.get("heads", 8, "of each attention; they divide the width", {1, 256});
   sizes.hidden = args.get("hidden", 2048, "width inside a layer's feed-forward part", {1, 65536});
   sizes.norm_first = args.get("norm_first", true, "norms in front of attention and feed-forward part, not behind");
-  check(o.width > 0 && o.width % sizes.heads == 0, args.where(), ": width: expected a number above 0 that ", sizes.heads, " heads divide, got ", o.width);
-  return std::make_unique<CaptionTransformer>(scope, features.back(), o, sizes);
+  check(o.width > 0 && o.width % sizes.heads == 0, args.where(), ": width: expected a number above 0 that ", sizes.heads,
+        " heads divide, got ", o.width);
+  return std::make_unique<TransformerTextDecoder>(scope, features.back(), o, sizes);
 }
 
 }  // namespace fovea

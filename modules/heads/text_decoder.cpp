@@ -1,4 +1,4 @@
-#include "modules/heads/caption.hpp"
+#include "modules/heads/text_decoder.hpp"
 
 #include "modules/ops/expand.hpp"
 #include "modules/ops/permute.hpp"
@@ -17,7 +17,7 @@ HeadInfo info_of(std::int64_t width, int stride) {
 
 // N x E x h x w -> N x L x E
 Var flat(const Var& places) {
-  check(places.shape().rank() == 4, "caption: expected places N x E x h x w, got ", places.shape());
+  check(places.shape().rank() == 4, "text decoder: expected places N x E x h x w, got ", places.shape());
   return permute(reshape(places, {places.dim(0), places.dim(1), places.dim(2) * places.dim(3)}), {0, 2, 1});
 }
 
@@ -30,12 +30,12 @@ Var repeated(const Var& rows, std::int64_t times) {
 
 }  // namespace
 
-CaptionHead::CaptionHead(const Scope& s, const Feature& in, const Options& o)
+TextDecoderHead::TextDecoderHead(const Scope& s, const Feature& in, const Options& o)
     : Head(s, info_of(o.width > 0 ? o.width : in.channels, in.stride)), words_(o.words), most_(o.most) {
   if (o.width > 0) project_.emplace(s / "project", Conv2d::Options{.in = in.channels, .out = o.width});
 }
 
-CaptionHead::Options CaptionHead::read(Args& args) {
+TextDecoderHead::Options TextDecoderHead::read(Args& args) {
   Options o;
   o.words = args.get("words", 4, "how many the text encoder knows; a training sets it", {4, 1'000'000});
   o.width = args.get("width", 512, "channels of the places; 0: those of the feature", {0, 65536});
@@ -44,23 +44,23 @@ CaptionHead::Options CaptionHead::read(Args& args) {
   return o;
 }
 
-Vars CaptionHead::forward(const Vars& features) const {
+Vars TextDecoderHead::forward(const Vars& features) const {
   check(!features.empty() && features.back().shape().rank() == 4, "expected a map N x C x h x w");
   return {tap("places", project_ ? (*project_)(features.back()) : features.back())};
 }
 
-CaptionHead::Written CaptionHead::write(const Var& places, const Tensor& words) const {
+TextDecoderHead::Written TextDecoderHead::write(const Var& places, const Tensor& words) const {
   const Var rows = flat(places);
-  check(words.rank() == 2 && words.dtype() == DType::s64 && words.dim(0) > 0 && words.dim(0) % rows.dim(0) == 0 && words.dim(1) > 0 &&
-            words.dim(1) <= most_,
-        "caption: expected numbers of words, the same count of rows for each of ", rows.dim(0), " pictures and at most ", most_,
-        " columns, got ", name_of(words.dtype()), " ", words.shape());
+  check(words.rank() == 2 && words.dtype() == DType::s64 && words.dim(0) > 0 && words.dim(0) % rows.dim(0) == 0 &&
+            words.dim(1) > 0 && words.dim(1) <= most_,
+        "text decoder: expected numbers of words, the same count of rows for each of ", rows.dim(0), " pictures and at most ",
+        most_, " columns, got ", name_of(words.dtype()), " ", words.shape());
   return write_along(repeated(rows, words.dim(0) / rows.dim(0)), words);
 }
 
-Vars CaptionHead::begin(const Var& places) const { return begin_at(flat(places)); }
+Vars TextDecoderHead::begin(const Var& places) const { return begin_at(flat(places)); }
 
-Tensor CaptionHead::said(const Tensor& words) {
+Tensor TextDecoderHead::said(const Tensor& words) {
   Tensor out = Tensor::empty(words.shape(), DType::boolean);
   for (std::int64_t i = 0; i < words.size(); ++i) out.data<bool>()[i] = words.data<std::int64_t>()[i] != kPad;
   return out;

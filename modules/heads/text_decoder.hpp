@@ -1,4 +1,4 @@
-// Captioning: a head that shows its decoder a picture, and the decoder, which writes a sentence word by word and says for each where it looked.
+// A head with a decoder of text, which writes a sentence about the picture word by word and says for each where it looked.
 // Words are numbers of a text encoder; <pad>, <start> and <end> are 0, 1 and 2, as datasets/text/encoder.hpp has them. N pictures, L places, V words.
 //
 // The network's output "places" (N x E x h x w) is what there is to look at: the deepest feature, projected. Everything behind it is asked of the head:
@@ -11,7 +11,7 @@
 
 namespace fovea {
 
-class CaptionHead : public Head {
+class TextDecoderHead : public Head {
  public:
   static constexpr std::int64_t kPad = 0, kStart = 1, kEnd = 2;
 
@@ -36,6 +36,8 @@ class CaptionHead : public Head {
   std::int64_t most() const { return most_; }  // longest sentence, <end> counts
   // Where a word looked is maps() maps: one, or one for each layer and head, layer by layer.
   virtual std::int64_t maps() const { return 1; }
+  // Of a decoder that draws places: the running mean of its rewards, a buffer of one number; 0 before the first. Else undefined.
+  virtual Var baseline() const { return {}; }
 
   struct Options {
     std::int64_t words = 0, width = 0, most = 0;  // width: 0: places as they are
@@ -44,7 +46,7 @@ class CaptionHead : public Head {
   static Options read(Args& args);  // what all decoders have
 
  protected:
-  CaptionHead(const Scope& scope, const Feature& in, const Options& options);
+  TextDecoderHead(const Scope& scope, const Feature& in, const Options& options);
 
   // places N x L x E; likewise.
   virtual Written write_along(const Var& places, const Tensor& words) const = 0;

@@ -1,5 +1,5 @@
 // Decoders of captions: word by word they say what they say of whole sentences, compiled or not; what is behind the end counts nothing; every parameter learns.
-#include "modules/heads/caption.hpp"
+#include "modules/heads/text_decoder.hpp"
 
 #include "modules/autograd/apply.hpp"
 #include "modules/model.hpp"
@@ -20,8 +20,8 @@ namespace {
 constexpr std::int64_t kWords = 11;
 
 Model model_of(const std::string& head) {
-  return Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1, 1], widths: [8, 12]}\n  head: {type: " + head +
-                            ", words: 11, width: 16, most: 7}\npreprocess: {size: 32}\n",
+  return Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1, 1], widths: [8, 12]}\n  head: {type: " +
+                                head + ", words: 11, width: 16, most: 7}\npreprocess: {size: 32}\n",
                             3);
 }
 const std::vector<std::string> kHeads{"caption_soft, hidden: 20, attention_width: 9, embedding: 13",
@@ -29,7 +29,7 @@ const std::vector<std::string> kHeads{"caption_soft, hidden: 20, attention_width
                                       "caption_transformer, layers: 2, heads: 4, hidden: 24",
                                       "caption_transformer, layers: 1, heads: 2, hidden: 24, norm_first: false"};
 
-const CaptionHead& head_of(const Model& m) { return dynamic_cast<const CaptionHead&>(m.head()); }
+const TextDecoderHead& head_of(const Model& m) { return dynamic_cast<const TextDecoderHead&>(m.head()); }
 
 // Two pictures, two sentences of each; one ends early.
 Tensor sentences() {
@@ -54,12 +54,12 @@ TEST_CASE("captions: word by word, compiled or not, a decoder says what it says 
   for (const std::string& kind : kHeads) {
     INFO(kind);
     const Model m = model_of(kind);
-    const CaptionHead& head = head_of(m);
+    const TextDecoderHead& head = head_of(m);
     const NoGrad no_grad;
     const Var places = places_of(m);
     CHECK(places.shape() == Shape{2, 16, 4, 4});
     const Tensor words = sentences();
-    const CaptionHead::Written whole = head.write(places, words);
+    const TextDecoderHead::Written whole = head.write(places, words);
     REQUIRE(whole.scores.shape() == Shape{4, 5, kWords});
     REQUIRE(whole.attention.shape() == Shape{4, 5, 16});
     Vars state = head.begin(places);
@@ -83,9 +83,11 @@ TEST_CASE("captions: word by word, compiled or not, a decoder says what it says 
       for (std::size_t i = 0; i < out.size(); ++i) CHECK(test::max_difference(compiled[i], out[i].value()) < 2e-5);
       const auto scores = out[0].value().values(), seen = mean(out[1], {1}, false).value().values();
       for (std::size_t i = 0; i < 4; ++i) {
-        if (words.data<std::int64_t>()[i * 5 + static_cast<std::size_t>(t)] == CaptionHead::kPad) continue;
-        const Tensor row = whole.scores.value().slice(0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1).slice(1, t, t + 1);
-        const Tensor looked = whole.attention.value().slice(0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1).slice(1, t, t + 1);
+        if (words.data<std::int64_t>()[i * 5 + static_cast<std::size_t>(t)] == TextDecoderHead::kPad) continue;
+        const Tensor row =
+            whole.scores.value().slice(0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1).slice(1, t, t + 1);
+        const Tensor looked =
+            whole.attention.value().slice(0, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1).slice(1, t, t + 1);
         for (std::size_t v = 0; v < kWords; ++v) CHECK(scores[i * kWords + v] == Approx(row.values()[v]).margin(2e-5));
         for (std::size_t l = 0; l < 16; ++l) CHECK(seen[i * 16 + l] == Approx(looked.values()[l]).margin(1e-5));
       }
@@ -101,7 +103,7 @@ TEST_CASE("captions: attention is spread over places while the sentence lasts, a
     const NoGrad no_grad;
     const auto sums = sum(head_of(m).write(places_of(m), sentences()).attention, {2}, false).value().values();
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      const bool said = sentences().data<std::int64_t>()[i] != CaptionHead::kPad;
+      const bool said = sentences().data<std::int64_t>()[i] != TextDecoderHead::kPad;
       CHECK(sums[i] == Approx(said ? 1 : 0).margin(1e-5));
     }
   }
@@ -113,7 +115,7 @@ TEST_CASE("captions: every parameter of backbone and decoder gets a gradient; pl
     const Model m = model_of(kind);
     Random random(2);
     const Training training(random);
-    const CaptionHead::Written w = head_of(m).write(places_of(m), sentences());
+    const TextDecoderHead::Written w = head_of(m).write(places_of(m), sentences());
     const bool hard = kind.find("hard") != std::string::npos;
     CHECK(w.log_chosen.defined() == hard);
     Var loss = mean(w.scores * w.scores, {0, 1, 2}, false) + mean(w.attention * w.attention, {0, 1, 2}, false);
