@@ -87,9 +87,8 @@ class TaskCommand {
   virtual std::string text() const = 0;      // one line
   virtual std::string examples() const = 0;  // for its help
   virtual void add_options(OptionList&) = 0;
-  // False where `stop` ended it; then it has written nothing but what stopped_text() says. UsageError for what can be found wrong before any work.
+  // False where `stop` ended it; then it has written nothing. UsageError for what can be found wrong before any work.
   virtual bool run(Progress& progress, const std::atomic<bool>& stop) = 0;
-  virtual std::string stopped_text() const { return "stopped, and nothing was written"; }
   // Once it has run to its end.
   virtual std::string table() const = 0;  // for people
   virtual nlohmann::ordered_json json() const = 0;

@@ -55,7 +55,10 @@ class SearchCommand final : public TaskCommand {
     const fs::path folder = folder_, file = index_.empty() ? folder / kUsualIndex : fs::path(index_);
     open(file);
     const auto save = [&] { this->save(file, progress); };
-    if (!update_index(*index_of_, folder, model, update_, left_out_, progress, stop, save)) return false;
+    if (!update_index(*index_of_, folder, model, update_, left_out_, progress, stop, save)) {
+      progress.note(folder_, "what was encoded so far is kept; the same command goes on");
+      return false;
+    }
     if (update_.changed() || rebuild_) save();
     hits_ = ranked(*index_of_, retrieve_head(model), *query_);
     if (hits_.empty() && !left_out_.empty()) progress.warn("no picture in " + folder_ + " can be read");
@@ -64,7 +67,6 @@ class SearchCommand final : public TaskCommand {
       write_file_atomically(report_, search_page(folder, hits_, model, retrieve_head(model), *index_of_, *query_));
     return true;
   }
-  std::string stopped_text() const override { return "stopped; what was encoded is kept, and the same command goes on"; }
 
   std::string table() const override {
     std::string text =
