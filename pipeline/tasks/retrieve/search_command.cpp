@@ -100,7 +100,7 @@ class SearchCommand final : public TaskCommand {
 
  private:
   void open(const fs::path& file) {
-    if (!SearchIndex::may_replace(file))
+    if (!index_.empty() && !SearchIndex::may_replace(file))
       throw UsageError("search: " + printable(file.string()) +
                        ": this is no index of pictures, and is left as it is; name another file with --index");
     if (!rebuild_ && fs::exists(file)) index_of_->read(file);
