@@ -35,7 +35,7 @@ int run_further(Further& f) {
   const Interrupt interrupt;
   const auto progress = make_progress(f.quiet ? ProgressKind::quiet : f.json ? ProgressKind::json : ProgressKind::automatic);
   if (!f.command->run(*progress, Interrupt::flag())) {
-    std::cerr << "fovea: " << f.command->name() << ": stopped, and nothing was written\n";
+    std::cerr << "fovea: " << f.command->name() << ": stopped; no result was written\n";
     return kExitTryAgain;
   }
   int code = kExitDone;

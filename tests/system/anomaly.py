@@ -119,7 +119,7 @@ def check_interrupt(fovea, folder):
         time.sleep(0.001)
     child.send_signal(signal.SIGINT)
     rest, said = child.communicate(timeout=120)
-    assert child.returncode == program.TRY_AGAIN and "stopped, and nothing was written" in said, (child.returncode, rest, said)
+    assert child.returncode == program.TRY_AGAIN and "stopped; no result was written" in said, (child.returncode, rest, said)
     assert not (folder / "late.safetensors").exists()
 
 
