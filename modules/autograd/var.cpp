@@ -38,6 +38,9 @@ void add_gradient(Tensor& sum, Tensor grad) {
   else accumulate(sum, grad);
 }
 
+// What a leaf keeps is dense and in memory of its own: whoever changes it in place, as clipping does, changes nothing else.
+Tensor owned(Tensor grad) { return grad.is_dense() && grad.storage().use_count() == 1 ? grad : grad.clone(); }
+
 void give(Gradients& gradients, const std::shared_ptr<VarState>& target, Tensor grad) {
   if (target->producer) {
     Tensors& slots = gradients.nodes[target->producer.get()];
@@ -115,7 +118,7 @@ void Var::backward(const Tensor& seed) const {
     }
     node.reset();
   }
-  for (auto& [leaf, grad] : gradients.leaves) add_gradient(leaf->grad, std::move(grad));
+  for (auto& [leaf, grad] : gradients.leaves) add_gradient(leaf->grad, owned(std::move(grad)));
 }
 
 }  // namespace fovea

@@ -5,6 +5,9 @@
 #include <numbers>
 
 #include "modules/core/random.hpp"
+#include "modules/ops/binary.hpp"
+#include "modules/ops/permute.hpp"
+#include "modules/ops/reduce.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 
@@ -186,6 +189,21 @@ TEST_CASE("clipping: gradients above the limit are scaled together, others untou
   close(line.w.grad().values(), {1.5, 2}, 1e-6);
   line.store->zero_grad();
   CHECK(clip_gradients(*line.store, 1) == 0);
+}
+
+TEST_CASE("clipping: gradients that come as views, or one for two parameters, are scaled once each") {
+  const auto store = std::make_shared<ParamStore>();
+  const Scope scope(store);
+  const Var a = scope.param("a", {2, 3}, init::ones()), b = scope.param("b", {2, 3}, init::ones()),
+            turned = scope.param("turned", {3, 2}, init::ones()), repeated = scope.param("repeated", {2}, init::ones());
+  const Var y = (a + b) * permute(turned, {1, 0});
+  (sum(y, {0, 1}, false) + sum(repeated, {0}, false)).backward();
+  // Four gradients of 1, 1, 2 and 1 in 6, 6, 6 and 2 places.
+  const double norm = std::sqrt(6 + 6 + 6 * 4 + 2);
+  CHECK(clip_gradients(*store, 1) == Approx(norm));
+  for (const Var& v : {a, b, repeated})
+    for (const double g : v.grad().values()) CHECK(g == Approx(1 / norm));
+  for (const double g : turned.grad().values()) CHECK(g == Approx(2 / norm));
 }
 
 TEST_CASE("schedules: the factor at key steps") {
