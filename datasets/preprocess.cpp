@@ -5,6 +5,7 @@
 
 #include "datasets/channels.hpp"
 #include "datasets/resample.hpp"
+#include "datasets/scans/unit_range.hpp"
 #include "modules/core/whole.hpp"
 
 namespace fovea {
@@ -92,6 +93,12 @@ void normalise_rows(float* out, const cv::Mat& image, const Preprocess& p) {
   }
 }
 
+// Pixels whose values mean something by the rest of the picture alone: as a scan's, whichever task asks.
+cv::Mat ranged(const cv::Mat& image, const Preprocess& p) {
+  const bool own = p.range == Preprocess::Range::percentiles || p.local_contrast > 0;
+  return own && image.depth() != CV_32F ? unit_range(image, p) : image;
+}
+
 }  // namespace
 
 cv::Point2d Geometry::to_source(cv::Point2d n) const {
@@ -122,8 +129,9 @@ Geometry geometry_of(cv::Size source, const Preprocess& described) {
   return g;
 }
 
-Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& image, const Preprocess& described) {
-  const Preprocess p = sized_for(image.size(), described);
+Geometry preprocess_into(Tensor& batch, std::int64_t index, const cv::Mat& given, const Preprocess& described) {
+  const Preprocess p = sized_for(given.size(), described);
+  const cv::Mat image = ranged(given, p);
   float* out = sample_of(batch, index, p, "preprocess");
   const Geometry g = geometry_of(image.size(), p);
   const Normaliser n(p, top_of(image));
@@ -154,7 +162,7 @@ void normalise_into(Tensor& batch, std::int64_t index, const cv::Mat& pixels, co
   float* out = sample_of(batch, index, p, "normalise");
   check((pixels.depth() == CV_8U || pixels.depth() == CV_32F) && pixels.rows == p.height && pixels.cols == p.width,
         "normalise: expected ", p.height, "x", p.width, " pixels of 8 bits or 32-bit floats");
-  const cv::Mat image = with_channels(pixels, p.channels);
+  const cv::Mat image = with_channels(ranged(pixels, p), p.channels);
   if (image.depth() == CV_8U) normalise_rows<std::uint8_t>(out, image, p);
   else normalise_rows<float>(out, image, p);
 }

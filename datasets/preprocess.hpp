@@ -34,7 +34,7 @@ struct Preprocessed {
   Geometry geometry;
 };
 
-// image: grey, BGR or BGRA as read_image gives it, u8, u16, or f32 in 0..1. For a network of three channels grey becomes three equal ones, for
+// image: grey, BGR or BGRA as read_image gives it, u8, u16, or f32 in 0..1 as unit_range gives it: `range` and `local_contrast` have had their effect on those. For a network of three channels grey becomes three equal ones, for
 // one of one channel colour becomes its luminance; alpha is left out, as everyone who trained on RGB did. Error for other types, other
 // numbers of channels, and empty images.
 Preprocessed preprocess(const cv::Mat& image, const Preprocess& p);

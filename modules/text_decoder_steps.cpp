@@ -9,7 +9,7 @@
 namespace fovea {
 namespace {
 
-// Rows of a dense tensor, in the order of `from`.
+// Rows of a tensor that is dense in row-major order, in the order of `from`.
 Tensor rows_of(const Tensor& t, const std::vector<std::int64_t>& from) {
   Shape shape = t.shape();
   const std::int64_t each = t.size() / shape[0];
@@ -66,7 +66,7 @@ TextDecoderSteps::Step TextDecoderSteps::next(Sentences& s, const std::vector<st
     return plan::compile([this](const Vars& x) { return head_->step(x); }, shapes, {.shared = plans_->cache.shared()});
   });
   Tensors out = plan.run(in).outputs;
-  std::copy(out.begin() + 2, out.end(), s.state_.begin());
+  for (std::size_t i = 0; i < s.state_.size(); ++i) s.state_[i] = out[i + 2].contiguous(Layout::row_major);
   ++s.said_;
   return {out[0], out[1]};
 }

@@ -4,6 +4,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/resample.hpp"
+#include "datasets/scans/unit_range.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/images.hpp"
@@ -182,4 +183,22 @@ TEST_CASE("resample: hand-computed rows") {
   CHECK(enlarged.at<float>(3) == Approx(0.75));
   CHECK(enlarged.at<float>(4) == Approx(0.25));
   CHECK(resample(row, {8, 1}, {0, 0, 8, 1}, Interpolation::bicubic).at<float>(3) == Approx(0.8671875));
+}
+
+TEST_CASE("preprocess: what a picture's own values mean holds for every task") {
+  cv::Mat image(40, 50, CV_8UC3);
+  cv::randu(image, 30, 120);
+  for (const bool contrast : {false, true}) {
+    Preprocess p = plain(20, 20, Resize::letterbox);
+    if (contrast) p.local_contrast = 4, p.background = 0.05;
+    else p.range = Preprocess::Range::percentiles;
+    const Tensor given = preprocess(image, p).tensor, seen = preprocess(unit_range(image, p), p).tensor;
+    CHECK(given.values() == seen.values());
+    CHECK(given.values() != preprocess(image, plain(20, 20, Resize::letterbox)).tensor.values());
+    Tensor trained = Tensor::empty({1, 3, 40, 50}, DType::f32, Layout::channels_last), same = Tensor::like(trained);
+    p.height = 40, p.width = 50;
+    normalise_into(trained, 0, image, p);
+    normalise_into(same, 0, unit_range(image, p), p);
+    CHECK(trained.values() == same.values());
+  }
 }

@@ -32,7 +32,8 @@ double mean_length(const Tensor& said) {
 }
 
 // Of places that were drawn. log p is below 0: a baseline of 0 is none yet.
-Var drawn_loss(const TextDecoderHead& head, const TextDecoderHead::Written& written, const Tensor& said, const Reinforce::Options& options) {
+Var drawn_loss(const TextDecoderHead& head, const TextDecoderHead::Written& written, const Tensor& said,
+               const Reinforce::Options& options) {
   Reinforce reinforce(options);
   Tensor baseline = head.baseline().value();
   if (baseline.item() != 0) reinforce.set_baseline(baseline.item());
@@ -48,7 +49,8 @@ Sentences sentences_of(const Tensor& tokens, std::int64_t most) {
   check(tokens.rank() == 2 && tokens.dtype() == DType::s64 && tokens.dim(1) >= 2,
         "sentences: expected rows of <start>, words and <end>, s64, got ", name_of(tokens.dtype()), " ", tokens.shape());
   const std::int64_t n = tokens.dim(0), columns = tokens.dim(1), steps = std::min(most, columns - 1);
-  Sentences s{Tensor::full({n, steps}, TextDecoderHead::kPad, DType::s64), Tensor::full({n, steps}, TextDecoderHead::kPad, DType::s64)};
+  Sentences s{Tensor::full({n, steps}, TextDecoderHead::kPad, DType::s64),
+              Tensor::full({n, steps}, TextDecoderHead::kPad, DType::s64)};
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t* from = tokens.data<std::int64_t>() + i * columns;
     std::int64_t *heard = s.heard.data<std::int64_t>() + i * steps, *said = s.said.data<std::int64_t>() + i * steps;

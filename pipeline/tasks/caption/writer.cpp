@@ -32,7 +32,8 @@ double rank(const Hypothesis& h, double power) {
 std::vector<double> log_probabilities(const float* scores, std::int64_t words, double temperature) {
   std::vector<double> logs(static_cast<std::size_t>(words));
   for (std::int64_t w = 0; w < words; ++w) logs[static_cast<std::size_t>(w)] = static_cast<double>(scores[w]) / temperature;
-  for (const std::int64_t w : {TextEncoder::kPad, TextEncoder::kStart, TextEncoder::kUnknown}) logs[static_cast<std::size_t>(w)] = kNever;
+  for (const std::int64_t w : {TextEncoder::kPad, TextEncoder::kStart, TextEncoder::kUnknown})
+    logs[static_cast<std::size_t>(w)] = kNever;
   const double most = *std::max_element(logs.begin(), logs.end());
   double sum = 0;
   for (const double v : logs) sum += std::exp(v - most);
@@ -44,7 +45,8 @@ std::vector<double> log_probabilities(const float* scores, std::int64_t words, d
 void forbid_repeats(const std::vector<std::int64_t>& words, int n, std::vector<double>& logs) {
   const auto run = static_cast<std::ptrdiff_t>(n) - 1, length = static_cast<std::ptrdiff_t>(words.size());
   for (std::ptrdiff_t i = 0; n > 0 && i + run < length; ++i)
-    if (std::equal(words.begin() + i, words.begin() + i + run, words.end() - run)) logs[static_cast<std::size_t>(words[static_cast<std::size_t>(i + run)])] = kNever;
+    if (std::equal(words.begin() + i, words.begin() + i + run, words.end() - run))
+      logs[static_cast<std::size_t>(words[static_cast<std::size_t>(i + run)])] = kNever;
 }
 
 Hypothesis with_word(const Hypothesis& h, std::int64_t word, double log, const Tensor& attention, std::int64_t row) {
@@ -105,7 +107,8 @@ class BeamSearch final : public Search {
     std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
     std::vector<Hypothesis> next;
     for (std::size_t c = 0; c < candidates.size() && next.size() < rows(); ++c) {
-      Hypothesis h = with_word(live[candidates[c].from], candidates[c].word, candidates[c].log, step.attention, first + live[candidates[c].from].row);
+      Hypothesis h = with_word(live[candidates[c].from], candidates[c].word, candidates[c].log, step.attention,
+                               first + live[candidates[c].from].row);
       if (!h.ended) next.push_back(std::move(h));
       else if (c < rows()) ended.push_back(std::move(h));  // as good as the live ones that would go on instead
     }
@@ -154,20 +157,22 @@ class Drawing final : public Search {
   std::int64_t draw(const std::vector<double>& logs) {
     std::vector<std::int64_t> order(logs.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return logs[static_cast<std::size_t>(a)] > logs[static_cast<std::size_t>(b)]; });
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+      return logs[static_cast<std::size_t>(a)] > logs[static_cast<std::size_t>(b)];
+    });
     double all = 0;
     std::size_t count = 0;
-    while (count < order.size() && (count == 0 || all < o_.nucleus)) all += std::exp(logs[static_cast<std::size_t>(order[count++])]);
+    const auto probability = [&](std::size_t i) { return std::exp(logs[static_cast<std::size_t>(order[i])]); };
+    while (count < order.size() && probability(count) > 0 && (count == 0 || all < o_.nucleus)) all += probability(count++);
     double left = random_.uniform() * all;
     for (std::size_t i = 0; i < count; ++i)
-      if ((left -= std::exp(logs[static_cast<std::size_t>(order[i])])) < 0) return order[i];
+      if ((left -= probability(i)) < 0) return order[i];
     return order[count - 1];
   }
 
   WriterOptions o_;
   Random random_;
 };
-
 
 std::unique_ptr<Search> search_of(const WriterOptions& o, std::int64_t most) {
   if (o.nucleus > 0) return std::make_unique<Drawing>(o);
@@ -185,9 +190,11 @@ Caption caption_of(const Hypothesis& h, const TextEncoder& encoder, std::int64_t
 }
 
 // The best first, each text once; those that came to no end only where nothing did.
-std::vector<Caption> captions_of(const Search& search, const TextEncoder& encoder, std::int64_t maps, std::int64_t places, double power) {
+std::vector<Caption> captions_of(const Search& search, const TextEncoder& encoder, std::int64_t maps, std::int64_t places,
+                                 double power) {
   std::vector<Caption> all;
-  for (const Hypothesis& h : search.ended.empty() ? search.live : search.ended) all.push_back(caption_of(h, encoder, maps, places, power));
+  for (const Hypothesis& h : search.ended.empty() ? search.live : search.ended)
+    all.push_back(caption_of(h, encoder, maps, places, power));
   std::stable_sort(all.begin(), all.end(), [](const Caption& a, const Caption& b) { return a.score > b.score; });
   std::set<std::string> known;
   std::erase_if(all, [&](const Caption& c) { return !known.insert(c.text).second; });
@@ -201,7 +208,8 @@ void check_options(const WriterOptions& o) {
   check(o.repeat >= 0, "captions: repeat: expected a number from 0, got ", o.repeat);
   check(o.length_power >= 0 && o.length_power <= 4, "captions: length power: expected 0 to 4, got ", o.length_power);
   check(o.nucleus >= 0 && o.nucleus <= 1, "captions: nucleus: expected a probability, got ", o.nucleus);
-  check(o.temperature > 0 && std::isfinite(o.temperature), "captions: temperature: expected a number above 0, got ", o.temperature);
+  check(o.temperature > 0 && std::isfinite(o.temperature), "captions: temperature: expected a number above 0, got ",
+        o.temperature);
 }
 
 }  // namespace
@@ -209,9 +217,10 @@ void check_options(const WriterOptions& o) {
 CaptionWriter::CaptionWriter(Model model, const WriterOptions& options)
     : steps_(std::move(model)), encoder_(text_encoder_of(steps_.model().recipe())), options_(options) {
   check_options(options);
-  check(encoder_ != nullptr, steps_.model().name(), ": its file carries no text encoder (the recipe's key 'text'), so that nothing says what its words are");
-  check(encoder_->size() == steps_.head().words(), steps_.model().name(), ": its decoder knows ", steps_.head().words(), " words, its text encoder ",
-        encoder_->size());
+  check(encoder_ != nullptr, steps_.model().name(),
+        ": its file carries no text encoder (the recipe's key 'text'), so that nothing says what its words are");
+  check(encoder_->size() == steps_.head().words(), steps_.model().name(), ": its decoder knows ", steps_.head().words(),
+        " words, its text encoder ", encoder_->size());
 }
 
 std::vector<std::vector<Caption>> CaptionWriter::operator()(const Tensor& places) const {
@@ -242,7 +251,8 @@ std::vector<std::vector<Caption>> CaptionWriter::operator()(const Tensor& places
   }
   std::vector<std::vector<Caption>> out;
   const std::int64_t cells = places.dim(2) * places.dim(3);
-  for (const auto& search : searches) out.push_back(captions_of(*search, *encoder_, steps_.head().maps(), cells, options_.length_power));
+  for (const auto& search : searches)
+    out.push_back(captions_of(*search, *encoder_, steps_.head().maps(), cells, options_.length_power));
   return out;
 }
 

@@ -24,10 +24,10 @@ struct WriterOptions {
 };
 
 struct Caption {
-  std::vector<std::int64_t> words;  // without <start> and <end>
+  std::vector<std::int64_t> words;        // without <start> and <end>
   std::vector<double> log_probabilities;  // of each word, and of the end, where it came to one
-  double score = 0;                 // by which captions are ordered: see length_power
-  Tensor attention;                 // words x maps x L: where each word was seen
+  double score = 0;                       // by which captions are ordered: see length_power
+  Tensor attention;                       // words x maps x L: where each word was seen
   std::string text;
 };
 

@@ -16,9 +16,8 @@ namespace {
 std::int64_t rank_of(const std::vector<float>& scores, const std::vector<bool>& right) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return scores[a] != scores[b] ? scores[a] > scores[b] : right[a] < right[b];
-  });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : right[a] < right[b]; });
   for (std::size_t i = 0; i < order.size(); ++i)
     if (right[order[i]]) return static_cast<std::int64_t>(i) + 1;
   return -1;

@@ -18,7 +18,8 @@ namespace {
 
 Model model_of(const std::string& head) {
   Model m = Model::from_recipe(
-      "fovea: 1\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1, 1], widths: [8, 12]}\n  head: {type: retrieve, tokens: "
+      "fovea: 1\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1, 1], widths: [8, 12]}\n  head: {type: retrieve, "
+      "tokens: "
       "9, words: 6, width: 10" +
       head + "}\npreprocess: {size: 16}\n");
   scatter(m, 3);
@@ -26,13 +27,13 @@ Model model_of(const std::string& head) {
 }
 const RetrieveHead& head_of(const Model& m) { return dynamic_cast<const RetrieveHead&>(m.head()); }
 
-Tensor picture(std::uint64_t seed) { return random_tensor({2, 3, 16, 12}, seed).to(DType::f32).contiguous(Layout::channels_last); }
+Tensor picture(std::uint64_t seed) {
+  return random_tensor({2, 3, 16, 12}, seed).to(DType::f32).contiguous(Layout::channels_last);
+}
 
 // Three sentences, padded to five tokens.
 const Lengths kLengths{5, 2, 3};
-Var tokens() {
-  return Tensor::from(std::vector<std::int64_t>{1, 4, 5, 6, 2, 1, 2, 0, 0, 0, 1, 8, 2, 0, 0}, {3, 5});
-}
+Var tokens() { return Tensor::from(std::vector<std::int64_t>{1, 4, 5, 6, 2, 1, 2, 0, 0, 0, 1, 8, 2, 0, 0}, {3, 5}); }
 
 using Rows = std::vector<std::vector<double>>;
 
@@ -143,7 +144,8 @@ TEST_CASE("retrieve: where words are found adds up, and both sides learn") {
     const double whole = std::string(direction) == "t2i" ? 4 : static_cast<double>(regions.dim(2) * regions.dim(3));
     CHECK(std::abs(total - whole) < 1e-4);
     sum(head.similarities(regions, text, {4}), {0, 1}, false).backward();
-    for (const char* name : {"head.image.weight", "head.words.weight", "head.gru.weight_hh_l0_reverse", "backbone.conv1.weight"}) {
+    for (const char* name :
+         {"head.image.weight", "head.words.weight", "head.gru.weight_hh_l0_reverse", "backbone.conv1.weight"}) {
       INFO(name);
       REQUIRE(m.params()->find(name) != nullptr);
       CHECK(m.params()->find(name)->value.grad().defined());

@@ -18,9 +18,10 @@ using Numbers = std::vector<std::int64_t>;
 constexpr std::int64_t kWords = 9;
 
 Model model_of(const std::string& head) {
-  Model m = Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1], widths: [8]}\n  head: {type: " + head +
-                                   ", width: 8, words: 9, most: 5, dropout: 0}\npreprocess: {size: 16}\n",
-                               3);
+  Model m =
+      Model::from_recipe("fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1], widths: [8]}\n  head: {type: " + head +
+                             ", width: 8, words: 9, most: 5, dropout: 0}\npreprocess: {size: 16}\n",
+                         3);
   test::scatter(m, 4);
   return m;
 }
@@ -58,7 +59,8 @@ TEST_CASE("sentence loss: a decoder hears what came before the word that it shou
 }
 
 TEST_CASE("sentence loss: the mean over words, and how far all looks together are from even") {
-  for (const char* kind : {"caption_soft, hidden: 12, attention_width: 6, embedding: 5", "caption_transformer, layers: 1, heads: 2, hidden: 12"}) {
+  for (const char* kind :
+       {"caption_soft, hidden: 12, attention_width: 6, embedding: 5", "caption_transformer, layers: 1, heads: 2, hidden: 12"}) {
     INFO(kind);
     const Model m = model_of(kind);
     const auto& head = dynamic_cast<const TextDecoderHead&>(m.head());
@@ -100,7 +102,8 @@ TEST_CASE("sentence loss: drawn places are taught by REINFORCE, whose baseline i
     }();
     const Var loss = sentence_loss(head, places, s, {.reinforce = {.rate = 1, .entropy = 0.1, .decay = 0.5}});
     // The first mean reward is the baseline: rewards r_i, and advantages r_i - mean r.
-    const auto scores = written.scores.value().values(), chosen = written.log_chosen.value().values(), entropy = written.entropy.value().values();
+    const auto scores = written.scores.value().values(), chosen = written.log_chosen.value().values(),
+               entropy = written.entropy.value().values();
     std::vector<double> reward(3, 0);
     for (std::int64_t i = 0; i < s.said.size(); ++i) {
       const std::int64_t word = s.said.data<std::int64_t>()[i];

@@ -23,16 +23,18 @@ using Words = std::vector<std::int64_t>;
 constexpr std::int64_t kFirst = TextEncoder::kSpecial;
 
 Model model_of(const std::string& head, const std::vector<std::string>& words, int most) {
-  Yaml recipe = Yaml::parse("fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1, 1], widths: [8, 12]}\n  head: {type: " + head +
-                                ", width: 8, words: " + std::to_string(words.size() + 4) + ", most: " + std::to_string(most) +
-                                "}\npreprocess: {size: 32}\n",
-                            "recipe");
+  Yaml recipe =
+      Yaml::parse("fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1, 1], widths: [8, 12]}\n  head: {type: " + head +
+                      ", width: 8, words: " + std::to_string(words.size() + 4) + ", most: " + std::to_string(most) +
+                      "}\npreprocess: {size: 32}\n",
+                  "recipe");
   set_text_encoder(recipe, Vocabulary(words));
   Model m = Model::from_recipe(recipe, 5);
   test::scatter(m, 9);  // weights that say something
   return m;
 }
-const std::vector<std::string> kHeads{"caption_soft, hidden: 12, attention_width: 9, embedding: 7", "caption_hard, hidden: 12, attention_width: 9, embedding: 7",
+const std::vector<std::string> kHeads{"caption_soft, hidden: 12, attention_width: 9, embedding: 7",
+                                      "caption_hard, hidden: 12, attention_width: 9, embedding: 7",
                                       "caption_transformer, layers: 1, heads: 2, hidden: 16"};
 
 Tensor places_of(const Model& m, std::uint64_t seed, std::int64_t pictures = 2) {
@@ -45,12 +47,15 @@ std::vector<std::vector<double>> logs_along(const Model& m, const Tensor& places
   Words given{TextEncoder::kStart};
   given.insert(given.end(), words.begin(), words.end());
   const auto& head = dynamic_cast<const TextDecoderHead&>(m.head());
-  const Var scores = head.write(Var(places.slice(0, picture, picture + 1).clone()), Tensor::from(given, {1, static_cast<std::int64_t>(given.size())})).scores;
+  const Var scores = head.write(Var(places.slice(0, picture, picture + 1).clone()),
+                                Tensor::from(given, {1, static_cast<std::int64_t>(given.size())}))
+                         .scores;
   const auto values = scores.value().values();
   const auto count = static_cast<std::size_t>(head.words());
   std::vector<std::vector<double>> out;
   for (std::size_t t = 0; t < given.size(); ++t) {
-    std::vector<double> row(values.begin() + static_cast<std::ptrdiff_t>(t * count), values.begin() + static_cast<std::ptrdiff_t>((t + 1) * count));
+    std::vector<double> row(values.begin() + static_cast<std::ptrdiff_t>(t * count),
+                            values.begin() + static_cast<std::ptrdiff_t>((t + 1) * count));
     row[0] = row[1] = row[3] = -INFINITY;
     double sum = 0;
     for (const double v : row) sum += std::exp(v);
@@ -95,7 +100,8 @@ TEST_CASE("caption writer: a beam that is wide enough finds the best of all sent
           best = std::max(best, log_of(m, places, picture, words) / std::pow(static_cast<double>(words.size() + 1), power));
         const auto& mine = found[static_cast<std::size_t>(picture)];
         CHECK(mine.size() == all_sentences().size());
-        CHECK(mine.front().score == Approx(best).margin(1e-4));  // f32: sums of at most 40 products, a few units large, four times
+        CHECK(mine.front().score ==
+              Approx(best).margin(1e-4));  // f32: sums of at most 40 products, a few units large, four times
         for (const Caption& c : mine) {
           const double log = log_of(m, places, picture, c.words);
           CHECK(c.score == Approx(log / std::pow(static_cast<double>(c.words.size() + 1), power)).margin(1e-4));
@@ -154,19 +160,22 @@ TEST_CASE("caption writer: drawn words are the likeliest ones where little proba
   const Tensor places = places_of(m, 6, 1);
   const auto said = [&](const WriterOptions& o) {
     std::vector<std::string> texts;
-    for (const Caption& c : CaptionWriter(m, o)(places).front()) texts.push_back(c.text);
+    const auto all = CaptionWriter(m, o)(places);
+    for (const Caption& c : all.front()) texts.push_back(c.text);
     return texts;
   };
   CHECK(said({.repeat = 0, .nucleus = 1e-9}) == said({.beam = 1, .repeat = 0}));
   std::set<std::vector<std::string>> different;
-  for (std::uint64_t seed = 0; seed < 8; ++seed) different.insert(said({.repeat = 0, .nucleus = 1, .temperature = 3, .samples = 3, .seed = seed}));
+  for (std::uint64_t seed = 0; seed < 8; ++seed)
+    different.insert(said({.repeat = 0, .nucleus = 1, .temperature = 3, .samples = 3, .seed = seed}));
   CHECK(different.size() > 1);
 }
 
 TEST_CASE("caption writer: no run of words comes twice") {
   const Model m = model_of(kHeads[0], {"a", "b"}, 12);
   const Tensor places = places_of(m, 8);
-  for (const WriterOptions& o : {WriterOptions{.beam = 4, .repeat = 2}, WriterOptions{.repeat = 2, .nucleus = 1, .temperature = 4, .samples = 6}})
+  for (const WriterOptions& o :
+       {WriterOptions{.beam = 4, .repeat = 2}, WriterOptions{.repeat = 2, .nucleus = 1, .temperature = 4, .samples = 6}})
     for (const auto& captions : CaptionWriter(m, o)(places))
       for (const Caption& c : captions) {
         std::set<std::pair<std::int64_t, std::int64_t>> pairs;
@@ -175,13 +184,17 @@ TEST_CASE("caption writer: no run of words comes twice") {
 }
 
 TEST_CASE("caption writer: models and options that do not fit are errors") {
-  const auto refused = [](const Model& m, const WriterOptions& o, const std::string& text) { return fails_with([&] { CaptionWriter(m, o); }, text); };
+  const auto refused = [](const Model& m, const WriterOptions& o, const std::string& text) {
+    return fails_with([&] { CaptionWriter(m, o); }, text);
+  };
   const Model m = model_of(kHeads[0], {"a", "b"}, 4);
   CHECK(refused(m, {.beam = 0}, "beam"));
   CHECK(refused(m, {.temperature = 0}, "temperature"));
   CHECK(refused(m, {.nucleus = 1.5}, "nucleus"));
   CHECK(refused(Model::from_recipe(test::recipe(test::kSmall.front(), "")), {}, "writes no text"));
-  const std::string head = "fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1], widths: [8]}\n  head: {type: caption_soft, width: 8, words: 9}\n";
+  const std::string head =
+      "fovea: 1\nmodel:\n  backbone: {type: resnet18, layers: [1], widths: [8]}\n  head: {type: caption_soft, width: 8, words: "
+      "9}\n";
   CHECK(refused(Model::from_recipe(head), {}, "no text encoder"));
   Yaml other = Yaml::parse(head, "recipe");
   set_text_encoder(other, Vocabulary({"a"}));

@@ -18,7 +18,8 @@ namespace {
 
 Model model_of(const std::string& preprocess = "{size: 16}", std::uint64_t seed = 0) {
   return Model::from_recipe(
-      "fovea: 1\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1], widths: [4]}\n  head: {type: retrieve, width: 3, words: "
+      "fovea: 1\nmodel:\n  backbone: {type: resnet18, stem: cifar, layers: [1], widths: [4]}\n  head: {type: retrieve, width: 3, "
+      "words: "
       "2}\npreprocess: " +
           preprocess + "\n",
       seed);
