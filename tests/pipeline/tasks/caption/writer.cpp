@@ -92,7 +92,7 @@ TEST_CASE("caption writer: a beam that is wide enough finds the best of all sent
       INFO(head << ", " << power);
       const Model m = model_of(head, {"a", "b"}, 4);
       const Tensor places = places_of(m, 3);
-      const auto found = CaptionWriter(m, {.beam = 20, .length_power = power, .repeat = 0})(places);
+      const auto found = CaptionWriter(m, {.beam = 24, .length_power = power, .repeat = 0})(places);
       REQUIRE(found.size() == 2);
       for (std::int64_t picture = 0; picture < 2; ++picture) {
         double best = -INFINITY;
